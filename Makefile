@@ -1,0 +1,150 @@
+# Everything runs in a virtual environment below the project, made when it is missing. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV ?= .venv
+CC ?= cc
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+
+C_SOURCES := $(wildcard csrc/engine/*.[ch] csrc/binding/*.[ch])
+PY_SOURCES := $(wildcard python/sinew/*.py python/sinew/*.pyi python/sinew/*/*.py)
+BUILD_FILES := setup.py pyproject.toml
+
+# The suite without what looks at the project rather than at sinew: for instrumented builds.
+CORE := --ignore=tests/typing --ignore=tests/packaging --ignore=tests/test_docs.py -m "not bulk" -p no:cacheprovider
+PYTEST := -m pytest -q
+
+.PHONY: help demo example test build deps lint format typecheck pyright lint-c engine-tests fuzz-replay debug asan tiny \
+	coverage bench prove dist clean
+
+help:
+	@echo 'make demo          read the standard library into sinew and ask it questions'
+	@echo 'make example       the blog of the README'
+	@echo 'make test          the test suite (ARGS="-k name" goes to pytest)'
+	@echo 'make lint          formatting, warnings as errors, types'
+	@echo 'make format        lets the formatters write'
+	@echo 'make engine-tests  the C tests of the engine, with a hostile allocator, also with tiny limits'
+	@echo 'make fuzz-replay   the corpus of the fuzzer'
+	@echo 'make debug         the core suite with asserts and the whole store checked after each statement'
+	@echo 'make tiny          the same with the smallest capacities'
+	@echo 'make asan          the core suite under the address and undefined-behaviour sanitizers'
+	@echo 'make coverage      lines and branches of csrc that the core suite reaches'
+	@echo 'make bench         the benchmarks (ARGS=--quick)'
+	@echo 'make prove         all of it, summed up in docs/proof.md'
+	@echo 'make dist          sdist and wheel in dist/'
+	@echo 'make clean         removes the environment and every build'
+
+# ---------------------------------------------------------------- environment and build
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sinew needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip 'setuptools>=77'
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.made $(C_SOURCES) $(BUILD_FILES)
+	$(PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# The requirements of one extra of pyproject.toml.
+$(VENV)/.extra-%: $(VENV)/.made pyproject.toml
+	$(PIP) $$($(PY) tools/requirements.py $*)
+	@touch $@
+
+build: $(VENV)/.built
+deps: $(VENV)/.extra-test $(VENV)/.extra-lint $(VENV)/.extra-demo
+
+# ---------------------------------------------------------------- use
+
+demo: $(VENV)/.built $(VENV)/.extra-demo
+	$(PY) examples/stdlib.py $(ARGS)
+
+example: $(VENV)/.built
+	$(PY) examples/blog.py
+
+test: $(VENV)/.built $(VENV)/.extra-test
+	$(PY) $(PYTEST) $(ARGS)
+
+bench: $(VENV)/.built $(VENV)/.extra-bench
+	$(PY) -m benchmarks $(ARGS)
+
+# ---------------------------------------------------------------- lint
+
+lint: $(VENV)/.extra-lint $(VENV)/.extra-test lint-c typecheck
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(VENV)/.extra-lint
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+	$(VENV)/bin/clang-format -i $(C_FORMATTED)
+
+typecheck: $(VENV)/.extra-test
+	$(PY) -m mypy --strict -p sinew
+	$(PY) -m mypy --strict examples tools
+
+# pyright itself comes from npm (an npm comes along with basedpyright); without it the suite uses basedpyright alone.
+pyright: $(VENV)/pyright/.made
+$(VENV)/pyright/.made: $(VENV)/.extra-test
+	$(PY) tools/npm.py install --silent --no-fund --no-audit --prefix $(VENV)/pyright pyright@1.1.414
+	@touch $@
+
+WARNINGS := -std=c11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror
+PY_INCLUDE = $(shell $(PY) -c 'import sysconfig; print(sysconfig.get_path("include"))')
+C_FORMATTED = $(C_SOURCES) $(wildcard tests/engine/*.[ch] tests/engine/*/*.[ch])
+
+# Compiled, as many warnings come from the optimiser; with and without asserts, as each may leave a variable unused.
+lint-c: $(VENV)/.extra-lint
+	$(VENV)/bin/clang-format --dry-run -Werror $(C_FORMATTED)
+	@set -e; for file in csrc/engine/*.c; do for mode in "-DNDEBUG" "-DSN_DEBUG -DSN_TINY"; do \
+		$(CC) $(WARNINGS) -Wconversion -O2 $$mode -c -o /dev/null $$file; done; done
+	@set -e; for file in csrc/binding/*.c; do for mode in "-DNDEBUG" "-DSN_DEBUG"; do \
+		$(CC) $(WARNINGS) -O2 -fPIC $$mode -isystem $(PY_INCLUDE) -c -o /dev/null $$file; done; done
+	$(PY) tools/function_sizes.py --limit 75 --longest 3
+
+# ---------------------------------------------------------------- proof
+
+engine-tests:
+	$(MAKE) -C tests/engine test
+	$(MAKE) -C tests/engine tiny
+
+fuzz-replay:
+	$(MAKE) -C tests/engine/fuzz replay
+
+# Other builds of the extension, each in a folder of its own: .build/<name>/lib is a package path.
+.build/debug/.built: export SINEW_DEBUG := 1
+.build/tiny/.built: export SINEW_DEBUG := 1
+.build/tiny/.built: export SINEW_TINY := 1
+.build/asan/.built: export SINEW_SANITIZE := 1
+.build/coverage/.built: export SINEW_COVERAGE := 1
+.build/%/.built: $(VENV)/.made $(C_SOURCES) $(PY_SOURCES) $(BUILD_FILES)
+	$(PY) setup.py --quiet build --build-base .build/$* --build-lib .build/$*/lib
+	@touch $@
+
+debug tiny: %: .build/%/.built $(VENV)/.extra-test
+	PYTHONPATH=.build/$@/lib $(PY) $(PYTEST) $(CORE) $(ARGS)
+
+# The runtimes come first in the process, and Python takes its memory from malloc, or errors on the heap go unseen. Python
+# itself leaks at exit by design.
+RUNTIMES = $(shell $(CC) -print-file-name=libasan.so) $(shell $(CC) -print-file-name=libubsan.so)
+asan: .build/asan/.built $(VENV)/.extra-test
+	LD_PRELOAD="$(RUNTIMES)" PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
+		UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=.build/asan/lib $(PY) $(PYTEST) $(CORE) $(ARGS)
+
+coverage: .build/coverage/.built $(VENV)/.extra-test $(VENV)/.extra-prove
+	find .build/coverage -name '*.gcda' -delete
+	PYTHONPATH=.build/coverage/lib $(PY) $(PYTEST) $(CORE) $(ARGS)
+	$(VENV)/bin/gcovr --root . --object-directory .build/coverage --filter 'csrc/' --txt --txt-summary \
+		--exclude-unreachable-branches --gcov-ignore-parse-errors
+
+prove: deps pyright
+	$(PY) tools/prove.py
+
+dist: $(VENV)/.extra-test
+	$(PY) -m build --no-isolation --outdir dist .
+
+clean:
+	rm -rf $(VENV) .build build dist python/sinew.egg-info python/sinew/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	-$(MAKE) -C tests/engine clean
+	-$(MAKE) -C tests/engine/fuzz clean

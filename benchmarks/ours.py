@@ -1,0 +1,42 @@
+"""The same models in sinew."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sinew import Attr, BelongsTo, Database, HasMany, Model, belongs_to, has_many
+
+from .workload import Workload
+
+store = Database()
+
+
+class Stored(Model, db=store, abstract=True):
+    """The family of the benchmark's models."""
+
+
+class Author(Stored):
+    name: Attr[str]
+    posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
+
+
+class Post(Stored):
+    title: Attr[str]
+    content: Attr[str]
+    published_at: Attr[datetime]
+    author: BelongsTo[Author] = belongs_to()
+
+    def short(self) -> str:
+        return self.title
+
+
+def authors(workload: Workload) -> None:
+    """Empties the store and loads the authors."""
+    store.clear()
+    Author.insert_many(workload.authors, columns=["id", "name"])
+
+
+def load(workload: Workload) -> None:
+    """Constructs every post, one by one."""
+    for number, title, content, published_at, author_id in workload.posts:
+        Post(id=number, title=title, content=content, published_at=published_at, author_id=author_id)  # type: ignore[call-arg]

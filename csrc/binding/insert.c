@@ -1,0 +1,378 @@
+/*
+ * insert.c - loading rows in bulk.
+ *
+ * Every row goes through the same build as the constructor's (construct.c), so defaults, conversion, check= and validators
+ * are the same. All rows are made into cells first, while nothing is open, and then put in by one engine call in one statement:
+ * Python code never runs in the middle of a load, and a refused row leaves nothing.
+ *
+ * Values are held for the time of their row, because conversion may run code that changes the row's container.
+ *
+ * Cost: 16 bytes per cell until the load is done; no record objects.
+ */
+#include "model.h"
+
+#define PROGRESS_EVERY 4096
+
+typedef struct load {
+    snpy_build build;
+    sn_cell *cells; /* n rows, owned until moved */
+    size_t n, cap;
+    PyObject *progress; // borrowed: the caller's argument; NULL for none
+} load;
+
+/* ---------------------------------------------------------------- rows made so far */
+
+static int
+load_init(load *l, PyObject *cls, PyObject *progress)
+{
+    snpy_model *model = snpy_model_of(cls);
+    l->cells = NULL;
+    l->n = l->cap = 0;
+    l->progress = progress == Py_None ? NULL : progress;
+    return model ? snpy_build_init(&l->build, model) : -1;
+}
+
+static void
+load_fini(load *l)
+{
+    snpy_store *store = (snpy_store *)Py_NewRef((PyObject *)l->build.model->store);
+    for (size_t i = 0; i < l->n; i++)
+        snpy_build_release(&l->build, l->cells + i * l->build.columns);
+    PyMem_Free(l->cells);
+    snpy_build_fini(&l->build);
+    snpy_drain(store);
+    Py_DECREF(store);
+}
+
+static int
+load_reserve(load *l, size_t rows)
+{
+    size_t width = l->build.columns ? l->build.columns : 1;
+    if (rows <= l->cap)
+        return 0;
+    size_t cap = rows > l->cap + l->cap / 2 ? rows : l->cap + l->cap / 2;
+    if (cap > (size_t)PY_SSIZE_T_MAX / (width * sizeof *l->cells))
+        return PyErr_NoMemory(), -1;
+    sn_cell *cells = PyMem_Realloc(l->cells, cap * width * sizeof *cells);
+    if (cells == NULL)
+        return PyErr_NoMemory(), -1;
+    l->cells = cells;
+    l->cap = cap;
+    return 0;
+}
+
+/* Puts "row 17: " in front of the exception that is set. */
+static void
+name_the_row(load *l, size_t row)
+{
+    PyObject *type, *error, *traceback;
+    if (PyErr_ExceptionMatches(PyExc_MemoryError) || !PyErr_ExceptionMatches(PyExc_Exception))
+        return;
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    if (traceback)
+        PyException_SetTraceback(error, traceback);
+    snpy_raise(l->build.model->store->state, "at_row", "On", error, (Py_ssize_t)row);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(traceback);
+}
+
+static int
+report(load *l)
+{
+    if (l->progress == NULL)
+        return 0;
+    PyObject *done = PyObject_CallFunction(l->progress, "n", (Py_ssize_t)l->n);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+/* The row of which build.given holds the values. */
+static int
+load_row(load *l)
+{
+    if (load_reserve(l, l->n + 1) < 0)
+        return -1;
+    if (snpy_build_row(&l->build, l->cells + l->n * l->build.columns) < 0) {
+        name_the_row(l, l->n);
+        return -1;
+    }
+    l->n++;
+    return l->n % PROGRESS_EVERY == 0 ? report(l) : 0;
+}
+
+/* ---------------------------------------------------------------- into the table */
+
+/* Describes a failed insertion while its cells are here. Returns the status for the end of the statement. */
+static int
+describe(load *l, int status, size_t *failed)
+{
+    sn_error e = *sn_db_error(l->build.model->store->db);
+    *failed = e.count;
+    if (status != SN_UNIQUE || e.other != SN_NO_ROW || e.count >= l->n)
+        return status;
+    snpy_raise_unique_in_load(&e, l->cells + e.count * l->build.columns);
+    return SNPY_RAISED;
+}
+
+static bool
+is_about_a_row(int status)
+{
+    return status == SN_UNIQUE || status == SN_NULL || status == SN_NAN;
+}
+
+static int
+load_insert(load *l)
+{
+    snpy_model *model = l->build.model;
+    size_t failed = 0;
+    sn_row first;
+    if (snpy_statement_begin(model->store) < 0)
+        return -1;
+    int status = SNPY_RAISED, inserted = SNPY_RAISED;
+    if (snpy_build_current(&l->build) == 0)
+        status = inserted = (int)sn_table_insert_many(&first, model->table, l->cells, l->n);
+    size_t n = l->n;
+    if (inserted == SN_OK)
+        l->n = 0; /* moved */
+    else if (is_about_a_row(inserted))
+        status = describe(l, inserted, &failed);
+    int r = snpy_statement_end(model->store, status);
+    if (r < 0 && is_about_a_row(inserted) && failed < n)
+        name_the_row(l, failed);
+    return r;
+}
+
+/* The end of every load: the number of rows, or NULL. */
+static PyObject *
+finish(load *l, int r)
+{
+    size_t n = l->n;
+    if (r == 0 && n % PROGRESS_EVERY != 0)
+        r = report(l);
+    if (r == 0 && n > 0)
+        r = load_insert(l);
+    load_fini(l);
+    return r == 0 ? PyLong_FromSize_t(n) : NULL;
+}
+
+/* ---------------------------------------------------------------- parameters of a load */
+
+static Py_ssize_t
+parameter_for(load *l, PyObject *name, Py_ssize_t guess)
+{
+    Py_ssize_t p = snpy_build_parameter(&l->build, name, guess);
+    if (p == -1)
+        snpy_build_unknown(&l->build, name);
+    return p;
+}
+
+/* The parameters that a tuple of names stands for, a PyMem array; NULL with an exception. */
+static Py_ssize_t *
+parameters_for(load *l, PyObject *names)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(names);
+    Py_ssize_t *parameters = PyMem_New(Py_ssize_t, (size_t)n + 1);
+    if (parameters == NULL)
+        return PyErr_NoMemory(), NULL;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        parameters[i] = parameter_for(l, PyTuple_GET_ITEM(names, i), i);
+        bool twice = false;
+        for (Py_ssize_t k = 0; k < i; k++)
+            twice = twice || parameters[k] == parameters[i];
+        if (twice)
+            PyErr_Format(PyExc_ValueError, "column %R is given twice", PyTuple_GET_ITEM(names, i));
+        if (parameters[i] < 0 || twice) {
+            PyMem_Free(parameters);
+            return NULL;
+        }
+    }
+    return parameters;
+}
+
+/* ---------------------------------------------------------------- rows */
+
+static int
+bad_shape(load *l, const char *expected, Py_ssize_t count, PyObject *got)
+{
+    PyObject *text = count < 0 ? PyUnicode_FromString(expected) : PyUnicode_FromFormat(expected, count);
+    if (text)
+        snpy_raise(l->build.model->store->state, "row_shape", "OnOO", l->build.model->cls, (Py_ssize_t)l->n, text, got);
+    Py_XDECREF(text);
+    return -1;
+}
+
+static void
+drop_given(load *l)
+{
+    for (Py_ssize_t p = 0; p < l->build.shape->parameter_count; p++)
+        Py_CLEAR(l->build.given[p]);
+}
+
+static int
+give(load *l, PyObject *name, PyObject *value, Py_ssize_t guess)
+{
+    Py_ssize_t p = parameter_for(l, name, guess);
+    if (p < 0)
+        return -1;
+    Py_XSETREF(l->build.given[p], Py_NewRef(value));
+    return 0;
+}
+
+static int
+give_dict(load *l, PyObject *row)
+{
+    PyObject *name, *value;
+    Py_ssize_t at = 0, i = 0;
+    while (PyDict_Next(row, &at, &name, &value))
+        if (give(l, name, value, i++) < 0)
+            return -1;
+    return 0;
+}
+
+static int
+give_mapping(load *l, PyObject *row)
+{
+    if (PyDict_CheckExact(row))
+        return give_dict(l, row);
+    if (!PyMapping_Check(row) || PySequence_Check(row))
+        return bad_shape(l, "a mapping of names to values", -1, row);
+    PyObject *copy = PyDict_New();
+    int r = copy ? PyDict_Update(copy, row) : -1;
+    if (r == 0)
+        r = give_dict(l, copy);
+    Py_XDECREF(copy);
+    return r;
+}
+
+static int
+give_sequence(load *l, PyObject *row, const Py_ssize_t *parameters, Py_ssize_t n)
+{
+    if (PyUnicode_Check(row) || PyBytes_Check(row) || !PySequence_Check(row))
+        return bad_shape(l, "a sequence of %zd values", n, row);
+    PyObject *values = PySequence_Fast(row, "a row is a sequence");
+    if (values == NULL)
+        return -1;
+    int r = PySequence_Fast_GET_SIZE(values) == n ? 0 : bad_shape(l, "%zd values", n, row);
+    for (Py_ssize_t i = 0; r == 0 && i < n; i++)
+        Py_XSETREF(l->build.given[parameters[i]], Py_NewRef(PySequence_Fast_GET_ITEM(values, i)));
+    Py_DECREF(values);
+    return r;
+}
+
+static int
+load_rows(load *l, PyObject *iterator, const Py_ssize_t *parameters, Py_ssize_t n)
+{
+    PyObject *row;
+    while ((row = PyIter_Next(iterator)) != NULL) {
+        int r = parameters ? give_sequence(l, row, parameters, n) : give_mapping(l, row);
+        if (r < 0)
+            name_the_row(l, l->n);
+        else
+            r = load_row(l);
+        drop_given(l);
+        Py_DECREF(row);
+        if (r < 0)
+            return -1;
+    }
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int
+load_iterable(load *l, PyObject *rows, PyObject *columns)
+{
+    PyObject *names = columns == Py_None ? NULL : PySequence_Tuple(columns);
+    Py_ssize_t *parameters = names ? parameters_for(l, names) : NULL;
+    Py_ssize_t hint = PyObject_LengthHint(rows, 0);
+    PyObject *iterator = PyErr_Occurred() || load_reserve(l, (size_t)hint) < 0 ? NULL : PyObject_GetIter(rows);
+    int r = iterator ? load_rows(l, iterator, parameters, names ? PyTuple_GET_SIZE(names) : 0) : -1;
+    Py_XDECREF(iterator);
+    PyMem_Free(parameters);
+    Py_XDECREF(names);
+    return r;
+}
+
+static PyObject *
+insert_rows(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *cls, *rows, *columns, *progress = Py_None;
+    load l;
+    if (!PyArg_ParseTuple(args, "OOO|O:insert_rows", &cls, &rows, &columns, &progress))
+        return NULL;
+    if (load_init(&l, cls, progress) < 0)
+        return NULL;
+    return finish(&l, load_iterable(&l, rows, columns));
+}
+
+/* ---------------------------------------------------------------- columns */
+
+/* The columns as a tuple of tuples of one length: nothing can change them while they are read. */
+static PyObject *
+freeze(load *l, PyObject *names, PyObject *columns, Py_ssize_t *rows)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(names);
+    PyObject *frozen = PyTuple_New(n);
+    for (Py_ssize_t i = 0; frozen && i < n; i++) {
+        PyObject *column = PyObject_GetItem(columns, PyTuple_GET_ITEM(names, i));
+        PyObject *values = column ? PySequence_Tuple(column) : NULL;
+        Py_XDECREF(column);
+        if (values)
+            PyTuple_SET_ITEM(frozen, i, values);
+        if (values && i == 0)
+            *rows = PyTuple_GET_SIZE(values);
+        if (values && PyTuple_GET_SIZE(values) == *rows)
+            continue;
+        if (values)
+            bad_shape(l, "columns of %zd values each", *rows, PyTuple_GET_ITEM(names, i));
+        Py_CLEAR(frozen);
+    }
+    return frozen;
+}
+
+static int
+load_frozen(load *l, PyObject *frozen, const Py_ssize_t *parameters, Py_ssize_t rows)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(frozen);
+    if (load_reserve(l, (size_t)rows) < 0)
+        return -1;
+    for (Py_ssize_t row = 0; row < rows; row++) {
+        for (Py_ssize_t i = 0; i < n; i++) /* borrowed: frozen holds them */
+            l->build.given[parameters[i]] = PyTuple_GET_ITEM(PyTuple_GET_ITEM(frozen, i), row);
+        if (load_row(l) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+load_columns(load *l, PyObject *columns)
+{
+    PyObject *keys = PyMapping_Keys(columns), *names = keys ? PySequence_Tuple(keys) : NULL;
+    Py_ssize_t rows = 0, *parameters = names ? parameters_for(l, names) : NULL;
+    PyObject *frozen = parameters ? freeze(l, names, columns, &rows) : NULL;
+    int r = frozen ? load_frozen(l, frozen, parameters, rows) : -1;
+    Py_XDECREF(keys);
+    Py_XDECREF(names);
+    Py_XDECREF(frozen);
+    PyMem_Free(parameters);
+    return r;
+}
+
+static PyObject *
+insert_columns(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *cls, *columns, *progress = Py_None;
+    load l;
+    if (!PyArg_ParseTuple(args, "OO|O:insert_columns", &cls, &columns, &progress))
+        return NULL;
+    if (load_init(&l, cls, progress) < 0)
+        return NULL;
+    return finish(&l, load_columns(&l, columns));
+}
+
+PyMethodDef snpy_insert_functions[] = {
+    {"insert_rows", insert_rows, METH_VARARGS, PyDoc_STR("Inserts mappings or sequences. All or nothing.")},
+    {"insert_columns", insert_columns, METH_VARARGS, PyDoc_STR("Inserts from columns of equal length. All or nothing.")},
+    {NULL, NULL, 0, NULL},
+};

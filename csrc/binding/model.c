@@ -1,0 +1,628 @@
+/*
+ * model.c - ModelMeta: the type of every model, and what the binding knows of a laid-out class.
+ *
+ * A class statement runs the Python layer's `declare`, which makes the class itself by new_class(). The table comes later, at first
+ * use: snpy_model_of() calls the layout hook, which ends in bind_model(). From then on the class has a snpy_model.
+ *
+ *   construction   every class made here has tp_vectorcall (it is not inherited, and what is assigned to __init__ later does
+ *                  not reset it); the slow road through tp_new leads to the same place
+ *   tp_dealloc     is set on each class, past the interpreter's subtype_dealloc, whose trashcan could leave a row's handle
+ *                  pointing at a record without references
+ *   layout         records are a header, a weak list, a row: a base that adds a dict or slots is refused
+ *   snpy_model     freed with the class only, never by tp_clear: records in a garbage cycle still look at it. Fields and
+ *                  references that outlive the class are unbound then.
+ *
+ * Cost: Model[key] for an int key is one probe; find_by over one unique field too.
+ */
+#include "model.h"
+
+/* ---------------------------------------------------------------- class and model */
+
+snpy_state *
+snpy_state_of(PyTypeObject *type)
+{
+    PyObject *module = PyType_GetModuleByDef(type, &snpy_module);
+    assert(module);
+    return PyModule_GetState(module);
+}
+
+bool
+snpy_is_model(snpy_state *st, PyObject *object)
+{
+    return PyType_Check(object) && PyType_IsSubtype(Py_TYPE(object), st->ModelMeta);
+}
+
+/* The state if the object is a class of ModelMeta, else NULL with TypeError. */
+static snpy_state *
+state_of_class(PyObject *cls)
+{
+    PyObject *module = PyType_Check(cls) ? PyType_GetModuleByDef(Py_TYPE(cls), &snpy_module) : NULL;
+    if (module)
+        return PyModule_GetState(module);
+    PyErr_Clear();
+    PyErr_Format(PyExc_TypeError, "expected a model, got %R", cls);
+    return NULL;
+}
+
+static int
+missing_hook(const char *what)
+{
+    PyErr_Format(PyExc_RuntimeError, "sinew._engine: install() gives %s", what);
+    return -1;
+}
+
+static int
+lay_out(snpy_state *st, PyObject *cls)
+{
+    if (st->layout == NULL)
+        return missing_hook("layout");
+    PyObject *done = PyObject_CallOneArg(st->layout, cls);
+    Py_XDECREF(done);
+    if (done && snpy_model_peek((PyTypeObject *)cls) == NULL)
+        return PyErr_Format(PyExc_RuntimeError, "%R has no table after its layout", cls), -1;
+    return done ? 0 : -1;
+}
+
+snpy_model *
+snpy_model_of(PyObject *cls)
+{
+    snpy_state *st = state_of_class(cls);
+    if (st == NULL)
+        return NULL;
+    if (snpy_model_peek((PyTypeObject *)cls) == NULL && lay_out(st, cls) < 0)
+        return NULL;
+    return snpy_model_peek((PyTypeObject *)cls);
+}
+
+/* ---------------------------------------------------------------- the end of a model */
+
+static void
+unbind(snpy_model *model)
+{
+    for (Py_ssize_t i = 0; model->fields && i < PyTuple_GET_SIZE(model->fields); i++) {
+        snpy_field *field = snpy_field_at(model->fields, i);
+        if (field->model == model) {
+            field->model = NULL;
+            field->col = SN_NO_COL;
+        }
+    }
+    for (Py_ssize_t i = 0; model->parameters && i < PyTuple_GET_SIZE(model->parameters); i++) {
+        PyObject *parameter = PyTuple_GET_ITEM(model->parameters, i);
+        if (Py_IS_TYPE(parameter, model->store->state->Reference)
+            && ((snpy_reference *)parameter)->model == model)
+            ((snpy_reference *)parameter)->model = NULL;
+    }
+}
+
+static void
+model_free(snpy_model *model)
+{
+    unbind(model);
+    if (model->shape)
+        snpy_shape_done(model->shape);
+    Py_XDECREF(model->fields);
+    Py_XDECREF(model->parameters);
+    Py_XDECREF(model->names);
+    Py_XDECREF(model->primary_key);
+    Py_XDECREF(model->validators);
+    Py_XDECREF(model->primary_index);
+    Py_DECREF(model->store);
+    PyMem_Free(model);
+}
+
+static int
+shape_traverse(snpy_shape *shape, visitproc visit, void *arg)
+{
+    Py_VISIT(shape->fields);
+    Py_VISIT(shape->parameters);
+    Py_VISIT(shape->names);
+    Py_VISIT(shape->validators);
+    return 0;
+}
+
+static int
+model_traverse(snpy_model *model, visitproc visit, void *arg)
+{
+    Py_VISIT(model->store);
+    Py_VISIT(model->fields);
+    Py_VISIT(model->parameters);
+    Py_VISIT(model->names);
+    Py_VISIT(model->primary_key);
+    Py_VISIT(model->validators);
+    Py_VISIT(model->primary_index);
+    return model->shape && model->shape->uses == 1 ? shape_traverse(model->shape, visit, arg) : 0;
+}
+
+/* ---------------------------------------------------------------- binding a class to a table */
+
+/* The fields with the hidden key field of each after it, as a new tuple. */
+static PyObject *
+with_key_fields(snpy_state *st, PyObject *fields)
+{
+    PyObject *list = PyList_New(0), *fast = list ? PySequence_Fast(fields, "fields is a sequence of Field") : NULL;
+    int r = fast ? 0 : -1;
+    for (Py_ssize_t i = 0; r == 0 && i < PySequence_Fast_GET_SIZE(fast); i++) {
+        snpy_field *field = (snpy_field *)PySequence_Fast_GET_ITEM(fast, i);
+        if (!Py_IS_TYPE(field, st->Field) || field->model)
+            r = (PyErr_Format(PyExc_TypeError, "expected a Field that no model has yet, got %R", field), -1);
+        else if (field->kind != SNPY_KEY)
+            r = PyList_Append(list, (PyObject *)field);
+        if (r == 0 && field->key_field)
+            r = PyList_Append(list, (PyObject *)field->key_field);
+    }
+    PyObject *tuple = r == 0 ? PyList_AsTuple(list) : NULL;
+    Py_XDECREF(list);
+    Py_XDECREF(fast);
+    return tuple;
+}
+
+static PyObject *
+parameter_name(snpy_state *st, PyObject *parameter)
+{
+    if (Py_IS_TYPE(parameter, st->Field))
+        return ((snpy_field *)parameter)->name;
+    if (Py_IS_TYPE(parameter, st->Reference))
+        return ((snpy_reference *)parameter)->name;
+    PyErr_Format(PyExc_TypeError, "expected a Field or a Reference, got %R", parameter);
+    return NULL;
+}
+
+static PyObject *
+names_of_parameters(snpy_state *st, PyObject *parameters)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(parameters);
+    PyObject *names = PyTuple_New(n);
+    for (Py_ssize_t i = 0; names && i < n; i++) {
+        PyObject *name = parameter_name(st, PyTuple_GET_ITEM(parameters, i));
+        if (name == NULL)
+            Py_CLEAR(names);
+        else
+            PyTuple_SET_ITEM(names, i, Py_NewRef(name));
+    }
+    return names;
+}
+
+/* dict: name -> tuple of callables, from any mapping */
+static PyObject *
+validators_of(PyObject *mapping)
+{
+    PyObject *dict = PyDict_New(), *items = dict ? PyMapping_Items(mapping) : NULL;
+    int r = items ? 0 : -1;
+    for (Py_ssize_t i = 0; r == 0 && i < PyList_GET_SIZE(items); i++) {
+        PyObject *pair = PyList_GET_ITEM(items, i);
+        PyObject *functions = PySequence_Tuple(PyTuple_GET_ITEM(pair, 1));
+        r = functions ? PyDict_SetItem(dict, PyTuple_GET_ITEM(pair, 0), functions) : -1;
+        Py_XDECREF(functions);
+    }
+    Py_XDECREF(items);
+    if (r < 0)
+        Py_CLEAR(dict);
+    return dict;
+}
+
+static int
+set_parameters(snpy_model *model, PyObject *parameters, PyObject *validators)
+{
+    snpy_state *st = model->store->state;
+    PyObject *tuple = PySequence_Tuple(parameters);
+    PyObject *names = tuple ? names_of_parameters(st, tuple) : NULL;
+    PyObject *dict = names ? validators_of(validators) : NULL;
+    if (dict) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++)
+            if (Py_IS_TYPE(PyTuple_GET_ITEM(tuple, i), st->Reference))
+                ((snpy_reference *)PyTuple_GET_ITEM(tuple, i))->model = model;
+        Py_XSETREF(model->parameters, Py_NewRef(tuple));
+        Py_XSETREF(model->names, Py_NewRef(names));
+        Py_XSETREF(model->validators, Py_NewRef(dict));
+    }
+    Py_XDECREF(tuple);
+    Py_XDECREF(names);
+    Py_XDECREF(dict);
+    return dict ? 0 : -1;
+}
+
+static int
+add_columns(snpy_model *model)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(model->fields); i++) {
+        snpy_field *field = snpy_field_at(model->fields, i);
+        sn_column_def def = {snpy_conversions[field->kind].type, field->nullable, field->automatic};
+        sn_status status = sn_table_add_column(&field->col, model->table, &def, NULL);
+        if (status != SN_OK)
+            return snpy_raise_status(model->store, status);
+        field->model = model;
+    }
+    return 0;
+}
+
+static int
+make_table(snpy_model *model)
+{
+    sn_status status = sn_table_new(&model->table, model->store->db, model->cls);
+    if (status != SN_OK)
+        return snpy_raise_status(model->store, status);
+    if (add_columns(model) == 0 && PyList_Append(model->store->models, (PyObject *)model->cls) == 0)
+        return 0;
+    sn_table_drop(model->table);
+    return -1;
+}
+
+typedef struct bind_args {
+    PyObject *cls, *store, *fields, *parameters, *primary_key, *validators;
+} bind_args;
+
+static int
+fill_model(snpy_model *model, const bind_args *a)
+{
+    snpy_state *st = model->store->state;
+    model->fields = with_key_fields(st, a->fields);
+    model->primary_key = model->fields ? PySequence_Tuple(a->primary_key) : NULL;
+    if (model->primary_key == NULL || set_parameters(model, a->parameters, a->validators) < 0)
+        return -1;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(model->primary_key); i++)
+        if (PySequence_Contains(model->fields, PyTuple_GET_ITEM(model->primary_key, i)) != 1)
+            return PyErr_Format(PyExc_TypeError, "the primary key is made of fields of the model"), -1;
+    if (!snpy_store_open(model->store))
+        return -1;
+    return make_table(model);
+}
+
+static PyObject *
+bind_model(PyObject *module, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"", "", "fields", "parameters", "primary_key", "validators", NULL};
+    snpy_state *st = PyModule_GetState(module);
+    bind_args a;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO!$OOOO:bind_model", names, &a.cls, st->Store, &a.store,
+                                     &a.fields, &a.parameters, &a.primary_key, &a.validators))
+        return NULL;
+    if (state_of_class(a.cls) == NULL)
+        return NULL;
+    if (snpy_model_peek((PyTypeObject *)a.cls))
+        return PyErr_Format(PyExc_RuntimeError, "%R has a table already", a.cls);
+    snpy_model *model = PyMem_Calloc(1, sizeof *model);
+    if (model == NULL)
+        return PyErr_NoMemory();
+    model->store = (snpy_store *)Py_NewRef(a.store);
+    model->cls = (PyTypeObject *)a.cls;
+    if (fill_model(model, &a) < 0)
+        return model_free(model), NULL;
+    ((snpy_class *)a.cls)->model = model;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+set_primary_index(PyObject *module, PyObject *args)
+{
+    snpy_state *st = PyModule_GetState(module);
+    PyObject *cls, *index;
+    if (!PyArg_ParseTuple(args, "OO!:set_primary_index", &cls, st->Index, &index) || state_of_class(cls) == NULL)
+        return NULL;
+    snpy_model *model = snpy_model_peek((PyTypeObject *)cls);
+    if (model == NULL || ((snpy_index *)index)->model != model)
+        return PyErr_Format(PyExc_TypeError, "expected an index of %R", cls);
+    Py_XSETREF(model->primary_index, Py_NewRef(index));
+    Py_RETURN_NONE;
+}
+
+/* ---------------------------------------------------------------- making a class */
+
+/* Refuses a class whose instances are more than a record. */
+static int
+check_instances(PyTypeObject *cls)
+{
+    if (cls->tp_dictoffset == 0 && cls->tp_basicsize == (Py_ssize_t)sizeof(snpy_record) && cls->tp_itemsize == 0)
+        return 0;
+    PyErr_Format(PyExc_TypeError, "%.200s: its bases may not add attributes to records; give mixins `__slots__ = ()`",
+                 cls->tp_name);
+    return -1;
+}
+
+static PyObject *
+type_with_slots(PyTypeObject *meta, PyObject *name, PyObject *bases, PyObject *namespace)
+{
+    PyObject *copy = PyDict_Copy(namespace), *empty = PyTuple_New(0), *cls = NULL, *args = NULL;
+    if (copy && empty && PyDict_SetItemString(copy, "__slots__", empty) == 0)
+        args = PyTuple_Pack(3, name, bases, copy);
+    if (args)
+        cls = PyType_Type.tp_new(meta, args, NULL);
+    Py_XDECREF(copy);
+    Py_XDECREF(empty);
+    Py_XDECREF(args);
+    return cls;
+}
+
+static PyObject *
+new_class(PyObject *module, PyObject *args)
+{
+    snpy_state *st = PyModule_GetState(module);
+    PyObject *meta, *name, *bases, *namespace;
+    if (!PyArg_ParseTuple(args, "O!UO!O!:new_class", &PyType_Type, &meta, &name, &PyTuple_Type, &bases, &PyDict_Type,
+                          &namespace))
+        return NULL;
+    if (!PyType_IsSubtype((PyTypeObject *)meta, st->ModelMeta))
+        return PyErr_Format(PyExc_TypeError, "expected ModelMeta, got %R", meta);
+    PyTypeObject *cls = (PyTypeObject *)type_with_slots((PyTypeObject *)meta, name, bases, namespace);
+    if (cls == NULL)
+        return NULL;
+    if (!PyType_IsSubtype(cls, st->Record) || check_instances(cls) < 0) {
+        if (!PyErr_Occurred())
+            PyErr_Format(PyExc_TypeError, "%R does not derive from Record", cls);
+        Py_DECREF(cls);
+        return NULL;
+    }
+    cls->tp_vectorcall = snpy_construct;
+    cls->tp_dealloc = snpy_record_dealloc;
+    return (PyObject *)cls;
+}
+
+PyMethodDef snpy_model_functions[] = {
+    {"new_class", new_class, METH_VARARGS, PyDoc_STR("The class itself: only for declare.")},
+    {"bind_model", (PyCFunction)(void (*)(void))bind_model, METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("Gives a class its table and its constructor.")},
+    {"set_primary_index", set_primary_index, METH_VARARGS, PyDoc_STR("The unique index over the primary key.")},
+    {NULL, NULL, 0, NULL},
+};
+
+/* ---------------------------------------------------------------- finding records */
+
+static int
+probe_composite(sn_row *row, snpy_model *model, PyObject *key)
+{
+    snpy_index *ix = (snpy_index *)model->primary_index;
+    Py_ssize_t n = PyTuple_GET_SIZE(ix->fields);
+    if (!PyTuple_Check(key) || PyTuple_GET_SIZE(key) != n) {
+        char expected[48];
+        PyOS_snprintf(expected, sizeof expected, "a tuple of %d values", (int)n);
+        return snpy_raise(model->store->state, "bad_key", "OOs", model->cls, key, expected);
+    }
+    return snpy_index_probe(row, ix, &PyTuple_GET_ITEM(key, 0), n);
+}
+
+int
+snpy_model_probe(sn_row *row, snpy_model *model, PyObject *key)
+{
+    snpy_index *ix = (snpy_index *)model->primary_index;
+    *row = SN_NO_ROW;
+    if (!snpy_store_open(model->store))
+        return -1;
+    if (key == Py_None)
+        return 0;
+    if (ix == NULL || ix->index == NULL)
+        return snpy_raise(model->store->state, "internal", "s", "a model without a primary index");
+    if (PyTuple_GET_SIZE(ix->fields) > 1)
+        return probe_composite(row, model, key);
+    if (snpy_field_at(ix->fields, 0)->kind == SNPY_INT && PyLong_CheckExact(key)) {
+        int overflow;
+        sn_word word = (sn_word)PyLong_AsLongLongAndOverflow(key, &overflow);
+        *row = overflow ? SN_NO_ROW : sn_index_find(ix->index, &word);
+        return 0;
+    }
+    return snpy_index_probe(row, ix, &key, 1);
+}
+
+/* The record, NULL without an exception for a miss, NULL with one. */
+static PyObject *
+find_record(PyObject *cls, PyObject *key)
+{
+    sn_row row;
+    snpy_model *model = snpy_model_of(cls);
+    if (model == NULL || snpy_model_probe(&row, model, key) < 0 || row == SN_NO_ROW)
+        return NULL;
+    return snpy_record_for(model, row);
+}
+
+static PyObject *
+meta_find(PyObject *cls, PyObject *key)
+{
+    PyObject *record = find_record(cls, key);
+    if (record || PyErr_Occurred())
+        return record;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+meta_get(PyObject *cls, PyObject *key)
+{
+    PyObject *record = find_record(cls, key);
+    if (record == NULL && !PyErr_Occurred())
+        snpy_raise(snpy_state_of(Py_TYPE(cls)), "not_found", "OO", cls, key);
+    return record;
+}
+
+static snpy_field *
+field_named(snpy_model *model, PyObject *name)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(model->fields); i++) {
+        snpy_field *field = snpy_field_at(model->fields, i);
+        if (field->name == name && field->kind != SNPY_KEY)
+            return field;
+    }
+    return NULL;
+}
+
+/* The unique index over the one field with this name, borrowed, or NULL. */
+static snpy_index *
+unique_index(snpy_model *model, PyObject *name)
+{
+    snpy_field *field = field_named(model, name);
+    snpy_index *primary = (snpy_index *)model->primary_index;
+    if (field == NULL)
+        return NULL;
+    if (field->unique)
+        return (snpy_index *)field->unique;
+    bool is_key = primary && PyTuple_GET_SIZE(primary->fields) == 1 && snpy_field_at(primary->fields, 0) == field;
+    return is_key ? primary : NULL;
+}
+
+static PyObject *
+find_by_general(snpy_state *st, PyObject *cls, PyObject *const *values, PyObject *names)
+{
+    PyObject *dict = PyDict_New(), *record = NULL;
+    int r = dict ? 0 : -1;
+    for (Py_ssize_t i = 0; r == 0 && names && i < PyTuple_GET_SIZE(names); i++)
+        r = PyDict_SetItem(dict, PyTuple_GET_ITEM(names, i), values[i]);
+    if (r == 0 && st->find_by == NULL)
+        r = missing_hook("find_by");
+    if (r == 0)
+        record = PyObject_CallFunctionObjArgs(st->find_by, cls, dict, NULL);
+    Py_XDECREF(dict);
+    return record;
+}
+
+static PyObject *
+meta_find_by(PyObject *cls, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+{
+    snpy_state *st = snpy_state_of(Py_TYPE(cls));
+    snpy_model *model = snpy_model_of(cls);
+    if (model == NULL)
+        return NULL;
+    if (nargs)
+        return PyErr_Format(PyExc_TypeError, "%.100s.find_by() takes fields by keyword only",
+                            ((PyTypeObject *)cls)->tp_name);
+    bool one = names && PyTuple_GET_SIZE(names) == 1 && args[0] != Py_None;
+    snpy_index *ix = one ? unique_index(model, PyTuple_GET_ITEM(names, 0)) : NULL;
+    if (ix == NULL || ix->index == NULL || !model->store->db)
+        return find_by_general(st, cls, args, names);
+    sn_row row;
+    Py_INCREF(ix);
+    int r = snpy_index_probe(&row, ix, args, 1);
+    Py_DECREF(ix);
+    if (r < 0)
+        return NULL;
+    if (row == SN_NO_ROW)
+        Py_RETURN_NONE;
+    return snpy_record_for(model, row);
+}
+
+/* ---------------------------------------------------------------- the metaclass */
+
+static PyObject *
+meta_new(PyTypeObject *meta, PyObject *args, PyObject *keywords)
+{
+    PyObject *name, *bases, *namespace;
+    snpy_state *st = snpy_state_of(meta);
+    if (!PyArg_ParseTuple(args, "UO!O!:ModelMeta", &name, &PyTuple_Type, &bases, &PyDict_Type, &namespace))
+        return NULL;
+    if (st->declare == NULL)
+        return missing_hook("declare"), NULL;
+    PyObject *given = keywords ? Py_NewRef(keywords) : PyDict_New();
+    PyObject *cls = given ? PyObject_CallFunctionObjArgs(st->declare, meta, name, bases, namespace, given, NULL) : NULL;
+    Py_XDECREF(given);
+    return cls;
+}
+
+static bool
+is_dunder(PyObject *name)
+{
+    return PyUnicode_GET_LENGTH(name) > 4 && PyUnicode_READ_CHAR(name, 0) == '_' && PyUnicode_READ_CHAR(name, 1) == '_';
+}
+
+/* What the hook answers about a missing attribute, in the place of the AttributeError that is set: its value after all (in a 1-tuple,
+ * when the layout has added it), or an exception, which is raised. */
+static PyObject *
+ask_missing(PyObject *hook, PyObject *owner, PyObject *name)
+{
+    PyErr_Clear();
+    PyObject *answer = PyObject_CallFunctionObjArgs(hook, owner, name, NULL), *value = NULL;
+    if (answer && PyTuple_CheckExact(answer) && PyTuple_GET_SIZE(answer) == 1)
+        value = Py_NewRef(PyTuple_GET_ITEM(answer, 0));
+    else if (answer)
+        PyErr_SetObject((PyObject *)Py_TYPE(answer), answer);
+    Py_XDECREF(answer);
+    return value;
+}
+
+static PyObject *
+meta_getattro(PyObject *cls, PyObject *name)
+{
+    PyObject *value = PyType_Type.tp_getattro(cls, name);
+    if (value || !PyErr_ExceptionMatches(PyExc_AttributeError) || is_dunder(name))
+        return value;
+    snpy_state *st = snpy_state_of(Py_TYPE(cls));
+    bool missing = !_PyType_Lookup((PyTypeObject *)cls, name) && !_PyType_Lookup(Py_TYPE(cls), name);
+    return missing && st->missing_class_attribute ? ask_missing(st->missing_class_attribute, cls, name) : NULL;
+}
+
+static int
+meta_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    snpy_model *model = ((snpy_class *)self)->model;
+    Py_VISIT(Py_TYPE(self));
+    if (model) {
+        int r = model_traverse(model, visit, arg);
+        if (r)
+            return r;
+    }
+    return PyType_Type.tp_traverse(self, visit, arg);
+}
+
+static int
+meta_clear(PyObject *self)
+{
+    snpy_model *model = ((snpy_class *)self)->model;
+    if (model) {
+        Py_CLEAR(model->validators);
+        Py_CLEAR(model->primary_index);
+    }
+    return PyType_Type.tp_clear(self);
+}
+
+static void
+meta_dealloc(PyObject *self)
+{
+    snpy_class *cls = (snpy_class *)self;
+    PyTypeObject *meta = Py_TYPE(self);
+    snpy_model *model = cls->model;
+    PyObject_GC_UnTrack(self);
+    cls->model = NULL;
+    if (model)
+        model_free(model);
+    PyObject_GC_Track(self); /* type's own dealloc takes it out again */
+    PyType_Type.tp_dealloc(self);
+    Py_DECREF(meta);
+}
+
+static PyMethodDef meta_methods[] = {
+    {"get", meta_get, METH_O, PyDoc_STR("The record with this primary key; NotFound.")},
+    {"find", meta_find, METH_O, PyDoc_STR("The record with this primary key, or None.")},
+    {"find_by", (PyCFunction)(void (*)(void))meta_find_by, METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR("The first record with these values, or None.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef meta_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(PyTypeObject, tp_vectorcall), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot meta_slots[] = {
+    {Py_tp_new, meta_new},
+    {Py_tp_dealloc, meta_dealloc},
+    {Py_tp_traverse, meta_traverse},
+    {Py_tp_clear, meta_clear},
+    {Py_tp_getattro, meta_getattro},
+    {Py_mp_subscript, meta_get},
+    {Py_tp_methods, meta_methods},
+    {Py_tp_members, meta_members},
+    {0, NULL},
+};
+
+/* Not immutable: the Python layer attaches the query verbs. */
+static PyType_Spec meta_spec = {
+    .name = "sinew._engine.ModelMeta",
+    .basicsize = sizeof(snpy_class),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+    .slots = meta_slots,
+};
+
+int
+snpy_init_model(PyObject *module, snpy_state *st)
+{
+    PyObject *bases = PyTuple_Pack(1, &PyType_Type);
+    st->ModelMeta = bases ? (PyTypeObject *)PyType_FromModuleAndSpec(module, &meta_spec, bases) : NULL;
+    Py_XDECREF(bases);
+    if (st->ModelMeta == NULL || PyModule_AddType(module, st->ModelMeta) < 0)
+        return -1;
+    return snpy_init_record(module, st);
+}

@@ -1,0 +1,702 @@
+/*
+ * reference.c - the descriptors of relations: Reference (belongs_to), One (has_one), Many (has_many).
+ *
+ * On a class each gives its `path`, what the Python layer put there. On a record:
+ *
+ *   Reference   reads the foreign key's words and finds the target by the unique index they refer to: two column reads and
+ *               a probe, no Python code but the making of the target's object. Setting writes the target's key into the
+ *               foreign key as one statement; the columns are the only truth, so nothing else is to be kept in step.
+ *   One         the first row of its compiled path.
+ *   Many        a Collection over its compiled path: a view, made at each read, that holds the record and this descriptor.
+ *
+ * Setting a One or Many is a rule of the Python layer (setter). All are bound once the models on both sides have tables;
+ * the engine's reference carries the Reference as its tag, so the store keeps it until unbind.
+ */
+#include "snpy.h"
+
+/* ---------------------------------------------------------------- shared by the three */
+
+/* What a class gives: the path, or the descriptor itself while there is none. */
+static PyObject *
+class_attribute(PyObject *self, PyObject *path)
+{
+    return Py_NewRef(path && path != Py_None ? path : self);
+}
+
+static int
+raise_wrong_owner(PyObject *name, PyObject *object)
+{
+    PyErr_Format(PyExc_TypeError, "relation %R is not one of a %.200s", name, Py_TYPE(object)->tp_name);
+    return -1;
+}
+
+static int
+raise_unbound(snpy_state *st, PyObject *name)
+{
+    PyObject *words = PyUnicode_FromFormat("the relation %R is used before its models are laid out", name);
+    if (words) {
+        snpy_raise(st, "internal", "O", words);
+        Py_DECREF(words);
+    }
+    return -1;
+}
+
+/* ---------------------------------------------------------------- Reference: reading */
+
+/* The record's row if it is a live one of the model that has this reference. 0 or -1. */
+static int
+own_row(snpy_reference *self, PyObject *record, sn_row *row)
+{
+    if (!self->model || Py_TYPE(record) != self->model->cls) {
+        return raise_wrong_owner(self->name, record);
+    }
+    if (!snpy_record_alive((snpy_record *)record)) {
+        return snpy_store_open(self->model->store) ? snpy_raise_deleted(record) : -1;
+    }
+    if (!self->ref) {
+        return raise_unbound(self->state, self->name);
+    }
+    *row = ((snpy_record *)record)->row;
+    return 0;
+}
+
+/* The foreign key of a row. False if a part of it is null. */
+static bool
+foreign_key(const snpy_reference *self, sn_row row, sn_word *words)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->fields); i++) {
+        sn_cell cell = sn_table_get(self->model->table, row, snpy_field_at(self->fields, i)->col);
+        if (cell.null) {
+            return false;
+        }
+        words[i] = cell.word;
+    }
+    return true;
+}
+
+static PyObject *
+raise_dangling_read(snpy_reference *self, sn_row row)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(self->fields);
+    sn_cell cells[SN_MAX_KEY];
+    for (Py_ssize_t i = 0; i < n; i++) { /* owners of their own: making the key may run Python code */
+        snpy_field *field = snpy_field_at(self->fields, i);
+        snpy_cell_copy(&cells[i], self->model->store, field, sn_table_get(self->model->table, row, field->col));
+    }
+    PyObject *key = PyTuple_New(n);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        snpy_field *field = snpy_field_at(self->fields, i);
+        PyObject *value = key ? snpy_cell_out(field, cells[i]) : NULL;
+        snpy_cell_release(self->model->store, field, cells[i]);
+        if (value) {
+            PyTuple_SET_ITEM(key, i, value);
+        } else {
+            Py_CLEAR(key);
+        }
+    }
+    if (key) {
+        snpy_raise(self->state, "dangling_read", "OO", self, n == 1 ? PyTuple_GET_ITEM(key, 0) : key);
+        Py_DECREF(key);
+    }
+    snpy_drain(self->model->store);
+    return NULL;
+}
+
+static PyObject *
+reference_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
+{
+    snpy_reference *self = (snpy_reference *)op;
+    sn_word words[SN_MAX_KEY];
+    sn_row row;
+    if (!record || record == Py_None) {
+        return class_attribute(op, self->path);
+    }
+    if (own_row(self, record, &row) < 0) {
+        return NULL;
+    }
+    if (!foreign_key(self, row, words)) {
+        Py_RETURN_NONE;
+    }
+    sn_row target = sn_index_find(sn_reference_to_index(self->ref), words);
+    if (target != SN_NO_ROW) {
+        return snpy_record_for(snpy_model_peek(self->target), target);
+    }
+    return self->required ? raise_dangling_read(self, row) : Py_NewRef(Py_None);
+}
+
+/* ---------------------------------------------------------------- Reference: setting */
+
+/* FieldError: what the reference takes instead of this value. Always -1. */
+static int
+raise_bad_reference(snpy_reference *self, PyObject *value, const char *which)
+{
+    const char *name = self->target->tp_name, *dot = strrchr(name, '.');
+    name = dot ? dot + 1 : name;
+    PyObject *expected = PyUnicode_FromFormat("%s %s record%s", strchr("AEIOU", name[0]) ? "an" : "a", name, which);
+    if (expected) {
+        snpy_raise(self->state, "bad_reference", "OOO", self, value, expected);
+        Py_DECREF(expected);
+    }
+    return -1;
+}
+
+int
+snpy_reference_cells(sn_cell *out, snpy_reference *self, PyObject *target)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(self->fields);
+    snpy_model *model = self->target ? snpy_model_peek(self->target) : NULL;
+    if (!model || !self->ref) {
+        return raise_unbound(self->state, self->name);
+    }
+    if (target == Py_None && !self->required) {
+        for (Py_ssize_t i = 0; i < n; i++) {
+            out[i] = SN_NULL_CELL;
+        }
+        return 0;
+    }
+    if (Py_TYPE(target) != self->target) {
+        return raise_bad_reference(self, target, "");
+    }
+    snpy_record *record = (snpy_record *)target;
+    if (!snpy_record_alive(record)) {
+        return snpy_store_open(model->store) ? snpy_raise_deleted(target) : -1;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (sn_table_get(model->table, record->row, snpy_field_at(self->target_fields, i)->col).null) {
+            return raise_bad_reference(self, target, " that has its key");
+        }
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        snpy_field *field = snpy_field_at(self->target_fields, i);
+        snpy_cell_copy(&out[i], model->store, field, sn_table_get(model->table, record->row, field->col));
+    }
+    return 0;
+}
+
+static void
+release_cells(snpy_reference *self, sn_cell *cells)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->fields); i++) {
+        snpy_cell_release(self->model->store, snpy_field_at(self->fields, i), cells[i]);
+    }
+}
+
+/* Runs check= and the validators of a foreign key's field, as assigning to the field itself would. 0 or -1; *cell stays owned. */
+static int
+validate_key(snpy_reference *self, snpy_field *field, PyObject *record, sn_cell *cell)
+{
+    snpy_model *model = self->model;
+    sn_cell checked;
+    if (cell->null || (!field->check && (!model->validators || PyDict_GET_SIZE(model->validators) == 0))) {
+        return 0;
+    }
+    PyObject *value = snpy_cell_out(field, *cell);
+    int result = value ? snpy_cell_validated(&checked, model, field, record, value) : -1;
+    Py_XDECREF(value);
+    if (result == 0) {
+        snpy_cell_release(model->store, field, *cell);
+        *cell = checked;
+    }
+    return result;
+}
+
+static int
+check_writable(snpy_reference *self, PyObject *target)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->fields); i++) {
+        if (snpy_field_at(self->fields, i)->read_only) {
+            return snpy_raise(self->state, "read_only", "OO", PyTuple_GET_ITEM(self->fields, i), target);
+        }
+    }
+    return 0;
+}
+
+/* The cells to write: validators of the relation's name see the record, those of its fields the key. 0, or -1 with nothing owned. */
+static int
+prepare_key(snpy_reference *self, PyObject *record, PyObject *target, sn_cell *cells)
+{
+    PyObject *value = Py_NewRef(target);
+    int result = check_writable(self, target);
+    if (result == 0 && target != Py_None) {
+        result = snpy_validate_named(self->model, self->name, record, &value);
+    }
+    if (result == 0) {
+        result = snpy_reference_cells(cells, self, value);
+    }
+    Py_DECREF(value);
+    for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(self->fields); i++) {
+        result = validate_key(self, snpy_field_at(self->fields, i), record, &cells[i]);
+        if (result < 0) {
+            release_cells(self, cells);
+        }
+    }
+    return result;
+}
+
+static int
+reference_set(PyObject *op, PyObject *record, PyObject *target)
+{
+    snpy_reference *self = (snpy_reference *)op;
+    sn_cell cells[SN_MAX_KEY];
+    sn_row row;
+    if (!target) {
+        PyErr_Format(PyExc_AttributeError, "relation %R cannot be deleted; set it to None or another record", self->name);
+        return -1;
+    }
+    if (own_row(self, record, &row) < 0) {
+        return -1;
+    }
+    if (prepare_key(self, record, target, cells) < 0) {
+        snpy_drain(self->model->store);
+        return -1;
+    }
+    snpy_field *const *fields = (snpy_field *const *)PySequence_Fast_ITEMS(self->fields);
+    return snpy_record_write(record, fields, cells, (size_t)PyTuple_GET_SIZE(self->fields));
+}
+
+/* ---------------------------------------------------------------- Reference: binding */
+
+static int
+parse_action(const char *name, sn_on_delete *out)
+{
+    static const char *const names[] = {
+        [SN_RESTRICT] = "restrict", [SN_CASCADE] = "cascade", [SN_NULLIFY] = "nullify", [SN_KEEP] = "keep"};
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
+        if (strcmp(names[i], name) == 0) {
+            *out = (sn_on_delete)i;
+            return 0;
+        }
+    }
+    PyErr_Format(PyExc_ValueError, "no such on_delete: %s", name);
+    return -1;
+}
+
+/* The two indexes belong together and nothing is bound yet. */
+static int
+check_binding(snpy_reference *self, snpy_index *from, snpy_index *to, PyTypeObject *target)
+{
+    if (self->ref) {
+        PyErr_Format(PyExc_ValueError, "relation %R is bound already", self->name);
+        return -1;
+    }
+    if (!from->index || !to->index || from->model->store != to->model->store || to->model->cls != target) {
+        PyErr_Format(PyExc_ValueError, "relation %R is bound to indexes that do not belong together", self->name);
+        return -1;
+    }
+    return snpy_store_open(from->model->store) ? 0 : -1;
+}
+
+static PyObject *
+reference_bind(PyObject *op, PyObject *args)
+{
+    snpy_reference *self = (snpy_reference *)op;
+    snpy_state *st = self->state;
+    PyObject *target, *given, *from_object, *to_object;
+    const char *action_name;
+    int enforce;
+    sn_on_delete action;
+    if (!PyArg_ParseTuple(args, "O!OO!O!sp:bind", st->ModelMeta, &target, &given, st->Index, &from_object, st->Index,
+                          &to_object, &action_name, &enforce)
+        || parse_action(action_name, &action) < 0) {
+        return NULL;
+    }
+    snpy_index *from = (snpy_index *)from_object, *to = (snpy_index *)to_object;
+    PyObject *target_fields = PySequence_Tuple(given);
+    if (!target_fields || check_binding(self, from, to, (PyTypeObject *)target) < 0) {
+        Py_XDECREF(target_fields);
+        return NULL;
+    }
+    snpy_store *store = from->model->store;
+    if (PyTuple_GET_SIZE(target_fields) != PyTuple_GET_SIZE(self->fields)) {
+        PyErr_Format(PyExc_ValueError, "relation %R has another number of columns than the key it refers to", self->name);
+    } else if (PyList_Append(store->kept, op) == 0) {
+        sn_status status = sn_reference_new(&self->ref, from->index, to->index, action, enforce, self);
+        if (status != SN_OK) {
+            self->ref = NULL;
+            snpy_raise_status(store, status);
+        }
+    }
+    if (!self->ref) {
+        Py_DECREF(target_fields);
+        return NULL;
+    }
+    self->model = from->model;
+    Py_XSETREF(self->target, (PyTypeObject *)Py_NewRef(target));
+    Py_XSETREF(self->target_fields, target_fields);
+    Py_XSETREF(self->from_index, Py_NewRef(from_object));
+    Py_XSETREF(self->to_index, Py_NewRef(to_object));
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+reference_unbind(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    snpy_reference *self = (snpy_reference *)op;
+    if (self->ref) {
+        snpy_store *store = self->model->store;
+        if (!snpy_store_open(store)) {
+            return NULL;
+        }
+        sn_status status = sn_reference_drop(self->ref);
+        if (status != SN_OK) {
+            snpy_raise_status(store, status);
+            return NULL;
+        }
+        self->ref = NULL;
+        store->schema++;
+        Py_ssize_t at = PyList_GET_SIZE(store->kept) - 1;
+        while (at >= 0 && PyList_GET_ITEM(store->kept, at) != op) {
+            at--;
+        }
+        if (at >= 0 && PyList_SetSlice(store->kept, at, at + 1, NULL) < 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---------------------------------------------------------------- Reference: the type */
+
+static int
+reference_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"", "", "required", "path", "default", "doc", NULL};
+    snpy_reference *self = (snpy_reference *)op;
+    PyObject *name, *given, *path = Py_None, *default_value = NULL, *doc = Py_None;
+    int required = -1;
+    if (self->name) {
+        PyErr_SetString(PyExc_TypeError, "a Reference is initialised once");
+        return -1;
+    }
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UO|$pOOO:Reference", names, &name, &given, &required, &path,
+                                     &default_value, &doc)) {
+        return -1;
+    }
+    PyObject *fields = PySequence_Tuple(given);
+    bool right = fields && required >= 0 && PyTuple_GET_SIZE(fields) > 0 && PyTuple_GET_SIZE(fields) <= SN_MAX_KEY;
+    for (Py_ssize_t i = 0; right && i < PyTuple_GET_SIZE(fields); i++) {
+        right = Py_IS_TYPE(PyTuple_GET_ITEM(fields, i), self->state->Field);
+    }
+    if (!right) {
+        Py_XDECREF(fields);
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_TypeError, "Reference(name, fields, *, required=...) takes 1 to 8 Fields");
+        }
+        return -1;
+    }
+    self->name = Py_NewRef(name);
+    PyUnicode_InternInPlace(&self->name);
+    self->fields = fields;
+    self->path = Py_NewRef(path);
+    self->doc = Py_NewRef(doc);
+    self->default_value = default_value == self->state->missing ? NULL : Py_XNewRef(default_value);
+    self->required = required;
+    return 0;
+}
+
+static PyObject *
+reference_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    snpy_reference *self = (snpy_reference *)type->tp_alloc(type, 0);
+    if (self) {
+        self->state = snpy_state_of(type);
+    }
+    return (PyObject *)self;
+}
+
+static int
+reference_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    snpy_reference *self = (snpy_reference *)op;
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->fields);
+    Py_VISIT(self->path);
+    Py_VISIT(self->doc);
+    Py_VISIT(self->default_value);
+    Py_VISIT(self->target);
+    Py_VISIT(self->target_fields);
+    Py_VISIT(self->from_index);
+    Py_VISIT(self->to_index);
+    return 0;
+}
+
+static int
+reference_clear(PyObject *op)
+{
+    snpy_reference *self = (snpy_reference *)op;
+    self->ref = NULL;
+    self->model = NULL;
+    Py_CLEAR(self->path);
+    Py_CLEAR(self->default_value);
+    Py_CLEAR(self->target);
+    Py_CLEAR(self->target_fields);
+    Py_CLEAR(self->from_index);
+    Py_CLEAR(self->to_index);
+    return 0;
+}
+
+static void
+reference_dealloc(PyObject *op)
+{
+    snpy_reference *self = (snpy_reference *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    reference_clear(op);
+    Py_XDECREF(self->fields);
+    Py_XDECREF(self->name);
+    Py_XDECREF(self->doc);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyObject *
+reference_model(PyObject *op, void *Py_UNUSED(closure))
+{
+    snpy_model *model = ((snpy_reference *)op)->model;
+    return Py_NewRef(model ? (PyObject *)model->cls : Py_None);
+}
+
+static PyGetSetDef reference_getset[] = {
+    {"model", reference_model, NULL, "The class that has this reference.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef reference_methods[] = {
+    {"bind", reference_bind, METH_VARARGS, "Makes the engine's reference."},
+    {"unbind", reference_unbind, METH_NOARGS, "Drops the engine's reference."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef reference_members[] = {
+    {"name", T_OBJECT, offsetof(snpy_reference, name), READONLY, NULL},
+    {"fields", T_OBJECT, offsetof(snpy_reference, fields), READONLY, NULL},
+    {"path", T_OBJECT, offsetof(snpy_reference, path), 0, NULL},
+    {"target", T_OBJECT, offsetof(snpy_reference, target), READONLY, NULL},
+    {"required", T_BOOL, offsetof(snpy_reference, required), READONLY, NULL},
+    {"__doc__", T_OBJECT, offsetof(snpy_reference, doc), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot reference_slots[] = {
+    {Py_tp_new, reference_new},           {Py_tp_init, reference_init},
+    {Py_tp_traverse, reference_traverse}, {Py_tp_clear, reference_clear},
+    {Py_tp_dealloc, reference_dealloc},   {Py_tp_descr_get, reference_get},
+    {Py_tp_descr_set, reference_set},     {Py_tp_methods, reference_methods},
+    {Py_tp_members, reference_members},   {Py_tp_getset, reference_getset},
+    {0, NULL},
+};
+
+static PyType_Spec reference_spec = {
+    .name = "sinew._engine.Reference",
+    .basicsize = sizeof(snpy_reference),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = reference_slots,
+};
+
+/* ---------------------------------------------------------------- One and Many */
+
+/* The descriptor is bound and the record one of its path's source. */
+static int
+check_owner(snpy_many *self, PyObject *record)
+{
+    if (!self->compiled) {
+        return raise_unbound(self->state, self->name);
+    }
+    if ((PyObject *)Py_TYPE(record) != self->compiled->source) {
+        return raise_wrong_owner(self->name, record);
+    }
+    return 0;
+}
+
+static PyObject *
+one_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
+{
+    snpy_many *self = (snpy_many *)op;
+    if (!record || record == Py_None) {
+        return class_attribute(op, self->path);
+    }
+    return check_owner(self, record) < 0 ? NULL : snpy_path_first(self->compiled, record);
+}
+
+static PyObject *
+many_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
+{
+    snpy_many *self = (snpy_many *)op;
+    if (!record || record == Py_None) {
+        return class_attribute(op, self->path);
+    }
+    return check_owner(self, record) < 0 ? NULL : snpy_collection_new(self, record);
+}
+
+static int
+many_set(PyObject *op, PyObject *record, PyObject *value)
+{
+    snpy_many *self = (snpy_many *)op;
+    if (!value || !self->setter || self->setter == Py_None) {
+        PyErr_Format(PyExc_AttributeError, "relation %R cannot be %s", self->name, value ? "assigned" : "deleted");
+        return -1;
+    }
+    PyObject *result = PyObject_CallFunctionObjArgs(self->setter, record, value, NULL);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+static PyObject *
+bind_path(snpy_many *self, PyObject *path, PyObject *collection)
+{
+    if (!Py_IS_TYPE(path, self->state->Path)) {
+        PyErr_SetString(PyExc_TypeError, "bind() takes a Path");
+        return NULL;
+    }
+    Py_XSETREF(self->compiled, (snpy_path *)Py_NewRef(path));
+    Py_XSETREF(self->collection, (PyTypeObject *)Py_XNewRef(collection));
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+one_bind(PyObject *op, PyObject *path)
+{
+    return bind_path((snpy_many *)op, path, NULL);
+}
+
+static PyObject *
+many_bind(PyObject *op, PyObject *args)
+{
+    snpy_many *self = (snpy_many *)op;
+    PyObject *path, *collection;
+    if (!PyArg_ParseTuple(args, "OO!:bind", &path, &PyType_Type, &collection)) {
+        return NULL;
+    }
+    if (!PyType_IsSubtype((PyTypeObject *)collection, self->state->Collection)
+        || ((PyTypeObject *)collection)->tp_basicsize != self->state->Collection->tp_basicsize) {
+        PyErr_SetString(PyExc_TypeError, "bind() takes a class derived from Collection, with __slots__ = ()");
+        return NULL;
+    }
+    return bind_path(self, path, collection);
+}
+
+static int
+many_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"", "path", "setter", "doc", NULL};
+    snpy_many *self = (snpy_many *)op;
+    PyObject *name, *path = Py_None, *set = Py_None, *doc = Py_None;
+    if (self->name) {
+        PyErr_SetString(PyExc_TypeError, "a relation is initialised once");
+        return -1;
+    }
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|$OOO", names, &name, &path, &set, &doc)) {
+        return -1;
+    }
+    self->name = Py_NewRef(name);
+    PyUnicode_InternInPlace(&self->name);
+    self->path = Py_NewRef(path);
+    self->setter = Py_NewRef(set);
+    self->doc = Py_NewRef(doc);
+    return 0;
+}
+
+static PyObject *
+many_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    snpy_many *self = (snpy_many *)type->tp_alloc(type, 0);
+    if (self) {
+        self->state = snpy_state_of(type);
+        self->relation = Py_NewRef(Py_None);
+    }
+    return (PyObject *)self;
+}
+
+static int
+many_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    snpy_many *self = (snpy_many *)op;
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->path);
+    Py_VISIT(self->setter);
+    Py_VISIT(self->doc);
+    Py_VISIT(self->relation);
+    Py_VISIT(self->compiled);
+    Py_VISIT(self->collection);
+    return 0;
+}
+
+static int
+many_clear(PyObject *op)
+{
+    snpy_many *self = (snpy_many *)op;
+    Py_CLEAR(self->path);
+    Py_CLEAR(self->setter);
+    Py_CLEAR(self->relation);
+    Py_CLEAR(self->compiled);
+    Py_CLEAR(self->collection);
+    return 0;
+}
+
+static void
+many_dealloc(PyObject *op)
+{
+    snpy_many *self = (snpy_many *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    many_clear(op);
+    Py_XDECREF(self->name);
+    Py_XDECREF(self->doc);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyMethodDef one_methods[] = {
+    {"bind", one_bind, METH_O, "Gives the relation its compiled path."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMethodDef many_methods[] = {
+    {"bind", many_bind, METH_VARARGS, "Gives the relation its compiled path and the class of its collections."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef many_members[] = {
+    {"name", T_OBJECT, offsetof(snpy_many, name), READONLY, NULL},
+    {"path", T_OBJECT, offsetof(snpy_many, path), 0, NULL},
+    {"relation", T_OBJECT, offsetof(snpy_many, relation), 0, NULL},
+    {"__doc__", T_OBJECT, offsetof(snpy_many, doc), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot one_slots[] = {
+    {Py_tp_new, many_new},           {Py_tp_init, many_init},       {Py_tp_traverse, many_traverse},
+    {Py_tp_clear, many_clear},       {Py_tp_dealloc, many_dealloc}, {Py_tp_descr_get, one_get},
+    {Py_tp_descr_set, many_set},     {Py_tp_methods, one_methods},  {Py_tp_members, many_members},
+    {0, NULL},
+};
+
+static PyType_Slot many_slots[] = {
+    {Py_tp_new, many_new},           {Py_tp_init, many_init},       {Py_tp_traverse, many_traverse},
+    {Py_tp_clear, many_clear},       {Py_tp_dealloc, many_dealloc}, {Py_tp_descr_get, many_get},
+    {Py_tp_descr_set, many_set},     {Py_tp_methods, many_methods}, {Py_tp_members, many_members},
+    {0, NULL},
+};
+
+static PyType_Spec one_spec = {
+    .name = "sinew._engine.One",
+    .basicsize = sizeof(snpy_many),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = one_slots,
+};
+
+static PyType_Spec many_spec = {
+    .name = "sinew._engine.Many",
+    .basicsize = sizeof(snpy_many),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = many_slots,
+};
+
+int
+snpy_init_reference(PyObject *module, snpy_state *st)
+{
+    st->Reference = snpy_add_type(module, &reference_spec);
+    st->One = st->Reference ? snpy_add_type(module, &one_spec) : NULL;
+    st->Many = st->One ? snpy_add_type(module, &many_spec) : NULL;
+    return st->Many ? 0 : -1;
+}

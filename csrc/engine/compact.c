@@ -1,0 +1,61 @@
+/*
+ * compact.c - moving live rows together when many positions are dead.
+ *
+ * Row numbers are what the host holds, so this happens only between units, without pins, when the host asks, and tells it where each row
+ * went: map[old] = new, or SN_NO_ROW. The map is monotone, so order of insertion stays, ordered indexes keep their order, and
+ * rows move down in place. The only thing that can be refused is room for handles at positions whose block had none, which is
+ * asked for before anything moves.
+ *
+ * Cost: linear in positions, in each column and index. A table is worth it when more than half of its positions are dead, so a table
+ * that is always compacted then pays for it a constant per deleted row.
+ */
+#include "database.h"
+
+#ifdef SN_TINY
+#define FEW_DEAD 4
+#else
+#define FEW_DEAD 1024
+#endif
+
+bool
+sn_table_sparse(const sn_table *t)
+{
+    sn_row dead = t->positions - t->count;
+    return dead > FEW_DEAD && dead > t->count;
+}
+
+static sn_status
+reserve_handles(sn_table *t, const sn_row *map)
+{
+    for (sn_row row = 0; row < t->positions; row++) {
+        if (map[row] == SN_NO_ROW || map[row] == row || !sn_table_handle(t, row))
+            continue;
+        sn_status st = sn__table_reserve_handle(t, map[row]);
+        if (st != SN_OK)
+            return sn__fail_status(t->db, st);
+    }
+    return SN_OK;
+}
+
+sn_status
+sn_table_compact(sn_table *t, sn_row *map)
+{
+    sn_db *db = t->db;
+    if (db->depth > 0 || db->pins > 0)
+        return sn__fail_status(db, SN_BUSY);
+    sn_row to = 0, old_positions = t->positions;
+    for (sn_row row = 0; row < old_positions; row++)
+        map[row] = sn__alive(t, row) ? to++ : SN_NO_ROW;
+    sn_status st = reserve_handles(t, map);
+    if (st != SN_OK)
+        return st;
+    for (sn_row row = 0; row < old_positions; row++) {
+        if (map[row] != SN_NO_ROW && map[row] != row)
+            sn__table_move(t, row, map[row]);
+    }
+    sn__table_truncate(t, to);
+    for (size_t i = 0; i < t->index_count; i++)
+        sn__index_remap(t->indexes[i], map, old_positions);
+    db->revision++;
+    return SN_OK;
+}

@@ -1,0 +1,137 @@
+/*
+ * delete.c - deleting rows and what follows from the references to them.
+ *
+ * The journal is the work list: killing a row appends a KILLED record, and the records from the call's mark on are visited in order, so
+ * cascades of any depth and shape need no recursion and no memory of their own, and cycles end: a dead row is in no index, so nothing
+ * finds it twice. For each dead row and each reference to its table:
+ *
+ *   SN_RESTRICT  if rows refer to it, an item for the end of the unit, when only rows that remain count
+ *   SN_CASCADE   the rows that refer to it are killed
+ *   SN_NULLIFY   the nullable columns of their foreign key become null, by the same code as an update
+ *   SN_KEEP      nothing
+ *
+ * The words of a dead row stay until the unit ends, so its key can be read. All or nothing: a failure (memory, or SN_KEY_IN_USE where a
+ * foreign key to be nullified is itself a key in use) undoes the call.
+ *
+ * Cost: per row one removal per index, and one probe per reference to its table.
+ */
+#include "write.h"
+
+#include "journal.h"
+#include "pending.h"
+#include "reference.h"
+
+static sn_status
+kill_row(sn_table *t, sn_row row)
+{
+    sn_status st = sn__journal_reserve(t->db, t->index_count + 1, t->owning_count);
+    if (st != SN_OK)
+        return st;
+    for (size_t i = 0; i < t->index_count; i++)
+        sn__journal_leave(t->indexes[i], row);
+    sn__journal_kill(t, row);
+    return SN_OK;
+}
+
+static sn_status
+nullify_row(const sn_reference *ref, sn_row row)
+{
+    const sn_index *from = ref->from;
+    sn_col cols[SN_MAX_KEY];
+    sn_cell cells[SN_MAX_KEY];
+    size_t n = 0;
+    for (size_t i = 0; i < from->column_count; i++) {
+        if (!from->table->columns[from->columns[i]].def.nullable)
+            continue;
+        cols[n] = from->columns[i];
+        cells[n++] = SN_NULL_CELL;
+    }
+    sn_change change = {from->table, &row, 1, cols, n, cells};
+    return sn__change_apply(&change);
+}
+
+static sn_status
+detach_row(const sn_reference *ref, sn_row row)
+{
+    return ref->action == SN_CASCADE ? kill_row(ref->from->table, row) : nullify_row(ref, row);
+}
+
+/* Lists keep their places within a unit, so each place is visited once, whatever leaves; they end at the last row that is left. */
+static sn_status
+detach_list(const sn_reference *ref, const sn_word *key)
+{
+    sn_status st = SN_OK;
+    for (size_t place = 0; st == SN_OK; place++) {
+        sn_posting_view view = sn__index_list(ref->from, key);
+        if (place >= view.len)
+            break;
+        if (view.rows[place] != SN_NO_ROW)
+            st = detach_row(ref, view.rows[place]);
+    }
+    return st;
+}
+
+/* Usually one row; several when the index is deferred. */
+static sn_status
+detach_unique(const sn_reference *ref, const sn_word *key)
+{
+    sn_status st = SN_OK;
+    for (sn_row row = sn__index_find(ref->from, key); row != SN_NO_ROW && st == SN_OK; row = sn__index_find(ref->from, key))
+        st = detach_row(ref, row);
+    return st;
+}
+
+static sn_status
+follow_reference(const sn_reference *ref, sn_row dead)
+{
+    sn_word key[SN_MAX_KEY];
+    if (ref->action == SN_KEEP || !sn__row_key(key, ref->to, dead))
+        return SN_OK;
+    if (ref->action == SN_RESTRICT) {
+        bool referred = sn__reference_count(ref, key) > 0;
+        return referred ? sn__pending_add(ref->to->table->db, SN_PENDING_TARGET, ref, NULL, dead) : SN_OK;
+    }
+    return ref->from->kind == SN_INDEX_MANY ? detach_list(ref, key) : detach_unique(ref, key);
+}
+
+static sn_status
+follow_references(sn_db *db, size_t mark)
+{
+    for (size_t k = mark; k < db->journal_len; k++) {
+        sn_undo u = db->journal[k];
+        if (u.kind != SN_UNDO_KILLED)
+            continue;
+        for (size_t r = 0; r < u.on.table->incoming_count; r++) {
+            sn_status st = follow_reference(u.on.table->incoming[r], u.row);
+            if (st != SN_OK)
+                return st;
+        }
+    }
+    return SN_OK;
+}
+
+sn_status
+sn_table_delete(size_t *deleted, sn_table *t, const sn_row *rows, size_t n)
+{
+    sn_db *db = t->db;
+    if (db->depth == 0)
+        return sn__fail_status(db, SN_MISUSE);
+    size_t mark = db->journal_len, pending = db->pending_len, killed = 0;
+    sn_status st = SN_OK;
+    for (size_t i = 0; i < n && st == SN_OK; i++) {
+        if (!sn__alive(t, rows[i]))
+            continue;
+        st = kill_row(t, rows[i]);
+        killed++;
+    }
+    if (st == SN_OK)
+        st = follow_references(db, mark);
+    if (st != SN_OK) {
+        sn__journal_undo(db, mark, true);
+        db->pending_len = pending;
+        return st;
+    }
+    db->revision += killed > 0;
+    *deleted = killed;
+    return SN_OK;
+}

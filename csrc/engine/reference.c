@@ -1,0 +1,204 @@
+/*
+ * reference.c - belongs_to: columns of one table that hold the key of another.
+ *
+ * A reference owns nothing but itself: the referring side is found through its `from` index (many, or unique for one-to-one), the
+ * target through its `to` index. Both tables list it (outgoing, incoming), both indexes count it, and while they are counted they and
+ * their columns cannot be dropped.
+ *
+ * Invariants
+ *   from and to have the same number of columns, of the same types in order; to is unique and not deferred
+ *   outside a unit, if enforce: every live row with a non-null key finds its target
+ *   enforce excludes SN_KEEP, and SN_NULLIFY has a nullable column to set: else deleting a target would leave the store wrong
+ *
+ * Cost: a probe each way is one index lookup. Creating one over existing rows with enforce probes each row once.
+ */
+#include "reference.h"
+
+static sn_posting_view
+unique_view(const sn_index *from, const sn_word *key, sn_row *slot)
+{
+    *slot = sn__index_find(from, key);
+    size_t n = *slot != SN_NO_ROW;
+    return (sn_posting_view){slot, n, n};
+}
+
+static sn_posting_view
+referring(const sn_reference *ref, const sn_word *key, sn_row *slot)
+{
+    if (ref->from->kind == SN_INDEX_MANY)
+        return sn__index_list(ref->from, key);
+    return unique_view(ref->from, key, slot);
+}
+
+bool
+sn__reference_dangles(const sn_reference *ref, sn_row row)
+{
+    sn_word key[SN_MAX_KEY];
+    return sn__row_key(key, ref->from, row) && sn__index_find(ref->to, key) == SN_NO_ROW;
+}
+
+size_t
+sn__reference_count(const sn_reference *ref, const sn_word *key)
+{
+    sn_row slot;
+    return referring(ref, key, &slot).count;
+}
+
+sn_row
+sn__reference_first(const sn_reference *ref, const sn_word *key)
+{
+    sn_row slot;
+    sn_posting_view view = referring(ref, key, &slot);
+    for (size_t i = 0; i < view.len; i++) {
+        if (view.rows[i] != SN_NO_ROW)
+            return view.rows[i];
+    }
+    return SN_NO_ROW;
+}
+
+/* ---------------------------------------------------------------- making one */
+
+static bool
+columns_meet(const sn_index *from, const sn_index *to)
+{
+    if (from->column_count != to->column_count)
+        return false;
+    for (size_t i = 0; i < from->column_count; i++) {
+        if (from->table->columns[from->columns[i]].def.type != to->table->columns[to->columns[i]].def.type)
+            return false;
+    }
+    return true;
+}
+
+static bool
+has_nullable(const sn_index *ix)
+{
+    for (size_t i = 0; i < ix->column_count; i++) {
+        if (ix->table->columns[ix->columns[i]].def.nullable)
+            return true;
+    }
+    return false;
+}
+
+static bool
+makes_sense(const sn_index *from, const sn_index *to, sn_on_delete action, bool enforce)
+{
+    return from->table->db == to->table->db && from->kind != SN_INDEX_ORDERED && to->kind == SN_INDEX_UNIQUE && !to->deferred
+           && columns_meet(from, to) && !(enforce && action == SN_KEEP) && (action != SN_NULLIFY || has_nullable(from));
+}
+
+/* SN_DANGLING with the first row and the number of rows that refer to nothing. */
+static sn_status
+check_rows(const sn_reference *ref)
+{
+    sn_table *t = ref->from->table;
+    sn_error e = SN_ERROR(SN_DANGLING);
+    e.table = t;
+    for (sn_row row = 0; row < t->positions; row++) {
+        if (!sn__alive(t, row) || !sn__reference_dangles(ref, row))
+            continue;
+        if (e.count++ == 0)
+            e.row = row;
+    }
+    return e.count == 0 ? SN_OK : sn__fail(t->db, e);
+}
+
+static sn_status
+reserve_lists(sn_db *db, sn_table *from, sn_table *to)
+{
+    sn_status st = sn_mem_grow(&db->mem, &from->outgoing, &from->outgoing_cap, from->outgoing_count + 1, sizeof(sn_reference *));
+    if (st == SN_OK)
+        st = sn_mem_grow(&db->mem, &to->incoming, &to->incoming_cap, to->incoming_count + 1, sizeof(sn_reference *));
+    return st;
+}
+
+sn_status
+sn_reference_new(sn_reference **out, sn_index *from, sn_index *to, sn_on_delete action, bool enforce, void *tag)
+{
+    sn_db *db = from->table->db;
+    if (db->depth > 0)
+        return sn__fail_status(db, SN_BUSY);
+    if (!makes_sense(from, to, action, enforce))
+        return sn__fail_status(db, SN_MISUSE);
+    sn_reference made = {.from = from, .to = to, .action = action, .enforce = enforce, .tag = tag};
+    sn_status st = enforce ? check_rows(&made) : SN_OK;
+    if (st != SN_OK)
+        return st;
+    st = reserve_lists(db, from->table, to->table);
+    sn_reference *ref = st == SN_OK ? sn_mem_new(&db->mem, sizeof(*ref)) : NULL;
+    if (!ref)
+        return sn__fail_status(db, SN_NOMEM);
+    *ref = made;
+    from->table->outgoing[from->table->outgoing_count++] = ref;
+    to->table->incoming[to->table->incoming_count++] = ref;
+    from->references++;
+    to->references++;
+    db->revision++;
+    *out = ref;
+    return SN_OK;
+}
+
+/* ---------------------------------------------------------------- and dropping it */
+
+static void
+forget(sn_reference **list, size_t *count, const sn_reference *ref)
+{
+    size_t i = 0;
+    while (list[i] != ref)
+        i++;
+    for (; i + 1 < *count; i++)
+        list[i] = list[i + 1];
+    --*count;
+}
+
+void
+sn__reference_free(sn_db *db, sn_reference *ref)
+{
+    sn_table *from = ref->from->table, *to = ref->to->table;
+    forget(from->outgoing, &from->outgoing_count, ref);
+    forget(to->incoming, &to->incoming_count, ref);
+    ref->from->references--;
+    ref->to->references--;
+    sn_mem_free(&db->mem, ref, sizeof(*ref));
+}
+
+sn_status
+sn_reference_drop(sn_reference *ref)
+{
+    sn_db *db = ref->from->table->db;
+    if (db->depth > 0)
+        return sn__fail_status(db, SN_BUSY);
+    sn__reference_free(db, ref);
+    db->revision++;
+    return SN_OK;
+}
+
+void *
+sn_reference_tag(const sn_reference *ref)
+{
+    return ref->tag;
+}
+
+sn_table *
+sn_reference_from(const sn_reference *ref)
+{
+    return ref->from->table;
+}
+
+sn_table *
+sn_reference_to(const sn_reference *ref)
+{
+    return ref->to->table;
+}
+
+const sn_index *
+sn_reference_from_index(const sn_reference *ref)
+{
+    return ref->from;
+}
+
+const sn_index *
+sn_reference_to_index(const sn_reference *ref)
+{
+    return ref->to;
+}

@@ -1,0 +1,230 @@
+/*
+ * rows.c - lists of rows that a caller owns, and sets of rows.
+ *
+ * sn__rows_settle puts a list into insertion order, each row once. What indexes give is often in order already, which one
+ * look tells. Otherwise, when the rows lie densely enough (a bitmap over their span has no more than eight words for each of
+ * them), they are marked in a bitmap and read back, O(n + span / 64); else, or when that memory is refused, they are
+ * sorted in place by a heap sort, O(n log n). So it needs no memory and cannot fail.
+ *
+ * sn__seen answers "met before?" for the targets of one walk along a path. Most walks meet few rows, so it begins as open
+ * addressing at load one half, and becomes a bitmap over the table when the hash would take more memory than that.
+ * Invariants: at most one of slots and bits is there; 2 n <= cap; every row in it is below the positions given.
+ */
+#include "rows.h"
+
+#include <assert.h>
+#include <string.h>
+
+sn_status
+sn_rows_reserve(sn_db *db, sn_rows *r, size_t more)
+{
+    if (r->cap - r->n >= more) {
+        return SN_OK;
+    }
+    if (more > SIZE_MAX / sizeof(sn_row) - r->n) {
+        return SN_LIMIT;
+    }
+    return sn_mem_grow(&db->mem, &r->rows, &r->cap, r->n + more, sizeof(sn_row));
+}
+
+sn_status
+sn_rows_push(sn_db *db, sn_rows *r, sn_row row)
+{
+    if (r->n == r->cap) {
+        sn_status status = sn_rows_reserve(db, r, 1);
+        if (status) {
+            return status;
+        }
+    }
+    r->rows[r->n++] = row;
+    return SN_OK;
+}
+
+void
+sn_rows_free(sn_db *db, sn_rows *r)
+{
+    sn_mem_free(&db->mem, r->rows, r->cap * sizeof(sn_row));
+    *r = (sn_rows){0};
+}
+
+/* ---------------------------------------------------------------- order */
+
+static void
+sift_down(sn_row *rows, size_t at, size_t n)
+{
+    sn_row row = rows[at];
+    for (size_t child = 2 * at + 1; child < n; child = 2 * at + 1) {
+        if (child + 1 < n && rows[child + 1] > rows[child]) {
+            child++;
+        }
+        if (rows[child] <= row) {
+            break;
+        }
+        rows[at] = rows[child];
+        at = child;
+    }
+    rows[at] = row;
+}
+
+static void
+heap_sort(sn_row *rows, size_t n)
+{
+    for (size_t i = n / 2; i > 0; i--) {
+        sift_down(rows, i - 1, n);
+    }
+    for (size_t end = n; end > 1; end--) {
+        sn_row last = rows[end - 1];
+        rows[end - 1] = rows[0];
+        rows[0] = last;
+        sift_down(rows, 0, end - 1);
+    }
+}
+
+static size_t
+drop_repeated(sn_row *rows, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (kept == 0 || rows[kept - 1] != rows[i]) {
+            rows[kept++] = rows[i];
+        }
+    }
+    return kept;
+}
+
+static bool
+in_order(const sn_row *rows, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (rows[i - 1] >= rows[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Through a bitmap over [low, low + 64 * words); returns how many rows remain. */
+static size_t
+bitmap_sort(sn_row *rows, size_t n, sn_row low, uint64_t *bits, size_t words)
+{
+    for (size_t i = 0; i < n; i++) {
+        sn_row at = rows[i] - low;
+        bits[at >> 6] |= (uint64_t)1 << (at & 63);
+    }
+    size_t kept = 0;
+    for (size_t w = 0; w < words; w++) {
+        for (uint64_t rest = bits[w]; rest; rest &= rest - 1) {
+            rows[kept++] = low + (sn_row)(w * 64) + (sn_row)__builtin_ctzll(rest);
+        }
+    }
+    return kept;
+}
+
+void
+sn__rows_settle(sn_db *db, sn_rows *r, size_t start)
+{
+    sn_row *rows = r->rows + start;
+    size_t n = r->n - start;
+    if (in_order(rows, n)) {
+        return;
+    }
+    sn_row low = rows[0], high = rows[0];
+    for (size_t i = 1; i < n; i++) {
+        low = rows[i] < low ? rows[i] : low;
+        high = rows[i] > high ? rows[i] : high;
+    }
+    size_t words = (size_t)(high - low) / 64 + 1;
+    uint64_t *bits = words / 8 <= n ? sn_mem_zero(&db->mem, words * sizeof *bits) : NULL;
+    if (bits) {
+        n = bitmap_sort(rows, n, low, bits, words);
+        sn_mem_free(&db->mem, bits, words * sizeof *bits);
+    } else {
+        heap_sort(rows, n);
+        n = drop_repeated(rows, n);
+    }
+    r->n = start + n;
+}
+
+/* ---------------------------------------------------------------- rows met */
+
+/* Where the row is, or the free slot where it belongs. */
+static sn_row *
+slot_of(sn_row *slots, size_t cap, sn_row row)
+{
+    size_t at = (size_t)sn_hash_word(row) & (cap - 1);
+    while (slots[at] && slots[at] != row + 1) {
+        at = (at + 1) & (cap - 1);
+    }
+    return &slots[at];
+}
+
+static sn_status
+to_bitmap(sn_db *db, sn__seen *s, size_t words)
+{
+    uint64_t *bits = sn_mem_zero(&db->mem, words * sizeof *bits);
+    if (!bits) {
+        return SN_NOMEM;
+    }
+    for (size_t i = 0; i < s->cap; i++) {
+        if (s->slots[i]) {
+            bits[(s->slots[i] - 1) >> 6] |= (uint64_t)1 << ((s->slots[i] - 1) & 63);
+        }
+    }
+    sn__seen_free(db, s);
+    s->bits = bits;
+    s->words = words;
+    return SN_OK;
+}
+
+static sn_status
+grow_hash(sn_db *db, sn__seen *s, sn_row positions)
+{
+    size_t cap = s->cap ? s->cap * 2 : SN_FIRST_CAPACITY * 2, words = (size_t)positions / 64 + 1;
+    if (cap * sizeof(sn_row) > words * sizeof(uint64_t)) {
+        return to_bitmap(db, s, words);
+    }
+    sn_row *slots = sn_mem_zero(&db->mem, cap * sizeof *slots);
+    if (!slots) {
+        return SN_NOMEM;
+    }
+    for (size_t i = 0; i < s->cap; i++) {
+        if (s->slots[i]) {
+            *slot_of(slots, cap, s->slots[i] - 1) = s->slots[i];
+        }
+    }
+    sn_mem_free(&db->mem, s->slots, s->cap * sizeof *s->slots);
+    s->slots = slots;
+    s->cap = cap;
+    return SN_OK;
+}
+
+sn_status
+sn__seen_add(bool *fresh, sn_db *db, sn__seen *s, sn_row row, sn_row positions)
+{
+    assert(row < positions);
+    if (!s->bits && 2 * (s->n + 1) > s->cap) {
+        sn_status status = grow_hash(db, s, positions);
+        if (status) {
+            return status;
+        }
+    }
+    if (s->bits) {
+        uint64_t bit = (uint64_t)1 << (row & 63), *word = &s->bits[row >> 6];
+        *fresh = !(*word & bit);
+        *word |= bit;
+        return SN_OK;
+    }
+    sn_row *slot = slot_of(s->slots, s->cap, row);
+    *fresh = *slot == 0;
+    s->n += *fresh;
+    *slot = row + 1;
+    return SN_OK;
+}
+
+void
+sn__seen_free(sn_db *db, sn__seen *s)
+{
+    sn_mem_free(&db->mem, s->slots, s->cap * sizeof *s->slots);
+    sn_mem_free(&db->mem, s->bits, s->words * sizeof *s->bits);
+    *s = (sn__seen){0};
+}

@@ -1,0 +1,498 @@
+/*
+ * sn.h - the relationship engine's only public header.
+ *
+ * The engine keeps records in typed columns, keeps indexes and references right at every moment, and answers questions
+ * by row numbers. It is pure C11: no I/O, no global state, no host code called (the text accessor below is the one,
+ * pure, exception). The host (here: the CPython binding) converts its values to words, calls in, and turns statuses
+ * into its own errors.
+ *
+ * Words. Every stored value is one 64-bit word and a null flag (`sn_cell`). What the word means is its column's type:
+ *
+ *   SN_BOOL SN_INT SN_FLOAT SN_DATE SN_DATETIME SN_TIMEDELTA SN_CHOICE   the value itself ("inline")
+ *   SN_TEXT     a bare host handle, or an interned entry (the low bit tells: 1 = entry)
+ *   SN_ENTRY    an interned entry: one exact representation of a value, with a canonical key
+ *   SN_OBJECT   a bare host handle without order or equality
+ *
+ * Ownership. A cell given to a mutating call is *moved* when the call succeeds and remains the caller's when it fails.
+ * A cell that a call returns is borrowed until the next mutating call. Handles that the engine no longer needs are put
+ * on the drop list, which the host drains (sn_db_drop) as the last thing an entry point does.
+ *
+ * Units. Every write belongs to a unit: sn_begin ... sn_commit or sn_rollback, which nest (savepoints). A mutating call
+ * is all or nothing by itself; a unit is all or nothing as a whole. Rules that look at the end (dangling references,
+ * restricted deletes, deferred uniqueness) are checked when the outermost unit commits.
+ *
+ * Rows. A row is a position in its table; positions follow the order of insertion and are not used again before a
+ * compaction, which the host starts between units and which reports where each row went (sn_table_compact).
+ *
+ * Naming: sn_<module>_<verb> public, sn__<module>_<verb> shared inside the engine.
+ */
+#ifndef SN_H
+#define SN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint64_t sn_word;
+typedef uint32_t sn_row;
+typedef uint16_t sn_col;
+
+#define SN_NO_ROW UINT32_MAX
+#define SN_NO_COL UINT16_MAX
+#define SN_MAX_KEY 8 /* columns of one index, key or reference */
+
+typedef struct sn_db sn_db;
+typedef struct sn_table sn_table;
+typedef struct sn_index sn_index;
+typedef struct sn_reference sn_reference;
+typedef struct sn_path sn_path;
+typedef struct sn_expr sn_expr;
+
+typedef struct sn_cell {
+    sn_word word;
+    bool null;
+} sn_cell;
+
+#define SN_NULL_CELL ((sn_cell){0, true})
+
+typedef struct sn_bytes {
+    const unsigned char *data;
+    size_t len;
+} sn_bytes;
+
+/* ---------------------------------------------------------------- statuses */
+
+/* What went wrong; the fields of sn_error that are set beside it are named. Nothing has changed unless said otherwise. */
+typedef enum sn_status {
+    SN_OK = 0,
+    SN_NOMEM,      /* the allocator refused */
+    SN_UNIQUE,     /* index; row: the refused row or SN_NO_ROW when it was being inserted; other: the row that has the key */
+    SN_NULL,       /* column: null where it is required */
+    SN_NAN,        /* column: NaN in an indexed column */
+    SN_DANGLING,   /* reference, row: refers to what does not exist; count: how many rows do (sn_commit) */
+    SN_RESTRICTED, /* reference, row: a referring row, other: the deleted row; count: how many refer to it (sn_commit) */
+    SN_KEY_IN_USE, /* reference, row: the row whose key would change; count: how many refer to it */
+    SN_STALE,      /* row: it is not alive */
+    SN_OVERFLOW,   /* an integer or time result is out of range */
+    SN_LIMIT,      /* more rows, columns, nodes or nesting than the engine can hold */
+    SN_BUSY,       /* not while a unit or a pin is open */
+    SN_MISUSE,     /* the arguments contradict the schema (types do not meet, a path that does not chain) */
+} sn_status;
+
+typedef struct sn_error {
+    sn_status status;
+    const sn_table *table;
+    const sn_index *index;
+    const sn_reference *reference;
+    sn_col column;
+    sn_row row;
+    sn_row other;
+    size_t count;
+} sn_error;
+
+/* ---------------------------------------------------------------- types */
+
+typedef enum sn_type {
+    SN_BOOL,      /* 0 or 1 */
+    SN_INT,       /* int64_t */
+    SN_FLOAT,     /* the bits of a double */
+    SN_DATE,      /* proleptic ordinal, as int64_t */
+    SN_DATETIME,  /* (microseconds since 0001-01-01T00:00) * 2 + fold, as int64_t; keys drop fold */
+    SN_TIMEDELTA, /* microseconds, as int64_t */
+    SN_CHOICE,    /* ordinal of a member of a closed list (enum, literal), as int64_t */
+    SN_TEXT,
+    SN_ENTRY,
+    SN_OBJECT,
+    SN_TYPE_COUNT
+} sn_type;
+
+/* ---------------------------------------------------------------- the database */
+
+/* One door for memory: new (ptr NULL), resize, free (new_size 0). NULL means refused; freeing cannot fail. */
+typedef void *(*sn_alloc_fn)(void *ud, void *ptr, size_t old_size, size_t new_size);
+
+/* The UTF-8 of a bare text handle. Pure: may not fail, allocate or run host code. Valid while the handle lives. */
+typedef sn_bytes (*sn_text_fn)(const void *handle);
+
+typedef struct sn_config {
+    sn_alloc_fn alloc;
+    void *alloc_ud;
+    sn_text_fn text;
+} sn_config;
+
+sn_status sn_db_new(sn_db **out, const sn_config *config);
+
+/* Frees everything. The host has dismantled the rows before (sn_db_dismantle), else their handles leak. */
+void sn_db_free(sn_db *db);
+
+/* What the last failed call on this database met. */
+const sn_error *sn_db_error(const sn_db *db);
+
+/* Takes up to `cap` handles from the drop list; returns how many. Call until it returns 0. */
+size_t sn_db_drop(sn_db *db, void **out, size_t cap);
+
+/* Number of handles on the drop list. */
+size_t sn_db_drop_count(const sn_db *db);
+
+/* How many host handles the database owns (rows, entries, the open unit, the drop list). Walks all rows: for tests. */
+size_t sn_db_handle_count(const sn_db *db);
+
+/* Removes all rows without a journal, up to `cap` handles at a time; returns how many handles it wrote, 0 when all
+ * tables are empty. The schema stays, automatic numbers start again. Refused (returns 0 with rows left) while a unit is open. Row handles (records)
+ * must have been cleared by the host. cap: at least the number of columns of any table. Between the calls the store is half taken
+ * apart: nothing else may be called, so a host whose handles run code when released collects them all first. */
+size_t sn_db_dismantle(sn_db *db, void **out, size_t cap);
+
+/* Live blocks and bytes obtained through the door. */
+size_t sn_db_blocks(const sn_db *db);
+size_t sn_db_bytes(const sn_db *db);
+
+/* Grows with every change, never goes back. */
+uint64_t sn_db_revision(const sn_db *db);
+
+/* While pins are held no compaction happens, so row numbers stay good. */
+void sn_db_pin(sn_db *db);
+void sn_db_unpin(sn_db *db);
+size_t sn_db_pins(const sn_db *db);
+
+/* Walks every structure and every invariant. NULL when all hold, else a static string that says which does not. */
+const char *sn_check(const sn_db *db);
+
+/* ---------------------------------------------------------------- entries */
+
+/*
+ * An entry stands for one exact value: `tag` (the host's type of value) and `exact` bytes. `key` bytes are its canonical
+ * form: values that are equal have equal keys, and keys order as values do (byte-wise). key.data == NULL: the exact bytes
+ * are the key. `borrow`: the exact bytes live inside the handle, so they need not be copied.
+ */
+typedef struct sn_entry_def {
+    uint32_t tag;
+    sn_bytes exact;
+    sn_bytes key;
+    bool borrow;
+    void *handle;
+} sn_entry_def;
+
+/* One use of the entry, made if it does not exist. *taken: the handle was moved in (a new entry); else it is still the
+ * caller's. */
+sn_status sn_entry_intern(sn_word *out, bool *taken, sn_db *db, const sn_entry_def *def);
+
+/* The word of an existing entry without a use of its own (borrowed), or 0: for probing without creating. */
+sn_word sn_entry_peek(const sn_db *db, uint32_t tag, sn_bytes exact);
+
+/* One more use of the same word. Text that is bare is the host's business: only for entry words. */
+void sn_entry_retain(sn_word word);
+
+/* Gives one use back; the handle goes to the drop list with the last one. Needs no memory. */
+void sn_entry_release(sn_db *db, sn_word word);
+
+static inline bool
+sn_word_is_entry(sn_word word)
+{
+    return word & 1;
+}
+
+/* The host handle of a text, entry or object word. */
+void *sn_entry_handle(sn_word word);
+
+static inline void *
+sn_word_handle(sn_word word)
+{
+    return sn_word_is_entry(word) ? sn_entry_handle(word) : (void *)(uintptr_t)word;
+}
+
+/* ---------------------------------------------------------------- schema */
+
+typedef struct sn_column_def {
+    sn_type type;
+    bool nullable;
+    bool automatic; /* SN_INT only, one per table: a null on insert becomes the next number, counting up from 1 */
+} sn_column_def;
+
+typedef enum sn_index_kind {
+    SN_INDEX_UNIQUE,  /* key -> row; rows with a null in the key are not in it */
+    SN_INDEX_MANY,    /* key -> rows in order of arrival; rows with a null in the key are not in it */
+    SN_INDEX_ORDERED, /* all rows by key, nulls last, ties in insertion order */
+} sn_index_kind;
+
+/* Schema changes are refused (SN_BUSY) while a unit is open. `tag` is the host's name for the thing, kept for errors. */
+sn_status sn_table_new(sn_table **out, sn_db *db, void *tag);
+void sn_table_drop(sn_table *t); /* without rows, references or paths; in a unit or with rows it is the host's error */
+void *sn_table_tag(const sn_table *t);
+sn_db *sn_table_db(const sn_table *t);
+
+/* Adds a column; rows that exist take the word that `fill` has for them: `fill` is one cell for each position from 0 to
+ * sn_table_positions(t) (moved in; dead positions are ignored and must not own anything), or NULL for all null. Column
+ * numbers are stable: dropping leaves a gap that the next column may take. */
+sn_status sn_table_add_column(sn_col *out, sn_table *t, const sn_column_def *def, const sn_cell *fill);
+sn_status sn_table_drop_column(sn_table *t, sn_col col); /* in no index or reference; its handles are dropped */
+sn_status sn_table_set_nullable(sn_table *t, sn_col col, bool nullable); /* SN_NULL if a row has a null there */
+sn_col sn_table_columns(const sn_table *t);              /* column slots, gaps included */
+const sn_column_def *sn_table_column_def(const sn_table *t, sn_col col);
+
+/* Builds the index from the rows that exist: SN_UNIQUE or SN_NAN if they refuse it. Text columns in it hold entries only.
+ * deferred: uniqueness is checked at the end of the outermost unit. */
+sn_status sn_index_new(sn_index **out, sn_table *t, sn_index_kind kind, const sn_col *cols, size_t n, bool deferred,
+                       void *tag);
+sn_status sn_index_drop(sn_index *ix);
+void *sn_index_tag(const sn_index *ix);
+sn_index_kind sn_index_kind_of(const sn_index *ix);
+sn_table *sn_index_table(const sn_index *ix);
+size_t sn_index_columns(const sn_index *ix, const sn_col **cols);
+
+typedef enum sn_on_delete { SN_RESTRICT, SN_CASCADE, SN_NULLIFY, SN_KEEP } sn_on_delete;
+
+/*
+ * A reference is a belongs_to: columns here (`from`, an index over exactly those columns: many, or unique for one-to-one)
+ * that hold the key of another table (`to`, a unique index, not deferred). It is the one truth behind both directions. A null in
+ * any of its columns refers to nothing. enforce: at the end of the outermost unit every reference has its target; it excludes
+ * SN_KEEP (SN_MISUSE), as SN_NULLIFY requires a nullable column among `from`. Rows that exist may refuse it: SN_DANGLING.
+ */
+sn_status sn_reference_new(sn_reference **out, sn_index *from, sn_index *to, sn_on_delete action, bool enforce, void *tag);
+sn_status sn_reference_drop(sn_reference *ref);
+void *sn_reference_tag(const sn_reference *ref);
+sn_table *sn_reference_from(const sn_reference *ref);
+sn_table *sn_reference_to(const sn_reference *ref);
+const sn_index *sn_reference_from_index(const sn_reference *ref);
+const sn_index *sn_reference_to_index(const sn_reference *ref);
+
+/* ---------------------------------------------------------------- reading rows */
+
+sn_row sn_table_positions(const sn_table *t); /* positions in use, dead ones included */
+sn_row sn_table_count(const sn_table *t);     /* live rows */
+bool sn_table_alive(const sn_table *t, sn_row row);
+sn_cell sn_table_get(const sn_table *t, sn_row row, sn_col col); /* of a live row; borrowed */
+
+/* The host's object for a row (borrowed by the engine). Setting may need memory, clearing (NULL) does not. Positions without one
+ * cost nothing. A row that dies keeps its handle until the host clears it or the table is compacted. */
+void *sn_table_handle(const sn_table *t, sn_row row);
+sn_status sn_table_set_handle(sn_table *t, sn_row row, void *handle);
+/* The first position >= row that has a handle, or SN_NO_ROW. */
+sn_row sn_table_next_handle(const sn_table *t, sn_row row);
+
+/* The row with this key in a unique index, or SN_NO_ROW. Words need not own anything. */
+sn_row sn_index_find(const sn_index *ix, const sn_word *words);
+
+/* The rows with this key in a many index in order of arrival. `rows` is borrowed and has holes (SN_NO_ROW) when
+ * count < len. */
+typedef struct sn_posting_view {
+    const sn_row *rows;
+    size_t len;
+    size_t count;
+} sn_posting_view;
+sn_posting_view sn_index_rows(const sn_index *ix, const sn_word *words);
+
+/* ---------------------------------------------------------------- writing */
+
+/* Opens a unit, or a savepoint within one. */
+sn_status sn_begin(sn_db *db);
+/* Closes the innermost. The outermost checks first: SN_DANGLING, SN_RESTRICTED or SN_UNIQUE (deferred) leave it open with
+ * nothing undone, so that the host can describe the rows; it then rolls back (or mends and commits again). */
+sn_status sn_commit(sn_db *db);
+/* Undoes and closes the innermost. Cannot fail. */
+void sn_rollback(sn_db *db);
+size_t sn_depth(const sn_db *db);
+
+/* After a failed sn_commit: the i-th problem that stood, in the order in which they were made. False past the end. */
+bool sn_problem(sn_error *out, const sn_db *db, size_t i);
+
+/* Inserts one row: a cell for each column slot (gaps are ignored). */
+sn_status sn_table_insert(sn_row *out, sn_table *t, const sn_cell *cells);
+
+/* Inserts n rows, given by row: n * columns cells. Positions are consecutive from *first. All or nothing: when a row is refused
+ * (SN_UNIQUE, SN_NULL, SN_NAN...), error.count is its offset within the call, and error.other is SN_NO_ROW when the row that has its
+ * key is one of the call's own. */
+sn_status sn_table_insert_many(sn_row *first, sn_table *t, const sn_cell *cells, size_t n);
+
+/* Sets columns of rows: for rows[i] the cells[i * ncols ...]. Rows and columns are given once each, else SN_MISUSE. Uniqueness is
+ * judged on the outcome of the whole call, so swaps work. A cell that equals what is stored (same word) is no change; it is
+ * moved in like the others, so what it owns goes to the drop list. */
+sn_status sn_table_update(sn_table *t, const sn_row *rows, size_t n, const sn_col *cols, size_t ncols,
+                          const sn_cell *cells);
+
+/* Deletes rows and what follows from their references' on_delete. *deleted: how many of the rows given were alive. */
+sn_status sn_table_delete(size_t *deleted, sn_table *t, const sn_row *rows, size_t n);
+
+/* Next number of the automatic column (SN_LIMIT is met by inserting, not here: INT64_MAX is never given). */
+int64_t sn_table_next_number(const sn_table *t);
+
+/* Worth compacting: more than half of the positions are dead, and they are not few. */
+bool sn_table_sparse(const sn_table *t);
+
+/* Moves live rows together, keeping their order. map: sn_table_positions(t) entries, filled with each row's new position
+ * (SN_NO_ROW for dead ones). Handles of live rows move along, those of dead rows are forgotten: the host visits them before
+ * (sn_table_next_handle finds both), for their numbers come to mean other rows. SN_BUSY in a unit or while pinned. */
+sn_status sn_table_compact(sn_table *t, sn_row *map);
+
+/* Puts row last in its many index's list / at place `position` among the live members (0-based, clamped). Journaled. */
+sn_status sn_index_move(sn_index *ix, sn_row row, size_t position);
+
+/* ---------------------------------------------------------------- row sets */
+
+/* A list of rows that the caller owns. Initialise to {0}; sn_rows_free when done. */
+typedef struct sn_rows {
+    sn_row *rows;
+    size_t n;
+    size_t cap;
+} sn_rows;
+
+sn_status sn_rows_push(sn_db *db, sn_rows *r, sn_row row);
+sn_status sn_rows_reserve(sn_db *db, sn_rows *r, size_t more);
+void sn_rows_free(sn_db *db, sn_rows *r);
+
+/* ---------------------------------------------------------------- expressions */
+
+/*
+ * An arena of nodes that a query owns. A node is a value or a predicate over a row. Rows nest: depth 0 is the row that
+ * the innermost enclosing exists, aggregate, follow or hop filter looks at (the query's own row outside any), depth 1
+ * the one around it, and so on.
+ *
+ * Builders return SN_NO_NODE when they fail; sn_expr_status says why, and every later builder then does nothing.
+ * Logic is two-valued: a comparison with a null is false, except that null == null is true, and != is the complement
+ * of ==. Types of both sides of a comparison are equal, or INT with FLOAT. Order comparisons of SN_OBJECT, and
+ * arithmetic that the table of operators does not have, are SN_MISUSE.
+ */
+typedef int32_t sn_node;
+#define SN_NO_NODE (-1)
+
+typedef enum sn_compare_op { SN_EQ, SN_NE, SN_LT, SN_LE, SN_GT, SN_GE } sn_compare_op;
+typedef enum sn_text_op { SN_LIKE, SN_ILIKE, SN_CONTAINS, SN_STARTSWITH, SN_ENDSWITH } sn_text_op;
+typedef enum sn_arith_op { SN_ADD, SN_SUB, SN_MUL, SN_DIV } sn_arith_op;
+typedef enum sn_agg_op { SN_COUNT, SN_SUM, SN_AVG, SN_MIN, SN_MAX } sn_agg_op;
+
+sn_status sn_expr_new(sn_expr **out, sn_db *db);
+void sn_expr_free(sn_expr *e); /* constants' handles go to the drop list */
+sn_status sn_expr_status(const sn_expr *e);
+sn_type sn_expr_type(const sn_expr *e, sn_node node); /* of a value node */
+
+/* values */
+sn_node sn_expr_const(sn_expr *e, sn_type type, sn_cell cell); /* moves the cell in, also when it fails (stop building then) */
+sn_node sn_expr_column(sn_expr *e, unsigned depth, const sn_table *t, sn_col col);
+/* `inner` at the row that the to-one path leads to from the row at `depth` (inside, that row is depth 0); null without one */
+sn_node sn_expr_follow(sn_expr *e, unsigned depth, const sn_path *path, sn_node inner);
+/* A value that the host computes: slot k of the words given by sn_expr_set_host, read at the row at `depth`. */
+sn_node sn_expr_host(sn_expr *e, unsigned depth, unsigned slot, sn_type type);
+sn_node sn_expr_arith(sn_expr *e, sn_arith_op op, sn_node a, sn_node b);
+/* Over the targets of `path` from the row at `depth`: those for which `where` holds (or SN_NO_NODE), of `value` (SN_NO_NODE
+ * for SN_COUNT). distinct: each target once. Null values are passed over; sum of nothing is 0, min, max, avg null. */
+sn_node sn_expr_aggregate(sn_expr *e, unsigned depth, sn_agg_op op, const sn_path *path, sn_node where, sn_node value,
+                          bool distinct);
+
+/* predicates */
+sn_node sn_expr_compare(sn_expr *e, sn_compare_op op, sn_node a, sn_node b);
+/* a is one of n constants of a's type; null among them matches null. Cells are moved in when it succeeds, the caller's when not. */
+sn_node sn_expr_in(sn_expr *e, sn_node a, const sn_cell *cells, size_t n);
+sn_node sn_expr_text(sn_expr *e, sn_text_op op, sn_node a, sn_node pattern);
+sn_node sn_expr_is_null(sn_expr *e, sn_node a);
+sn_node sn_expr_truth(sn_expr *e, sn_node a); /* a boolean value as a predicate: null is false */
+sn_node sn_expr_and(sn_expr *e, const sn_node *nodes, size_t n); /* of nothing: true */
+sn_node sn_expr_or(sn_expr *e, const sn_node *nodes, size_t n);  /* of nothing: false */
+sn_node sn_expr_not(sn_expr *e, sn_node a);
+sn_node sn_expr_exists(sn_expr *e, unsigned depth, const sn_path *path, sn_node where);
+
+/* Gives the cells of host slot k for all positions of its table (borrowed until the query has run). */
+sn_status sn_expr_set_host(sn_expr *e, unsigned slot, const sn_cell *cells, size_t n);
+/* Exchanges the value of a constant node, for a query that runs again with other values (moved in when it succeeds). Only cells
+ * that own something can be refused (SN_NOMEM), or another node than a constant (SN_MISUSE). */
+sn_status sn_expr_set_const(sn_expr *e, sn_node node, sn_cell cell);
+
+/* `node` for each of n rows. Cells are borrowed. */
+sn_status sn_expr_eval(sn_cell *out, sn_expr *e, sn_node node, const sn_table *t, const sn_row *rows, size_t n);
+
+/* ---------------------------------------------------------------- paths */
+
+typedef struct sn_order {
+    sn_node value;
+    bool descending;
+    bool nulls_first;
+} sn_order;
+
+/*
+ * One step of a relation. forward: from the referring row to its target (belongs_to). backward: from the target to the rows
+ * that refer to it, in order of arrival (has_many), or only the first (single: has_one). where, order, limit apply to the
+ * rows of this step from one row; their nodes live in `expr`, in which depth 0 is the row stepped to. expr must outlive the
+ * path.
+ */
+typedef struct sn_hop_def {
+    const sn_reference *reference;
+    bool backward;
+    bool single;
+    sn_expr *expr;
+    sn_node where; /* SN_NO_NODE: none */
+    const sn_order *order;
+    size_t order_len;
+    size_t limit; /* SIZE_MAX: none */
+} sn_hop_def;
+
+/* Hops in sequence, each starting where the one before ended. Immutable. distinct: each target once, in order of first
+ * encounter. */
+sn_status sn_path_new(sn_path **out, sn_db *db, const sn_hop_def *hops, size_t n, bool distinct);
+void sn_path_free(sn_path *p);
+const sn_table *sn_path_from(const sn_path *p);
+const sn_table *sn_path_to(const sn_path *p);
+bool sn_path_single(const sn_path *p); /* at most one target, whatever the data */
+
+sn_status sn_path_first(sn_row *out, const sn_path *p, sn_row from); /* SN_NO_ROW: none */
+sn_status sn_path_each(sn_rows *out, const sn_path *p, sn_row from); /* appends */
+sn_status sn_path_count(size_t *out, const sn_path *p, sn_row from, size_t stop_at); /* counts no further than stop_at */
+sn_status sn_path_contains(bool *out, const sn_path *p, sn_row from, sn_row target);
+/* For each of n rows its targets: offsets has n + 1 entries into *out. */
+sn_status sn_path_expand(sn_rows *out, size_t *offsets, const sn_path *p, const sn_row *from, size_t n);
+/* The rows from which the path leads to one of `targets`, each once, in insertion order. SN_MISUSE for a path with a limit or
+ * a single step. */
+sn_status sn_path_semijoin(sn_rows *out, const sn_path *p, const sn_row *targets, size_t n);
+
+/* ---------------------------------------------------------------- queries */
+
+/* Where the rows come from before the predicate: all of the table; a path from one row; or rows given. */
+typedef enum sn_source { SN_FROM_TABLE, SN_FROM_PATH, SN_FROM_ROWS } sn_source;
+
+typedef struct sn_query {
+    const sn_table *table; /* of the result */
+    sn_source source;
+    const sn_path *path;
+    sn_row from;
+    const sn_row *rows;
+    size_t rows_len;
+    sn_expr *expr; /* of where and order; may be NULL when there are none */
+    sn_node where;
+    const sn_order *order;
+    size_t order_len;
+    size_t offset;
+    size_t limit; /* SIZE_MAX: none */
+} sn_query;
+
+typedef enum sn_access { SN_ACCESS_SCAN, SN_ACCESS_PROBE, SN_ACCESS_POSTINGS, SN_ACCESS_RANGE, SN_ACCESS_SEMIJOIN,
+                         SN_ACCESS_PATH, SN_ACCESS_ROWS, SN_ACCESS_EMPTY } sn_access;
+
+/* What a query did. `examined`: rows for which the predicate was evaluated or that were taken from an index. */
+typedef struct sn_plan {
+    sn_access access;
+    const sn_index *index; /* of a probe, postings or a range */
+    const sn_path *path;   /* of a semijoin */
+    bool ordered_by_index;
+    bool sorted;
+    size_t examined;
+    size_t found;
+} sn_plan;
+
+/* All results come in the query's order; without one in insertion order (SN_FROM_PATH, SN_FROM_ROWS: in theirs), whatever
+ * index served. plan may be NULL. */
+sn_status sn_query_run(sn_rows *out, sn_db *db, const sn_query *q, sn_plan *plan);
+sn_status sn_query_count(size_t *out, sn_db *db, const sn_query *q, size_t stop_at, sn_plan *plan);
+
+/* One aggregate of `value` over n rows; count counts non-nulls, or all rows for SN_NO_NODE. *type: of the result. The sum of
+ * ints uses 128 bits inside: SN_OVERFLOW when the result does not fit. */
+sn_status sn_query_aggregate(sn_cell *out, sn_type *type, sn_agg_op op, sn_expr *e, sn_node value, const sn_table *t,
+                             const sn_row *rows, size_t n);
+
+/* Numbers rows by the equality of `keys`: group_of[i] for rows[i], groups in order of first encounter; the first row of each
+ * is pushed to *firsts. */
+sn_status sn_query_group(uint32_t *group_of, sn_rows *firsts, sn_expr *e, const sn_node *keys, size_t nkeys,
+                         const sn_table *t, const sn_row *rows, size_t n);
+/* One aggregate per group. out has ngroups cells. */
+sn_status sn_query_group_aggregate(sn_cell *out, sn_type *type, sn_agg_op op, sn_expr *e, sn_node value,
+                                   const sn_table *t, const sn_row *rows, const uint32_t *group_of, size_t n,
+                                   size_t ngroups);
+
+#endif

@@ -1,0 +1,38 @@
+"""The models of the examples in the docstrings: three authors, three posts, two categories, in a database of their own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from . import Attr, BelongsTo, Database, Expr, HasMany, Model, belongs_to, field, has_many, now
+
+db = Database()
+
+
+class Author(Model, db=db):
+    name: Attr[str]
+    posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
+
+
+class Category(Model, db=db):
+    title: Attr[str]
+    posts: HasMany[Post] = has_many(inverse=lambda: Post.category)
+
+
+class Post(Model, db=db):
+    title: Attr[str]
+    views: Attr[int] = field(default=0)
+    published_at: Attr[datetime] = field(default=datetime(2024, 1, 1))
+    author: BelongsTo[Author] = belongs_to()
+    category: BelongsTo[Category | None] = belongs_to(default=None)
+
+    @classmethod
+    def published(cls) -> Expr:
+        return cls.published_at <= now()
+
+
+ann, bob, cid = Author(name="Ann"), Author(name="Bob"), Author(name="Cid")
+news, art = Category(title="News"), Category(title="Art")
+hello = Post(title="Hello", views=10, author=ann, category=news)
+again = Post(title="Again", views=3, author=ann)
+world = Post(title="World", views=30, author=bob, category=art)

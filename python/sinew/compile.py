@@ -1,0 +1,509 @@
+"""From expressions to the plain data that the engine takes (the grammar stands at the head of _engine.pyi).
+
+A Lowering translates predicates, values and orderings for a frame (scope.py). Its rules:
+
+  - A comparison that goes over to-many paths is put into one `exists` for each distinct path, and whatever it says is said about
+    the rows bound there. So `Author.posts.title != "a"` is *some post with another title*, and `~` around it stays outside.
+  - To-one steps are part of the value ("follow"): null where there is no target.
+  - What the engine cannot compute becomes a host slot: a function of some values, to be evaluated in Python for every row of one
+    model before the plan runs (host.py).
+  - Moments are replaced by the time at which the lowering is made, which makes it good for one run (`volatile`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from . import _engine, kinds, scope
+from .aggregates import Aggregate
+from .columns import Arithmetic, Column, Operand, Ordering, columns_of
+from .errors import DefinitionError, FieldError, show
+from .kinds import Kind
+from .moment import Instant, Moment
+from .path import is_path, root_of, steps_of
+from .predicates import And, Between, Compare, Exists, Expr, IsNull, KeyIs, Member, Not, Or, Test, Text, shown
+from .scope import Frame, field_of
+
+if TYPE_CHECKING:
+    from .database import Database
+    from .definition import Definition, Relation
+
+IR: TypeAlias = tuple[Any, ...]
+NEVER: IR = ("or",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slot:
+    """Values that Python computes: `function` of the operands, at each row of the frame's model. kind: what the engine calls the
+    result. zone: of moments among the operands."""
+
+    number: int
+    frame: Frame
+    kind: str
+    function: Callable[..., Any]
+    operands: tuple[Any, ...]
+    zone: str | None
+
+
+# ---------------------------------------------------------------- what relations are declared with
+
+
+def predicate_ir(conditions: Expr | Iterable[Expr], definition: Definition) -> IR | None:
+    """The conditions of a relation's where=, about its target. DefinitionError for what only a query can evaluate."""
+    lowering = Lowering(definition.db)
+    parts = (conditions,) if isinstance(conditions, Expr) else tuple(conditions)
+    ir = lowering.conjunction(parts, Frame(definition))
+    _only_for_queries(lowering, definition, parts)
+    return ir
+
+
+def order_ir(terms: Iterable[Operand | Ordering], definition: Definition) -> list[IR]:
+    """The terms of a relation's order_by=, about its target."""
+    lowering = Lowering(definition.db)
+    listed = tuple(terms)
+    orders = [lowering.order(term, Frame(definition)) for term in listed]
+    _only_for_queries(lowering, definition, listed)
+    return orders
+
+
+def _only_for_queries(lowering: Lowering, definition: Definition, parts: Sequence[object]) -> None:
+    if lowering.volatile or lowering.slots:
+        said = ", ".join(map(repr, parts))
+        raise DefinitionError(
+            f"a relation to {definition.name} is compiled once and cannot hold `{said}`: now(), arithmetic on Decimal and "
+            "Python functions are evaluated by queries; use a scope, or .where(...) on the collection"
+        )
+
+
+def equalities(condition: Expr, definition: Definition) -> Iterator[tuple[str, Any]]:
+    """The simple equalities that a condition demands: what a record created through a relation is given."""
+    if isinstance(condition, And):
+        for part in condition.parts:
+            yield from equalities(part, definition)
+    elif isinstance(condition, Compare) and condition.op == "==" and not isinstance(condition.right, (Operand, Moment)):
+        column = condition.left
+        if isinstance(column, Column) and not column.steps and column.root.cls is definition.cls:
+            yield column.field.name, condition.right
+    elif isinstance(condition, KeyIs) and root_of(condition.path).cls is definition.cls:
+        steps = steps_of(condition.path)
+        if len(steps) == 1 and steps[0].kind == "belongs_to":
+            yield steps[0].name, condition.record
+
+
+# ---------------------------------------------------------------- lowering
+
+
+class Lowering:
+    """Translates expressions for one plan. volatile: whether the result is good for one run only; slots: what Python has to
+    compute before."""
+
+    def __init__(self, db: Database, instant: Instant | None = None) -> None:
+        self.store = db.store
+        self.instant = Instant(db.clock) if instant is None else instant
+        self.volatile = False
+        self.slots: list[Slot] = []
+
+    # ------------------------------------------------------------ predicates
+
+    def conjunction(self, conditions: Sequence[Expr], frame: Frame) -> IR | None:
+        """All of the conditions; None without any."""
+        parts = [self.predicate(condition, frame) for condition in conditions]
+        return ("and", *parts) if len(parts) > 1 else parts[0] if parts else None
+
+    def predicate(self, expr: Expr, frame: Frame) -> IR:
+        """Any predicate."""
+        match expr:
+            case And():
+                return ("and", *(self.predicate(part, frame) for part in expr.parts))
+            case Or():
+                return ("or", *(self.predicate(part, frame) for part in expr.parts))
+            case Not():
+                return ("not", self.predicate(expr.part, frame))
+            case Exists():
+                return self._exists(expr, frame)
+            case KeyIs():
+                return self._key_is(expr, frame)
+            case Compare():
+                return self._some((expr.left, expr.right), frame, lambda f: self._compare(expr.op, expr.left, expr.right, f))
+            case Between():
+                return self._some((expr.value, expr.low, expr.high), frame, lambda f: self._between(expr, f))
+            case Member():
+                return self._some((expr.value, *expr.values), frame, lambda f: self._member(expr, f))
+            case Text():
+                return self._some((expr.value, expr.pattern), frame, lambda f: self._text(expr, f))
+            case IsNull():
+                return self._some((expr.value,), frame, lambda f: self._null(expr.value, f))
+            case Test():
+                return self._some((expr.value,), frame, lambda f: self._test(expr, f))
+        raise FieldError(f"{show(expr)} is not a predicate that queries know")
+
+    def _some(self, operands: Sequence[object], frame: Frame, say: Callable[[Frame], IR]) -> IR:
+        """What `say` says, about some rows at the ends of the to-many paths among the operands: one row for each distinct path."""
+        heads: list[IR] = []
+        bound: set[scope.Key] = set()
+        for column in (column for operand in operands for column in columns_of(operand)):
+            prefix = column.steps[: scope.cut(column.steps)]
+            key = scope.key_of(column.root, prefix)
+            if prefix and key not in bound:
+                bound.add(key)
+                relations = scope.walk(column.root, prefix)
+                heads.append(("exists", scope.find(column.root, column, frame)[1], self.path(relations)))
+                frame = Frame(relations[-1].target, frame, key)
+        said = say(frame)
+        for head in reversed(heads):
+            said = (*head, said)
+        return said
+
+    def _exists(self, expr: Exists, frame: Frame) -> IR:
+        root = root_of(expr.path)
+        _, depth = scope.find(root, expr.path, frame)
+        relations = scope.walk(root, steps_of(expr.path))
+        inner = Frame(relations[-1].target, frame)
+        return ("exists", depth, self.path(relations), self.conjunction(expr.conditions, inner))
+
+    def _key_is(self, expr: KeyIs, frame: Frame) -> IR:
+        root, steps = root_of(expr.path), scope.walk(root_of(expr.path), steps_of(expr.path))
+        last = steps[-1]
+        if last.kind == "belongs_to":
+            last.definition.ensure()
+            keys = tuple(Column(root, tuple(steps[:-1]), info) for info in last.foreign_key)
+            if expr.record is None:
+                return self._some(keys[:1], frame, lambda f: ("or", *(self._null(key, f) for key in keys)))
+            values = self._key_values(last, expr.record)
+            pairs = tuple(zip(keys, values, strict=True))
+            return self._some(keys[:1], frame, lambda f: ("and", *(self._compare("==", k, v, f) for k, v in pairs)))
+        if expr.record is not None:
+            target = last.target
+            names = zip(target.primary_key, _engine_values(expr.record, target, target.primary_key), strict=True)
+            equal = tuple(Compare("==", Column(target, (), target.fields[name]), value) for name, value in names)
+            return self._exists(Exists(expr.path, equal), frame)
+        return self._without_one(root, steps, frame)
+
+    def _without_one(self, root: Definition, steps: list[Relation], frame: Frame) -> IR:
+        """No target of a has_one at the end of steps; over a to-many path: some row there has none."""
+        owner = Column(root, tuple(steps[:-1]), next(iter(steps[-1].definition.fields.values())))
+
+        def say(inner: Frame) -> IR:
+            _, depth, rest = scope.locate(owner, inner)
+            return ("not", ("exists", depth, self.path([*rest, steps[-1]]), None))
+
+        return self._some((owner,), frame, say)
+
+    def _key_values(self, relation: Relation, record: Any) -> tuple[Any, ...]:
+        names = tuple(info.name for info in relation.references)
+        if names != relation.target.primary_key:  # other keys may change
+            self.volatile = True
+        return _engine_values(record, relation.target, names)
+
+    def _compare(self, op: str, left: Any, right: Any, frame: Frame) -> IR:
+        if right is None:
+            null = self._null(left, frame)
+            return null if op == "==" else ("not", null) if op == "!=" else NEVER
+        kind, other = self.kind(left), self.kind(right)
+        zone = (kind.arg or other.arg) if kind.name == "datetime" else None
+        if self._compared_in_python(op, left, kind, right, other) or self._python(left, zone) or self._python(right, zone):
+            return ("truth", self._slot(_COMPARE[op], (left, right), frame, "bool", zone))
+        value = self.value(left, frame, zone, keyed=True)
+        beside = self.value(right, frame, zone, keyed=True) if isinstance(right, Operand) else self.constant(kind, right)
+        return ("compare", op, value, beside)
+
+    def _compared_in_python(self, op: str, left: Any, kind: Kind, right: Any, other: Kind) -> bool:
+        """Whether Python has to compare. A constant beside a field may be anything: the field's own conversion judges it."""
+        who = kinds.comparer(op, kind, other)
+        if isinstance(right, Operand) or kind.field is None:
+            if who is None:
+                raise FieldError(
+                    f"{left!r} {op} {shown(right)}: {kinds.described(left, kind)} and {kinds.described(right, other)}, "
+                    f"which cannot be compared by `{op}`"
+                )
+            return who == "python"
+        if kind.name == "object":
+            self._need_key(op, left, kind)
+            return kind.key is None
+        return who == "python" and kind.name not in ("Decimal", "Literal")
+
+    def _between(self, expr: Between, frame: Frame) -> IR:
+        return ("and", self._compare(">=", expr.value, expr.low, frame), self._compare("<=", expr.value, expr.high, frame))
+
+    def _null(self, value: Any, frame: Frame) -> IR:
+        if self._python(value, self.kind(value).arg):
+            return ("truth", self._slot(_is_none, (value,), frame, "bool", None))
+        return ("null", self.value(value, frame))
+
+    def _member(self, expr: Member, frame: Frame) -> IR:
+        value = expr.value
+        kind = self.kind(value)
+        constants = [None if each is None else self._simple(kind, each) for each in expr.values]
+        said: IR
+        if kind.name == "object" and kind.key is None and not any(isinstance(each, Operand) for each in expr.values):
+            said = ("truth", self._slot(_membership(expr.values), (value,), frame, "bool", None))
+        elif self._python(value, None) or any(each == () for each in constants):
+            said = ("or", *(self._compare("==", value, each, frame) for each in expr.values))
+        else:
+            like = (kind.field.key_field if kind.key and kind.field else kind.field) or kind.plain
+            listed = [None if each is None else each[2] for each in constants]
+            said = ("in", self.value(value, frame, keyed=True), like, listed)
+        return ("not", said) if expr.negated else said
+
+    def _simple(self, kind: Kind, value: Any) -> IR:
+        """A member as a constant of the kind itself; () if it takes a comparison of its own."""
+        if isinstance(value, Operand) or kind.field is None or (kind.name == "object" and kind.key is None):
+            return ()
+        if kinds.of_constant(value).name in kinds.NUMBERS and kind.name in ("int", "float"):
+            if kinds.of_constant(value).name != kind.name:
+                return ()
+        return self.constant(kind, value)
+
+    def _text(self, expr: Text, frame: Frame) -> IR:
+        for operand in (expr.value, expr.pattern):
+            kind = self.kind(operand)
+            if kind.name != "str":
+                raise FieldError(f"{expr!r}: {expr.op} works on text, and {kinds.described(operand, kind)}")
+        pattern = expr.pattern
+        lowered = self.value(pattern, frame) if isinstance(pattern, Operand) else ("const", "str", pattern)
+        return ("text", expr.op, self.value(expr.value, frame), lowered)
+
+    def _test(self, expr: Test, frame: Frame) -> IR:
+        function = expr.function
+        return ("truth", self._slot(lambda value: bool(function(value)), (expr.value,), frame, "bool", None))
+
+    def _need_key(self, op: str, value: object, kind: Kind) -> None:
+        if kind.key is None and op not in ("==", "!="):
+            raise FieldError(f"`{op}` needs an order: {kinds.described(value, kind)}; declare field(key=...)")
+
+    # ------------------------------------------------------------ values
+
+    def kind(self, value: object) -> Kind:
+        """The kind of an operand or constant."""
+        return kinds.of_value(value, field_of)
+
+    def value(self, node: Operand, frame: Frame, zone: str | None = None, *, keyed: bool = False) -> IR:
+        """An operand that the engine can compute. keyed: of an object, the key by which it is compared."""
+        if isinstance(node, Column):
+            return self._column(node, frame, keyed)
+        if isinstance(node, Arithmetic):
+            return self._arithmetic(node, frame, zone)
+        if isinstance(node, Aggregate):
+            return self._aggregate(node, frame)
+        raise FieldError(f"{show(node)} is not a value that queries know")
+
+    def computed(self, node: Operand, frame: Frame) -> IR:
+        """Any operand, computed beforehand if the engine cannot."""
+        kind = self.kind(node)
+        if not self._python(node, kind.arg):
+            return self.value(node, frame, kind.arg, keyed=True)
+        return self._slot(_itself, (node,), frame, kind.plain, kind.arg)
+
+    def constant(self, kind: Kind, value: Any) -> IR:
+        """A constant beside a value of a kind."""
+        if isinstance(value, Moment):
+            return self._moment(value, kind)
+        if kind.name == "int" and isinstance(value, float):
+            return ("const", "float", value)
+        if kind.name == "Decimal" and isinstance(value, (int, float)) and not isinstance(value, bool):
+            value = Decimal(value)
+        if kind.key is not None and kind.field is not None:
+            return ("const", kind.field.key_field, kind.key(kind.field.convert(value)))
+        return ("const", kind.field or kind.plain, value)
+
+    def _moment(self, moment: Moment, kind: Kind) -> IR:
+        if kind.name != "datetime":
+            raise FieldError(f"{moment!r} is a datetime and does not go together with a value of kind {kind.name}")
+        self.volatile = True
+        return ("const", kind.field or kind.plain, moment.at(self.instant, aware=kind.arg == "aware"))
+
+    def _column(self, column: Column, frame: Frame, keyed: bool) -> IR:
+        engine = field_of(column).engine
+        field = engine.key_field if keyed and engine.key_field is not None else engine
+        _, depth, rest = scope.locate(column, frame)
+        if not rest:
+            return ("column", depth, field)
+        whole = scope.walk(column.root, column.steps)
+        return ("follow", depth, self.path(whole[len(whole) - len(rest) :]), ("column", 0, field))
+
+    def _arithmetic(self, node: Arithmetic, frame: Frame, zone: str | None) -> IR:
+        left, right = self.kind(node.left), self.kind(node.right)
+        self.kind(node)
+        zone = next((each.arg for each in (left, right) if each.name == "datetime" and each.arg), zone)
+        return ("arith", node.op, self._side(node.left, frame, zone), self._side(node.right, frame, zone))
+
+    def _side(self, node: Any, frame: Frame, zone: str | None) -> IR:
+        if isinstance(node, Operand):
+            return self.value(node, frame, zone)
+        if isinstance(node, Moment):
+            return self._moment(node, Kind("datetime", zone))
+        return ("const", kinds.of_constant(node).plain, node)
+
+    def _aggregate(self, node: Aggregate, frame: Frame) -> IR:
+        self.kind(node)
+        root, relations, inner = over(node, frame)
+        _, depth = scope.find(root, subject(node), frame)
+        target = Frame(relations[-1].target, frame)
+        where = self.conjunction(node.conditions, target)
+        value = None if node.over is None else self._aggregated(node.over, inner)
+        return ("aggregate", depth, node.op, self.path(relations, node.distinct), where, value, node.distinct)
+
+    def _aggregated(self, operand: Operand, inner: Frame) -> IR:
+        """The value at a target: the column of the path's own end, or arithmetic on what is bound there."""
+        if isinstance(operand, Column):
+            return ("column", 0, field_of(operand).engine)
+        return self.value(operand, inner)
+
+    def path(self, relations: Sequence[Relation], distinct: bool = True) -> _engine.Path:
+        """The engine's path along relations."""
+        if len(relations) == 1:
+            return relations[0].path
+        hops = [hop for relation in relations for hop in relation.hops()]
+        return _engine.Path(self.store, hops, distinct=distinct)
+
+    # ------------------------------------------------------------ orderings
+
+    def order(self, term: object, frame: Frame) -> IR:
+        """A term of an order."""
+        ordering = term if isinstance(term, Ordering) else Ordering(operand(term, "order_by"))
+        kind = self.kind(ordering.value)
+        if kind.name == "object":
+            self._need_key("order_by", ordering.value, kind)
+        return (self.computed(ordering.value, frame), ordering.descending, ordering.none_first)
+
+    # ------------------------------------------------------------ what Python computes
+
+    def _python(self, value: object, zone: str | None) -> bool:
+        """Whether a value is Python's to compute; arithmetic on a moment is, if the zone that it takes on is aware."""
+        if zone == "aware" and isinstance(value, Arithmetic) and self.kind(value).name == "datetime":
+            return True
+        return kinds.computed_in_python(value, field_of)
+
+    def _slot(
+        self, function: Callable[..., Any], operands: tuple[Any, ...], frame: Frame, kind: str, zone: str | None
+    ) -> IR:
+        here, depth = self._level(operands, frame)
+        slot = Slot(len(self.slots), here.alone(), kind, function, operands, zone)
+        self.slots.append(slot)
+        return ("host", depth, slot.number, kind)
+
+    def _level(self, operands: Sequence[object], frame: Frame) -> tuple[Frame, int]:
+        """The one row at which all the operands can be computed."""
+        found = {}
+        for operand in operands:
+            for leaf in leaves(operand):
+                here, depth = (
+                    scope.locate(leaf, frame)[:2]
+                    if isinstance(leaf, Column)
+                    else scope.find(over(leaf, frame)[0], subject(leaf), frame)
+                )
+                found[depth] = here
+        if len(found) != 1:
+            names = " and ".join(here.definition.name for here in found.values())
+            raise FieldError(
+                f"{', '.join(map(repr, operands))}: this is computed in Python, for the rows of one model, but speaks of rows "
+                f"of {names}; write the condition on one of them"
+            )
+        depth, here = next(iter(found.items()))
+        return here, depth
+
+
+def operand(value: object, verb: str) -> Operand:
+    """A column, or whatever stands for one. FieldError with a hint for anything else."""
+    if isinstance(value, Operand):
+        return value
+    if is_path(value):
+        raise FieldError(f"{verb}() takes columns; {value!r} is a path, name a column of it, such as {value!r}.id")
+    if isinstance(value, Ordering):
+        raise FieldError(f"{verb}() takes columns, and {value!r} is an ordering; that belongs into order_by()")
+    hint = f"; write the column itself, Model.{value}" if isinstance(value, str) and value.isidentifier() else ""
+    raise FieldError(f"{verb}() takes columns such as Post.title, not {show(value)}{hint}")
+
+
+def leaves(value: object) -> Iterator[Column | Aggregate]:
+    """The columns and aggregates in an operand."""
+    if isinstance(value, (Column, Aggregate)):
+        yield value
+    elif isinstance(value, Arithmetic):
+        yield from leaves(value.left)
+        yield from leaves(value.right)
+
+
+def over(node: Aggregate, frame: Frame) -> tuple[Definition, list[Relation], Frame]:
+    """Where an aggregate's path starts, its steps, and the frame in which its value is computed at each target."""
+    if node.path is not None:
+        root, steps = root_of(node.path), steps_of(node.path)
+    elif isinstance(node.over, Column):
+        root, steps = node.over.root, node.over.steps
+    else:
+        root, steps = _common_path(node)
+    if not steps:
+        raise FieldError(
+            f"{node!r} has no path: in agg() it is computed over the rows of a group; elsewhere give it a path, such as "
+            "count(Author.posts) or sum_(Author.posts.views)"
+        )
+    relations = scope.walk(root, steps)
+    return root, relations, Frame(relations[-1].target, frame, scope.key_of(root, steps))
+
+
+def subject(node: Aggregate) -> object:
+    """What names an aggregate's path in a message."""
+    return node.path if node.path is not None else next(columns_of(node.over), node.over)
+
+
+def _common_path(node: Aggregate) -> tuple[Any, Sequence[Relation]]:
+    found = {}
+    for column in columns_of(node.over):
+        prefix = column.steps[: scope.cut(column.steps)]
+        if prefix:
+            found[scope.key_of(column.root, prefix)] = (column.root, prefix)
+    if len(found) > 1:
+        raise FieldError(f"{node!r} goes along several to-many paths; aggregate over one of them")
+    return next(iter(found.values()), (None, ()))
+
+
+def _engine_values(record: Any, definition: Definition, names: Iterable[str]) -> tuple[Any, ...]:
+    return _engine.values(record, [definition.fields[name].engine for name in names])
+
+
+# ---------------------------------------------------------------- comparisons in Python, two-valued
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
+def _equal(left: Any, right: Any) -> bool:
+    return bool(left == right)
+
+
+def _differ(left: Any, right: Any) -> bool:
+    return not (left == right)
+
+
+def _membership(members: tuple[Any, ...]) -> Callable[[Any], bool]:
+    return lambda value: any(_equal(value, member) for member in members)
+
+
+def _ordered(test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
+    def compare(left: Any, right: Any) -> bool:
+        if left is None or right is None:
+            return False
+        try:
+            return bool(test(left, right))
+        except InvalidOperation:  # a Decimal that is not a number
+            return False
+
+    return compare
+
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "==": _equal,
+    "!=": _differ,
+    "<": _ordered(lambda a, b: a < b),
+    "<=": _ordered(lambda a, b: a <= b),
+    ">": _ordered(lambda a, b: a > b),
+    ">=": _ordered(lambda a, b: a >= b),
+}

@@ -1,0 +1,125 @@
+"""What the arguments of `where`, `select` and `agg` mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+from .columns import Column, Operand
+from .compile import operand
+from .errors import FieldError, UnknownName, show
+from .path import Path, is_path
+from .predicates import Compare, Expr, Member, Or, Test, shown
+
+if TYPE_CHECKING:
+    from .definition import Definition, FieldInfo, Relation
+
+Predicate = Callable[[Any], object]
+_LISTS = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()))
+
+
+def parse(
+    definition: Definition, predicates: Iterable[Any], equalities: Mapping[str, Any]
+) -> tuple[list[Expr], list[Predicate]]:
+    """The predicates that the engine evaluates, and those that Python does on each record."""
+    found: list[Expr] = []
+    tests: list[Predicate] = []
+    for predicate in predicates:
+        if isinstance(predicate, Expr):
+            found.append(predicate)
+        else:
+            tests.append(_function(definition, predicate))
+    for name, value in equalities.items():
+        made = equality(definition, name, value)
+        (found if isinstance(made, Expr) else tests).append(made)  # type: ignore[arg-type]
+    return found, tests
+
+
+def _function(definition: Definition, value: Any) -> Predicate:
+    if is_path(value):
+        raise FieldError(f"where() takes predicates; {value!r} is a path: exists({value!r}) asks whether it leads anywhere")
+    if isinstance(value, Operand):
+        raise FieldError(f"where() takes predicates; {value!r} is a column, compare it: {shown(value)} == True")
+    if isinstance(value, MethodType) and value.__self__ is definition.cls:
+        name = f"{definition.name}.{value.__name__}"
+        raise FieldError(f"where() takes predicates; {name} is a scope, call it: {name}()")
+    if callable(value) and not isinstance(value, type):
+        return value  # type: ignore[no-any-return]
+    raise FieldError(
+        f"where() takes predicates such as {definition.name}.{next(iter(definition.fields), 'id')} == 1, functions of a record, "
+        f"and name=value, not {show(value)}"
+    )
+
+
+# ---------------------------------------------------------------- name=value
+
+
+def equality(definition: Definition, name: str, value: Any) -> Expr | Predicate:
+    """What `name=value` demands: of a field or a relation; one value, several, a test, or None."""
+    relation = definition.relations.get(name)
+    if relation is not None:
+        return _related(definition, relation, value)
+    info = definition.fields.get(name)
+    if info is None:
+        definition.ensure()  # may add foreign keys
+        info = definition.fields.get(name)
+    if info is None:
+        raise UnknownName(f"{definition.name} has no field or relation `{name}`{definition.suggest(name)}")
+    return _field(info.column, info, value)
+
+
+def _field(column: Column, info: FieldInfo, value: Any) -> Expr:
+    if isinstance(value, _LISTS):
+        return Member(column, tuple(value), negated=False)
+    if callable(value) and not isinstance(value, (Operand, Enum, type)) and not is_path(value):
+        return Test(column, value)
+    compared = column == value
+    assert isinstance(compared, Compare)
+    return compared
+
+
+def _related(definition: Definition, relation: Relation, value: Any) -> Expr | Predicate:
+    path: Any = Path(definition, (relation,))
+    if value is None or isinstance(value, relation.target.cls):
+        return path.is_(value)  # type: ignore[no-any-return]
+    if callable(value) and not isinstance(value, (Operand, type)) and not is_path(value):
+        return _TestOf(relation.name, value)
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Operand)) and not is_path(value):
+        return Or(tuple(path.is_(each) for each in value))
+    target = relation.target.name
+    key = f"; a key goes into `{relation.name}_id`" if relation.kind == "belongs_to" else ""
+    raise FieldError(f"{definition.name}.{relation.name} takes a record of {target}, several, or None, not {show(value)}{key}")
+
+
+class _TestOf:
+    """A predicate on what a relation reads."""
+
+    __slots__ = ("_function", "_name")
+
+    def __init__(self, name: str, function: Callable[[Any], object]) -> None:
+        self._name, self._function = name, function
+
+    def __call__(self, record: Any) -> object:
+        return self._function(getattr(record, self._name))
+
+
+# ---------------------------------------------------------------- results by name
+
+
+def named(columns: Sequence[Any], others: Mapping[str, Any], verb: str) -> dict[str, Operand]:
+    """Columns by their own names, then whatever was named. FieldError if two have the same name."""
+    found: dict[str, Operand] = {}
+    for column in columns:
+        value = operand(column, verb)
+        if not isinstance(value, Column):
+            raise FieldError(f"{verb}(): {value!r} has no name of its own; give it one: {verb}(name=...)")
+        if value.name in found:
+            raise FieldError(f"{verb}(): {found[value.name]!r} and {value!r} have the same name; name one: {verb}(other={value!r})")
+        found[value.name] = value
+    for name, other in others.items():
+        if name in found:
+            raise FieldError(f"{verb}(): `{name}` is there twice; choose another name")
+        found[name] = operand(other, verb)
+    return found

@@ -1,0 +1,266 @@
+"""A database: an isolated registry of models with their records, its transactions, and its clock.
+
+Models enter it by their class statements. Tables are made at the first use of a model; because the engine refuses new tables
+within a transaction, opening the outermost one first lays out whatever can be laid out.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import _engine, layout, notyet
+from .errors import DefinitionError, FieldError, NotFound, SinewError, TransactionError, kind_of, show, suggest, transaction_closed
+
+if TYPE_CHECKING:
+    from .definition import Definition
+
+__all__ = ["Clock", "Database", "Stats", "Transaction", "db", "transaction"]
+
+
+class Clock:
+    """The time that `now()`, `created_at` and `updated_at` of a database see.
+
+    >>> clock = Clock()
+    >>> clock.freeze(datetime(2030, 1, 1, tzinfo=timezone.utc))
+    >>> clock.move(timedelta(days=1))
+    >>> clock.now()
+    datetime.datetime(2030, 1, 2, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+
+    def __init__(self) -> None:
+        self._frozen: datetime | None = None
+        self._shift = timedelta()
+
+    def now(self) -> datetime:
+        """The current moment, aware, in UTC."""
+        if self._frozen is not None:
+            return self._frozen
+        return datetime.now(timezone.utc) + self._shift
+
+    def naive(self) -> datetime:
+        """The same moment as a naive datetime, which means local time."""
+        return self.now().astimezone().replace(tzinfo=None)
+
+    def freeze(self, moment: datetime, /) -> None:
+        """Stops the clock at a moment (a naive one means local time). FieldError if it is no datetime."""
+        if not isinstance(moment, datetime):
+            raise FieldError(f"clock.freeze() takes a datetime, not {show(moment)} ({kind_of(moment)})")
+        self._frozen = moment.astimezone(timezone.utc)
+
+    def move(self, delta: timedelta, /) -> None:
+        """Puts the clock forward (or back), frozen or not. FieldError if delta is no timedelta."""
+        if not isinstance(delta, timedelta):
+            raise FieldError(f"clock.move() takes a timedelta, not {show(delta)} ({kind_of(delta)})")
+        if self._frozen is not None:
+            self._frozen += delta
+        else:
+            self._shift += delta
+
+    def unfreeze(self) -> None:
+        """Back to the time of day."""
+        self._frozen = None
+        self._shift = timedelta()
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What a database holds. rows: of all models; by_model: of each. bytes, blocks: memory of the engine (the Python values
+    themselves not counted); positions: rows and the places of deleted ones."""
+
+    rows: int
+    by_model: Mapping[str, int]
+    positions: int
+    handles: int
+    blocks: int
+    bytes: int
+    revision: int
+    pins: int
+
+    def __str__(self) -> str:
+        lines = [f"{self.rows:,} rows in {len(self.by_model)} models, {self.bytes:,} bytes, revision {self.revision:,}"]
+        width = max((len(name) for name in self.by_model), default=0)
+        lines += [f"  {name:<{width}} {count:>12,}" for name, count in self.by_model.items()]
+        return "\n".join(lines)
+
+
+class Models(Mapping[str, type[Any]]):
+    """The models of a database by name; a live view.
+
+    >>> list(Models({}))
+    []
+    """
+
+    def __init__(self, definitions: Mapping[str, Definition]) -> None:
+        self._definitions = definitions
+
+    def __getitem__(self, name: str) -> type[Any]:
+        definition = self._definitions.get(name)
+        if definition is None:
+            raise _NoModel(f"there is no model `{name}` in this database{suggest(name, self._definitions)}")
+        return definition.cls
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._definitions))
+
+    def __len__(self) -> int:
+        return len(self._definitions)
+
+    def __repr__(self) -> str:
+        return f"<models: {', '.join(self._definitions) or 'none'}>"
+
+
+class _NoModel(NotFound, KeyError):
+    __str__ = Exception.__str__
+
+
+class Transaction:
+    """An open `with db.transaction()` block. See `Database.transaction`."""
+
+    def __init__(self, database: Database, wait: float | None) -> None:
+        self._database = database
+        self._wait = wait
+        self._state = "new"
+        self._depth = 0
+
+    def __enter__(self) -> Transaction:
+        if self._state != "new":
+            raise TransactionError("this transaction has been entered already; call db.transaction() again")
+        store = self._database.store
+        if store.depth == 0:
+            self._database.prepare()
+        store.begin(self._wait)
+        self._state = "open"
+        self._depth = store.depth
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        store = self._database.store
+        state, self._state = self._state, "over"
+        if store.closed:
+            return
+        if state == "undone":
+            store.refuse(False)
+        elif kind is not None:
+            store.rollback()
+        else:
+            self._commit(store)
+
+    def _commit(self, store: _engine.Store) -> None:
+        try:
+            store.commit()
+        except BaseException:
+            store.rollback()
+            raise
+
+    def rollback(self) -> None:
+        """Undoes the block at once; further statements in it raise TransactionError. TransactionError if it is over, or if a
+        block within it is still open."""
+        if self._state != "open":
+            raise transaction_closed()
+        store = self._database.store
+        if store.depth != self._depth:
+            raise TransactionError("a transaction within this one is still open; roll that one back, or leave it first")
+        store.rollback()
+        self._state = "undone"
+        store.refuse(True)
+
+
+class Database:
+    """An isolated registry of models with their records.
+
+    `class Base(Model, db=shop, abstract=True)` binds a family of models to it.
+
+    >>> shop = Database()
+    >>> len(shop.models)
+    0
+    """
+
+    clock: Clock
+    store: _engine.Store
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.store = _engine.Store(self)
+        self.definitions: dict[str, Definition] = {}
+        self.pending: dict[str, Definition] = {}  # those without a table
+        self.lock = threading.RLock()
+        self.resolving = False
+        self._models = Models(self.definitions)
+
+    def __repr__(self) -> str:
+        return f"<Database{' (closed)' if self.store.closed else ''}: {', '.join(self.definitions) or 'no models'}>"
+
+    @property
+    def models(self) -> Mapping[str, type[Any]]:
+        """The models by name, a live mapping."""
+        return self._models
+
+    def transaction(self, *, wait: float | None = None) -> Transaction:
+        """All or nothing: what happens in the `with` block is undone if it raises, or by `tx.rollback()`. Blocks nest.
+
+        wait: how many seconds to wait for a transaction of another thread. TransactionError if one is (still) open;
+        IntegrityError, DeleteRestricted or UniqueError at the end of the outermost block if a rule does not hold then.
+
+            with db.transaction() as tx:
+                Post(title="x", author=ann)
+        """
+        return Transaction(self, wait)
+
+    def check(self) -> None:
+        """Resolves every model. Raises one DefinitionError that lists every problem there is."""
+        problems = layout.problems_of(self)
+        if len(problems) == 1:
+            raise problems[0]
+        if problems:
+            listed = "\n".join(f"  {problem}" for problem in problems)
+            raise DefinitionError(f"{len(problems)} problems in the models:\n{listed}", problems=problems)
+
+    def prepare(self) -> None:
+        """Lays out the models that can be; the others report when they are used."""
+        for definition in tuple(self.pending.values()):
+            try:
+                definition.ensure()
+            except DefinitionError:
+                continue
+
+    def explain_getter(self, record: Any, name: str, /) -> NoReturn:
+        """Not built yet."""
+        raise notyet.unbuilt("explain_getter()")
+
+    def diagram(self) -> NoReturn:
+        """Not built yet."""
+        raise notyet.unbuilt("diagram()")
+
+    def clear(self) -> None:
+        """Removes all records; the models stay, ids count on. TransactionError in a transaction."""
+        self.store.clear()
+
+    def close(self) -> None:
+        """Releases all records for good. Whatever is done with the models afterwards raises SinewError."""
+        self.store.close()
+
+    def stats(self) -> Stats:
+        """What the database holds."""
+        if self.store.closed:
+            raise SinewError("the database is closed")
+        by_model = {
+            name: 0 if name in self.pending else _engine.Plan(definition.cls).count()
+            for name, definition in self.definitions.items()
+        }
+        return Stats(by_model=by_model, **self.store.stats())
+
+
+db = Database()
+"""The database of models that name no other."""
+
+
+def transaction(*, wait: float | None = None) -> Transaction:
+    """A transaction of the default database; see `Database.transaction`."""
+    return db.transaction(wait=wait)

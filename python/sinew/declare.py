@@ -1,0 +1,434 @@
+"""What the class statement of a model does.
+
+    read    the body is read: annotations and declarations become attributes, everything else stays in the class
+    make    the extension makes the class; from its MRO come the attributes of abstract bases
+    enter   the Definition enters the registry, or replaces the one of the same module and qualified name
+
+Every mistake is a DefinitionError that names class, attribute and place; nothing has been entered then, so that the corrected class can
+be defined.
+"""
+
+from __future__ import annotations
+
+import functools
+import keyword
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import FrameType, FunctionType
+from typing import Any
+
+from . import _engine, database, layout, redefinition
+from .annotations import Annotation, HEADS, Scope, Subscripted, evaluate, of_namespace, read
+from .definition import Definition, Options, Place
+from .errors import show, store_closed, suggest
+from .fields import FieldDeclaration, NotAType, Type, check_options, kind_for
+from .relations import KIND_OF_HEAD, RelationDeclaration, check_relation
+
+RECORD_METHODS = ("update", "delete", "restore", "changes", "changed", "was", "expire", "to_dict", "assign_tree")
+"""Names that a field may not have, because records need them."""
+
+FORBIDDEN = ("__init__", "__new__", "__del__", "__eq__", "__hash__", "__slots__")
+KEYWORDS = ("abstract", "db", "primary_key", "index", "unique")
+_ABSENT: Any = object()
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A field (with its type) or a relation, as one class body declares it."""
+
+    declaration: FieldDeclaration | RelationDeclaration
+    type: Type | None
+    annotation: Annotation | None
+
+
+@dataclass(frozen=True)
+class Body:
+    """What one class statement adds: `cls.__sinew_body__`."""
+
+    attributes: Mapping[str, Attribute]
+    options: Options
+    db: database.Database | None
+    abstract: bool
+
+
+def declare(
+    meta: type[Any], name: str, bases: tuple[type, ...], namespace: Mapping[str, Any], keywords: Mapping[str, Any]
+) -> Any:
+    """The class statement of a model; called by the extension."""
+    return declare_at(sys._getframe(1), meta, name, bases, dict(namespace), keywords)
+
+
+def declare_at(
+    frame: FrameType,
+    meta: type[Any],
+    name: str,
+    bases: tuple[type, ...],
+    namespace: dict[str, Any],
+    keywords: Mapping[str, Any],
+    order: Sequence[str] = (),
+) -> Any:
+    """Declares a class whose statement stands in this frame. order: that of its attributes, where the namespace does not tell."""
+    module = namespace.get("__module__", frame.f_globals.get("__name__", "?"))
+    place = Place(name, module, namespace.get("__qualname__", name), frame.f_code.co_filename, frame.f_lineno)
+    if bases == (_engine.Record,):
+        return _engine.new_class(meta, name, bases, {"__sinew__": None, **namespace})
+    _check_bases(place, bases)
+    _check_contents(place, namespace)
+    options, db, abstract = _read_keywords(place, keywords)
+    attributes = _read_body(place, namespace, frame)
+    attributes = {name: attributes[name] for name in (*order, *attributes) if name in attributes}
+    body = Body(attributes, options, db, abstract)
+    cell = namespace.get("__classcell__")
+    cls = _engine.new_class(meta, name, bases, {**namespace, "__sinew__": None, "__sinew_body__": body})
+    if abstract:
+        return cls
+    definition = _define(cls, place)
+    _dress(definition)
+    return _enter(definition, cell)
+
+
+# ---------------------------------------------------------------- what may not be there
+
+
+def _check_bases(place: Place, bases: tuple[type, ...]) -> None:
+    for base in bases:
+        if not isinstance(base, _engine.ModelMeta):
+            for mixin in base.__mro__[:-1]:
+                _check_mixin(place, mixin)
+        elif getattr(base, "__sinew__", None) is not None:
+            raise place.problem(
+                None,
+                f"cannot derive from {base.__name__}, which is a concrete model: its records would have two tables. Put what both "
+                f"share into `class Base(Model, abstract=True)`, or refer to it with BelongsTo[{base.__name__}]",
+            )
+
+
+def _check_mixin(place: Place, mixin: type) -> None:
+    name, contents = mixin.__name__, vars(mixin)
+    for attribute, annotation in of_namespace(contents).items():
+        if read(annotation).head in HEADS:
+            raise place.problem(
+                None, f"gets `{name}.{attribute}` from a mixin: fields and relations go into abstract bases, "
+                f"`class {name}(Model, abstract=True)`"
+            )  # fmt: skip
+    if "__dict__" in contents or "__weakref__" in contents:
+        raise place.problem(None, f"has the mixin {name}, which needs `__slots__ = ()`: records have no __dict__")
+    _check_contents(place, {k: v for k, v in contents.items() if k != "__slots__"}, f"{name}.")
+
+
+def _check_contents(place: Place, contents: Mapping[str, Any], owner: str = "") -> None:
+    for name in FORBIDDEN:
+        if name in contents and (name == "__slots__" or isinstance(contents[name], (FunctionType, staticmethod))):
+            raise place.problem(None, f"defines `{owner}{name}`, which a model may not: {_INSTEAD[name]}")
+    for name, value in contents.items():
+        if isinstance(value, functools.cached_property):
+            raise place.problem(
+                f"{owner}{name}", "is a functools.cached_property, which would go stale and needs a __dict__; use @getter"
+            )
+
+
+_INSTEAD = {
+    "__init__": "give fields defaults (default_factory=), or write a classmethod that creates records",
+    "__new__": "write a classmethod that creates records",
+    "__del__": "a record's object comes and goes while its row stays",
+    "__eq__": "one row is always one object, so records compare by identity",
+    "__hash__": "one row is always one object, so records hash by identity",
+    "__slots__": "its values live in the store; it has no slots of its own",
+}
+
+
+# ---------------------------------------------------------------- keywords
+
+
+def _read_keywords(
+    place: Place, keywords: Mapping[str, Any]
+) -> tuple[Options, database.Database | None, bool]:
+    for name in keywords:
+        if name not in KEYWORDS:
+            raise place.problem(None, f"has the class keyword `{name}`, which there is not{suggest(name, KEYWORDS)}")
+    db, abstract = keywords.get("db"), keywords.get("abstract", False)
+    if db is not None and not isinstance(db, database.Database):
+        raise place.problem(None, f"has db={show(db)}, which is no Database")
+    if not isinstance(abstract, bool):
+        raise place.problem(None, f"has abstract={show(abstract)}; use True or False")
+    key = _names(place, "primary_key", keywords.get("primary_key", ()))
+    groups = {name: _groups(place, name, keywords.get(name, ())) for name in ("unique", "index")}
+    return Options(key, **groups), db, abstract
+
+
+def _names(place: Place, option: str, value: Any) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise place.problem(None, f"has {option}={show(value)}; use names of fields, such as ('order', 'number')")
+    return tuple(names)
+
+
+def _groups(place: Place, option: str, value: Any) -> tuple[tuple[str, ...], ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise place.problem(None, f"has {option}={show(value)}; use a list of names and tuples of names, [('name', 'role')]")
+    return tuple(_names(place, option, group) for group in value)
+
+
+# ---------------------------------------------------------------- the body
+
+
+def _read_body(place: Place, namespace: dict[str, Any], frame: FrameType) -> dict[str, Attribute]:
+    """The attributes that a class body declares; they leave the namespace."""
+    scope = Scope(namespace, frame, place.module)
+    attributes: dict[str, Attribute] = {}
+    for name, given in of_namespace(namespace).items():
+        attribute = _annotated(place, name, read(given), namespace.get(name, _ABSENT), scope)
+        if attribute is not None:
+            attributes[name] = attribute
+    for name, value in namespace.items():
+        if isinstance(value, (FieldDeclaration, RelationDeclaration)) and name not in attributes:
+            attributes[name] = _unannotated(place, name, value, scope)
+    for name in attributes:
+        namespace.pop(name, None)
+        _check_name(place, name)
+    return attributes
+
+
+def _check_name(place: Place, name: str) -> None:
+    if name in RECORD_METHODS:
+        raise place.problem(name, f"has the name of a method of records ({', '.join(RECORD_METHODS)}); choose another")
+    if name.startswith(("__", "_sinew_")) or not name.isidentifier() or keyword.iskeyword(name):
+        raise place.problem(name, "has no name that an attribute can have")
+
+
+def _annotated(place: Place, name: str, annotation: Annotation, value: Any, scope: Scope) -> Attribute | None:
+    if annotation.head == "ClassVar":
+        if isinstance(value, (FieldDeclaration, RelationDeclaration)):
+            raise place.problem(name, f"is annotated `{annotation.text}`, a constant, but declared as a field or relation")
+        return None
+    if annotation.head == "":
+        raise place.problem(
+            name,
+            f"is annotated `{annotation.text}`; a field is `{name}: Attr[{annotation.text}]`, a constant "
+            f"`{name}: ClassVar[{annotation.text}]`",
+        )
+    if annotation.head == "Attr":
+        return _field(place, name, annotation, value, scope)
+    kind = KIND_OF_HEAD[annotation.head]
+    if value is not _ABSENT and not isinstance(value, (FieldDeclaration, RelationDeclaration)):
+        raise place.problem(name, f"is a relation and has the value {show(value)}; options are given with {kind}(...)")
+    if isinstance(value, FieldDeclaration):
+        raise place.problem(name, f"is annotated `{annotation.text}` but declared with field(); use {kind}(...)")
+    declaration = RelationDeclaration(kind) if value is _ABSENT else value
+    return _relation(place, name, declaration, annotation)
+
+
+def _unannotated(
+    place: Place, name: str, value: FieldDeclaration | RelationDeclaration, scope: Scope
+) -> Attribute:
+    if isinstance(value, RelationDeclaration):
+        return _relation(place, name, value, None)
+    if value.type is None:
+        raise place.problem(name, f"has no annotation; write `{name}: Attr[str] = field(...)`")
+    return _field(place, name, Annotation("Attr", ""), value, scope)
+
+
+def _relation(place: Place, name: str, declaration: RelationDeclaration, annotation: Annotation | None) -> Attribute:
+    for problem in check_relation(declaration, annotation):
+        raise place.problem(name, problem)
+    return Attribute(declaration, None, annotation)
+
+
+def _field(place: Place, name: str, annotation: Annotation, value: Any, scope: Scope) -> Attribute:
+    if annotation.problem:
+        raise place.problem(name, annotation.problem)
+    if isinstance(value, RelationDeclaration):
+        raise place.problem(name, f"is annotated `{annotation.text}` but declared with {value.kind}()")
+    if value is not _ABSENT and not isinstance(value, FieldDeclaration):
+        raise place.problem(name, f"has a bare default; write `{name}: {annotation.text} = field(default={show(value, 40)})`")
+    declaration = FieldDeclaration() if value is _ABSENT else value
+    of = _type(place, name, annotation, declaration, scope)
+    for problem in check_options(declaration, of):
+        raise place.problem(name, problem)
+    return Attribute(declaration, of, annotation)
+
+
+def _type(place: Place, name: str, annotation: Annotation, declaration: FieldDeclaration, scope: Scope) -> Type:
+    given = annotation.inner if declaration.type is None else declaration.type
+    try:
+        of = kind_for(evaluate(given, scope) if isinstance(given, str) else given)
+    except NotAType as error:
+        raise place.problem(name, f"cannot be `{annotation.text or show(given)}`: {error}") from None
+    except Exception as error:
+        raise place.problem(
+            name, f"cannot evaluate `{annotation.text or show(given)}`: {error}; give the type itself, field(type=Color)"
+        ) from error
+    return replace(of, nullable=of.nullable or annotation.optional)
+
+
+# ---------------------------------------------------------------- from bodies to a definition
+
+
+def _bodies(cls: type[Any]) -> Iterator[Body]:
+    """The bodies of a class and its abstract bases, the most basic first."""
+    for base in reversed(cls.__mro__):
+        body = vars(base).get("__sinew_body__")
+        if isinstance(body, Body):
+            yield body
+
+
+def _define(cls: type[Any], place: Place) -> Definition:
+    bodies = list(_bodies(cls))
+    attributes: dict[str, Attribute] = {}
+    for body in bodies:
+        attributes.update(body.attributes)
+    for name in attributes:
+        _check_not_hidden(cls, place, name)
+    options = Options(
+        next((body.options.primary_key for body in reversed(bodies) if body.options.primary_key), ()),
+        tuple(group for body in bodies for group in body.options.unique),
+        tuple(group for body in bodies for group in body.options.index),
+    )
+    _settle_key(place, attributes, options)
+    db = next((body.db for body in reversed(bodies) if body.db is not None), None) or database.db
+    definition = Definition(cls, db, place, options, _validators(cls, place, attributes))
+    for name, attribute in attributes.items():
+        if isinstance(attribute.declaration, RelationDeclaration):
+            definition.add_relation(name, attribute.declaration, attribute.annotation)
+        else:
+            assert attribute.type is not None
+            definition.add_field(name, attribute.type, attribute.declaration)
+    return definition
+
+
+def _check_not_hidden(cls: type[Any], place: Place, name: str) -> None:
+    """A field of an abstract base must not be hidden by something else of the same name further down."""
+    for base in cls.__mro__:
+        body = vars(base).get("__sinew_body__")
+        if isinstance(body, Body) and name in body.attributes:
+            return
+        if name in vars(base):
+            raise place.problem(name, f"is a field or relation of an abstract base and is hidden by {base.__name__}.{name}")
+
+
+def _settle_key(place: Place, attributes: dict[str, Attribute], options: Options) -> None:
+    """Drops the implicit id if there is another key; makes a redeclared `id` the key if there is none."""
+    fields = {name: a for name, a in attributes.items() if isinstance(a.declaration, FieldDeclaration)}
+    marked = [n for n, a in fields.items() if a.declaration.primary_key and not _counts(a)]
+    key = options.primary_key or tuple(marked)
+    if marked and options.primary_key and not set(marked) <= set(options.primary_key):
+        raise place.problem(
+            None, f"has two keys: primary_key={options.primary_key!r} and field(primary_key=True) on {', '.join(marked)}"
+        )
+    if key:
+        for name in [n for n, a in fields.items() if _counts(a) and n not in key]:
+            del attributes[name]
+        return
+    if any(_counts(a) for a in fields.values()):
+        return
+    own = fields.get("id")
+    if own is None or own.type is None:
+        raise place.problem(
+            None, "has no primary key; mark a field with field(primary_key=True), give the class primary_key=(...), or derive from Model"
+        )
+    d = own.declaration
+    assert isinstance(d, FieldDeclaration)
+    counts = own.type.kind.name == "int" and not d.has_default
+    attributes["id"] = replace(own, declaration=replace(d, primary_key=True, counts=counts))
+
+
+def _counts(attribute: Attribute) -> bool:
+    return isinstance(attribute.declaration, FieldDeclaration) and attribute.declaration.counts
+
+
+def _validators(
+    cls: type[Any], place: Place, attributes: Mapping[str, Attribute]
+) -> dict[str, tuple[Callable[[Any, Any], Any], ...]]:
+    """The functions that `@validates` marks, by field."""
+    found: dict[str, list[Callable[[Any, Any], Any]]] = {}
+    names = {name: None for base in reversed(cls.__mro__) for name in vars(base)}
+    for name in names:
+        function = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
+        for target in getattr(function, "__sinew_validates__", ()) if isinstance(function, FunctionType) else ():
+            if target not in attributes:
+                raise place.problem(name, f"validates `{target}`, which is no field{suggest(target, attributes)}")
+            if attributes[target].type is None:
+                raise place.problem(name, f"validates `{target}`, a relation; validate its foreign key, or check= it")
+            found.setdefault(target, []).append(function)
+    return {name: tuple(functions) for name, functions in found.items()}
+
+
+# ---------------------------------------------------------------- into the class and the registry
+
+
+def _dress(definition: Definition) -> None:
+    """Puts definition and descriptors into the class."""
+    layout.attach(definition.cls, "__sinew__", definition)
+    for name, info in definition.fields.items():
+        layout.attach(definition.cls, name, info.engine)
+    for name, relation in definition.relations.items():
+        layout.attach(definition.cls, name, layout.UnlaidRelation(relation))
+
+
+def _enter(definition: Definition, cell: Any) -> Any:
+    db = definition.db
+    with db.lock:
+        if db.store.closed:
+            raise store_closed()
+        known = db.definitions.get(definition.name)
+        if known is None:
+            db.definitions[definition.name] = db.pending[definition.name] = definition
+            return definition.cls
+        if known.qualified != definition.qualified:
+            raise definition.problem(
+                None,
+                f"is defined twice in this database: as {known.qualified} ({known.file}:{known.line}) and as "
+                f"{definition.qualified}; rename one, or give it a database of its own (db=)",
+            )
+        redefinition.replace(known, definition)
+        if cell is not None:
+            cell.cell_contents = known.cls
+        return known.cls
+
+
+# ---------------------------------------------------------------- at run time
+
+
+def define(
+    name: str,
+    fields: Mapping[str, Any],
+    /,
+    *,
+    base: Any = None,
+    **keywords: Any,
+) -> Any:
+    """A model made at run time: what `class name(base, **keywords)` with these fields makes.
+
+    fields: by name a type (`str`, `str | None`, a class), an annotation (`Attr[str]`, "BelongsTo[Author]"), a declaration
+    (`belongs_to("Author")`, `field(type=str, unique=True)`), or a function, classmethod or property for the class. base: the abstract
+    model to derive from (default: `Model`). DefinitionError as from a class statement.
+
+        Run = define("Run", {"title": str, "author": belongs_to("Author")}, db=shop, index=["title"])
+    """
+    from .model import Model
+
+    frame = sys._getframe(1)
+    bases: tuple[type, ...] = base if isinstance(base, tuple) else (Model if base is None else base,)
+    annotations: dict[str, Any] = {}
+    namespace: dict[str, Any] = {
+        "__module__": frame.f_globals.get("__name__", "?"),
+        "__qualname__": name,
+        "__annotations__": annotations,
+    }
+    for attribute, value in fields.items():
+        if isinstance(value, (FieldDeclaration, RelationDeclaration, FunctionType, classmethod, staticmethod, property)):
+            namespace[attribute] = value
+        else:
+            annotations[attribute] = _as_annotation(value)
+    return declare_at(frame, _meta_of(bases), name, bases, namespace, keywords, tuple(fields))
+
+
+def _meta_of(bases: Iterable[type]) -> type[Any]:
+    return next((type(base) for base in bases if isinstance(base, _engine.ModelMeta)), _engine.ModelMeta)
+
+
+def _as_annotation(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if read(value).head in HEADS else f"Attr[{value}]"
+    return value if isinstance(value, Subscripted) else Subscripted("Attr", (value,))

@@ -1,0 +1,396 @@
+"""What sinew knows of a concrete model, its fields and its relations.
+
+A Definition passes three stages.
+
+    declared    the class statement has run: own fields and relations are known, targets are names
+    resolved    foreign keys have their columns, relations their inverse, lambdas have been called: nothing is built
+    laid out    the engine has the table, its indexes and references (layout.py)
+
+Resolving works on everything reachable at once and is undone as a whole when it fails, so that the next attempt, perhaps with
+other models defined in between, starts afresh. What is resolved only reads names from the registry: replacing a model
+(redefinition.py) changes its Definition in place, and whoever holds it sees the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import _engine, compile, expressions, layout
+from .annotations import Annotation
+from .errors import DefinitionError, FieldError, show, suggest
+from .fields import MISSING, FieldDeclaration, Type
+from .relations import RelationDeclaration, is_optional, target_names
+
+if TYPE_CHECKING:
+    from .database import Database
+
+
+class FieldInfo:
+    """A stored field of one concrete model, with what the extension needs to know of it.
+
+    relation: the belongs_to whose foreign key it was created for, if it was not declared. engine: the extension's field, made
+    anew (`build`) when resolving finds that it is part of the key."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        name: str,
+        type: Type,
+        declaration: FieldDeclaration,
+        relation: Relation | None = None,
+    ) -> None:
+        self.definition = definition
+        self.name = name
+        self.type = type
+        self.declaration = declaration
+        self.kind = type.kind.name
+        self.nullable = type.nullable
+        self.relation = relation
+        self.in_key = declaration.primary_key
+        self._default: Any = MISSING
+        self._column: Any = None
+        self.engine = self.build()
+
+    def __repr__(self) -> str:
+        return f"<field {self.definition.name}.{self.name}: {self.kind}>"
+
+    @property
+    def column(self) -> Any:
+        """What the class gives for this attribute (an `expressions.Column`)."""
+        if self._column is None:
+            self._column = expressions.Column(self.definition, (), self)
+        return self._column
+
+    @property
+    def arg(self) -> Any:
+        """The extension's `arg`."""
+        if self.type.kind.zoned:
+            return self.declaration.tz or ("aware" if self.declaration.automatic else "naive")
+        return self.type.arg
+
+    @property
+    def init(self) -> bool:
+        """Whether the constructor takes it."""
+        return self.declaration.init
+
+    @property
+    def default(self) -> Any:
+        """The value of records that give none, as it reads back; MISSING without one, or with a factory."""
+        return self._default
+
+    def move_to(self, definition: Definition) -> None:
+        """Makes it a field of another definition."""
+        self.definition, self._column = definition, None
+        self.engine.column = self.column
+
+    def same_values(self, other: FieldInfo) -> bool:
+        """Whether values of one are values of the other, as they are for a foreign key and its key."""
+        return (self.kind, self.arg) == (other.kind, other.arg)
+
+    def build(self) -> _engine.Field:
+        """The extension's field, from what is known now."""
+        d = self.declaration
+        if d.default is not MISSING and self._default is MISSING:
+            self._default = self._converted_default()
+        clock = self.definition.db.clock
+        timestamp = clock.naive if d.tz == "naive" else clock.now
+        field = _engine.Field(
+            self.name,
+            self.kind,
+            arg=self.arg,
+            nullable=self.nullable,
+            default=self._default,
+            default_factory=timestamp if d.automatic else d.default_factory,
+            check=d.check,
+            key=d.key,
+            intern=d.intern,
+            automatic=d.counts,
+            read_only=self.in_key or d.automatic is not None,
+            touch=d.automatic == "updated",
+            doc=d.doc,
+        )
+        field.column = self.column
+        self.engine = field
+        return field
+
+    def _converted_default(self) -> Any:
+        value, check = self.declaration.default, self.declaration.check
+        if value is None:
+            if not self.nullable:
+                raise self.definition.problem(self.name, "default=None, but it takes no None; annotate it `| None`")
+            return None
+        plain = _engine.Field(self.name, self.kind, arg=self.arg, nullable=self.nullable)
+        try:
+            value = plain.convert(value)
+        except FieldError as error:
+            raise self.definition.problem(self.name, f"default={show(value)}: {error}") from None
+        if check is not None and not check(value):
+            raise self.definition.problem(self.name, f"default={show(value)} is refused by its own check=")
+        return value
+
+
+class Relation:
+    """One relation of one concrete model. kind: belongs_to, has_one or has_many."""
+
+    def __init__(
+        self, definition: Definition, name: str, declaration: RelationDeclaration, annotation: Annotation | None
+    ) -> None:
+        self.definition = definition
+        self.name = name
+        self.declaration = declaration
+        self.kind = declaration.kind
+        self.to_many = self.kind == "has_many"
+        self.target_name = target_names(declaration, annotation)[0]
+        self.required = self.kind == "belongs_to" and not is_optional(declaration, annotation)
+        self.has_condition = declaration.where is not None
+        self.descriptor: Any = None  # Reference, One or Many, from the layout on
+        self._column_path: Any = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to what is declared."""
+        self.foreign_key: tuple[FieldInfo, ...] = ()
+        self.references: tuple[FieldInfo, ...] = ()
+        self.inverse_of: Relation | None = None
+        self.condition: Any = None
+        self.ordering: tuple[Any, ...] = ()
+        self.forget_path()
+
+    def forget_path(self) -> None:
+        """The path is compiled anew at its next use."""
+        self._path: _engine.Path | None = None
+        self._hop: tuple[Any, ...] | None = None
+
+    def move_to(self, definition: Definition) -> None:
+        """Makes it a relation of another definition."""
+        self.definition, self._column_path = definition, None
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.definition.name}.{self.name} -> {self.target_name}>"
+
+    @property
+    def target(self) -> Definition:
+        """The model that it leads to. DefinitionError if there is none of that name."""
+        models = self.definition.db.definitions
+        found = models.get(self.target_name)
+        if found is None:
+            raise self.definition.problem(
+                self.name,
+                f"leads to `{self.target_name}`, which is no model of this database{suggest(self.target_name, models)} "
+                f"(there are: {', '.join(models)}); is the module with its class imported?",
+            )
+        return found
+
+    @property
+    def column_path(self) -> Any:
+        """What the class gives for this attribute (an `expressions.Path`)."""
+        if self._column_path is None:
+            self._column_path = expressions.Path(self.definition, (self,))
+        return self._column_path
+
+    @property
+    def path(self) -> _engine.Path:
+        """The compiled relation, where, order and limit included; after the layout."""
+        if self._path is None:
+            path = _engine.Path(self.definition.db.store, self.hops())
+            self._path = path
+        return self._path
+
+    def hops(self) -> tuple[tuple[Any, ...], ...]:
+        """The steps of the path, as the extension takes them; lays the model out."""
+        if self._hop is None:
+            self.definition.ensure()
+            if not self.definition.laid_out or not self.target.laid_out:
+                raise layout.NotLaidOut
+            self._hop = self._compiled_hop()
+        return (self._hop,)
+
+    def _compiled_hop(self) -> tuple[Any, ...]:
+        if self.inverse_of is None:
+            return (self.descriptor, False, False, None, (), None)
+        where, order = self.compile_conditions()
+        return (self.inverse_of.descriptor, True, self.kind == "has_one", where, order, self.declaration.limit)
+
+    def compile_conditions(self) -> tuple[Any, tuple[Any, ...]]:
+        """where= and order_by= as the extension takes them. Raises what the compiler raises."""
+        where = None if self.condition is None else compile.predicate_ir((self.condition,), self.target)
+        return where, tuple(compile.order_ir(self.ordering, self.target))
+
+    def where_values(self) -> dict[str, Any]:
+        """The equalities of its condition: what a record created through it is given."""
+        where = self.hops()[0][3]
+        return {} if where is None else dict(_equalities(where))
+
+
+def _equalities(predicate: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    """The `field == constant` that a predicate (see _engine) implies."""
+    if predicate[0] == "and":
+        for part in predicate[1:]:
+            yield from _equalities(part)
+    elif predicate[0] == "compare" and predicate[1] == "==":
+        for left, right in (predicate[2:4], predicate[3:1:-1]):
+            if left[:2] == ("column", 0) and right[0] == "const":
+                yield left[2].name, right[2]
+    elif predicate[0] == "null" and predicate[1][:2] == ("column", 0):
+        yield predicate[1][2].name, None
+
+
+@dataclass(frozen=True)
+class Options:
+    """The keywords of a class statement. primary_key, unique and index hold names of fields or relations."""
+
+    primary_key: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    index: tuple[tuple[str, ...], ...] = ()
+
+
+class Definition:
+    """A concrete model: `cls.__sinew__`."""
+
+    def __init__(
+        self,
+        cls: type[Any],
+        db: Database,
+        place: Place,
+        options: Options,
+        validators: Mapping[str, tuple[Callable[[Any, Any], Any], ...]],
+    ) -> None:
+        self.cls = cls
+        self.name = place.name
+        self.db = db
+        self.place = place
+        self.options = options
+        self.validators = validators
+        self.order: list[str] = []  # attributes as declared
+        self.declared: dict[str, FieldInfo] = {}
+        self.fields: dict[str, FieldInfo] = {}
+        self.relations: dict[str, Relation] = {}
+        self.resolved = False
+        self.laid_out = False
+        self.table = layout.Table()
+
+    def __repr__(self) -> str:
+        return f"<Definition {self.qualified}>"
+
+    @property
+    def module(self) -> str:
+        """Where its class was defined, for messages and for recognising it again."""
+        return self.place.module
+
+    @property
+    def qualified(self) -> str:
+        """Module and qualified name."""
+        return f"{self.place.module}.{self.place.qualname}"
+
+    @property
+    def file(self) -> str:
+        """The file of the class statement."""
+        return self.place.file
+
+    @property
+    def line(self) -> int:
+        """The line of the class statement."""
+        return self.place.line
+
+    # ------------------------------------------------------------ building it up
+
+    def add_field(self, name: str, type: Type, declaration: FieldDeclaration) -> None:
+        """A declared field, in declaration order."""
+        self.order.append(name)
+        self.declared[name] = self.fields[name] = FieldInfo(self, name, type, declaration)
+
+    def add_relation(self, name: str, declaration: RelationDeclaration, annotation: Annotation | None) -> None:
+        """A declared relation, in declaration order."""
+        self.order.append(name)
+        self.relations[name] = Relation(self, name, declaration, annotation)
+
+    def reset(self) -> None:
+        """Back to what is declared: created foreign keys go."""
+        self.resolved = False
+        self.fields = dict(self.declared)
+        for relation in self.relations.values():
+            relation.reset()
+
+    def add_created(self, relation: Relation, infos: Iterable[FieldInfo]) -> None:
+        """Foreign keys created for a belongs_to, which take its place in the order."""
+        created = {info.name: info for info in infos}
+        if not created:
+            return
+        fields = {**self.fields, **created}
+        by_relation: dict[str, list[str]] = {}
+        for info in fields.values():
+            if info.relation is not None:
+                by_relation.setdefault(info.relation.name, []).append(info.name)
+        names = [each for name in self.order for each in ([name] if name in self.declared else by_relation.get(name, []))]
+        self.fields = {name: fields[name] for name in names}
+
+    # ------------------------------------------------------------ questions
+
+    def ensure(self) -> None:
+        """Resolves and lays out this model and everything reachable. DefinitionError if that is impossible; nothing has
+        changed then."""
+        if not self.laid_out:
+            layout.ensure(self)
+
+    def may_create(self, name: str) -> bool:
+        """Whether the layout may yet create a foreign key field of this name."""
+        if self.laid_out:
+            return False
+        for relation in self.belongs_to():
+            given = relation.declaration.foreign_key
+            names = (given,) if isinstance(given, str) else tuple(given or ())
+            if name in names or name.startswith(f"{relation.name}_"):
+                return True
+        return False
+
+    def belongs_to(self) -> Iterator[Relation]:
+        """The references of this model."""
+        return (relation for relation in self.relations.values() if relation.kind == "belongs_to")
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The primary key as declared: names of fields or relations."""
+        return self.options.primary_key or tuple(name for name, info in self.declared.items() if info.in_key)
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """Names of the fields of the primary key."""
+        if all(name in self.declared for name in self.key_names):
+            return self.key_names
+        return tuple(info.name for info in layout.key_of(self))
+
+    @property
+    def verbs(self) -> Sequence[str]:
+        """The public names of the class that are neither fields nor relations."""
+        names = {*dir(self.cls), *dir(type(self.cls))}
+        return sorted(name for name in names if not name.startswith("_") and name != "mro")
+
+    def suggest(self, name: str) -> str:
+        """`'; did you mean `title`?'` or nothing."""
+        return suggest(name, [*self.fields, *self.relations]) or suggest(name, self.verbs)
+
+    def problem(self, name: str | None, text: str) -> DefinitionError:
+        """The error for a mistake in this definition."""
+        return self.place.problem(name, text)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a class statement stands."""
+
+    name: str
+    module: str
+    qualname: str
+    file: str
+    line: int
+
+    def problem(self, name: str | None, text: str) -> DefinitionError:
+        """The error for a mistake in this class: `Post.title: text (file:line)`."""
+        subject = self.name if name is None else f"{self.name}.{name}"
+        joint = " " if text.startswith(_PREDICATES) else ": "
+        return DefinitionError(f"{subject}{joint}{text}", file=self.file, line=self.line)
+
+
+_PREDICATES = ("has ", "is ", "leads ", "takes ", "needs ", "would ", "may ", "does ", "refers ", "cannot ", "defines ")

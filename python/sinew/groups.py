@@ -1,0 +1,135 @@
+"""Rows in groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import _engine, host, kinds
+from .aggregates import Aggregate
+from .columns import Column, Operand
+from .errors import FieldError, show
+from .path import is_path, root_of, steps_of
+from .predicates import shown
+from .scope import Frame, cut, field_of, walk
+
+if TYPE_CHECKING:
+    from .definition import Relation
+    from .query import Query
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _By:
+    """What rows are grouped by: the columns that are compared, and, for a relation, the path to the record that is shown."""
+
+    name: str
+    columns: tuple[Operand, ...]
+    steps: tuple[Relation, ...] | None
+
+
+class Groups:
+    """Rows with equal columns or equal related records, in order of first encounter. Ask by `agg`.
+
+    >>> from sinew._example import Post
+    >>> from sinew import count, sum_
+    >>> Post.group_by(Post.author.name).agg(n=count(), views=sum_(Post.views))
+    [{'name': 'Ann', 'n': 2, 'views': 13}, {'name': 'Bob', 'n': 1, 'views': 30}]
+    """
+
+    __slots__ = ("_by", "_query")
+
+    def __init__(self, query: Query, by: tuple[Any, ...]) -> None:
+        if not by:
+            raise FieldError("group_by() needs columns or relations, such as group_by(Post.author)")
+        self._query = query
+        self._by = tuple(map(_key, by))
+        names = [each.name for each in self._by]
+        for name in names:
+            if names.count(name) > 1:
+                raise FieldError(f"group_by(): several are named `{name}`; group by one of them, or by the relation")
+
+    def __repr__(self) -> str:
+        return f"<Groups of {self._query!r} by {', '.join(each.name for each in self._by)}>"
+
+    def agg(self, **aggregates: Any) -> list[dict[str, Any]]:
+        """A dict for each group: what it is grouped by under the name of the column or relation (the record), and the
+        aggregates: count(), sum_(column), avg, min_, max_."""
+        for name, aggregate in aggregates.items():
+            self._check(name, aggregate)
+        query = self._query
+        definition = query._definition
+        rows = query._rows()
+        run = host.start(definition.db)
+        lowering, frame = run.lowering(), Frame(definition)
+        keys = [lowering.computed(column, frame) for each in self._by for column in each.columns]
+        plan = _engine.Plan(definition.cls, values=keys)
+        host.fill(plan, lowering.slots, run)
+        firsts, groups = plan.group(range(len(keys)), rows)
+        shown_keys = [_shown(each, definition, firsts, run) for each in self._by]
+        found = [
+            _computed(aggregate, query, rows, groups, len(firsts), run) for aggregate in aggregates.values()
+        ]
+        names = [*(each.name for each in self._by), *aggregates]
+        return [dict(zip(names, row, strict=True)) for row in zip(*shown_keys, *found, strict=True)]
+
+    def _check(self, name: str, aggregate: object) -> None:
+        if not isinstance(aggregate, Aggregate):
+            raise FieldError(
+                f"agg({name}=...) takes aggregates such as count() or max_(Post.views), not "
+                f"{shown(aggregate) if isinstance(aggregate, Operand) else show(aggregate)}"
+            )
+        if aggregate.path is not None or aggregate.conditions:
+            raise FieldError(f"agg({name}=...): {aggregate!r} goes along a path; over a group write count(), or name a column")
+        if any(each.name == name for each in self._by):
+            raise FieldError(f"agg({name}=...): the groups have `{name}` already; choose another name")
+
+
+def _key(value: Any) -> _By:
+    if is_path(value):
+        return _relation_key(value)
+    if isinstance(value, Column):
+        return _By(value.name, (value,), None)
+    raise FieldError(f"group_by() takes columns and relations such as Post.author, not {show(value)}")
+
+
+def _relation_key(path: Any) -> _By:
+    """By the foreign key where it surely leads to a record, else by the key of the record."""
+    root, steps = root_of(path), tuple(walk(root_of(path), steps_of(path)))
+    last = steps[-1]
+    if cut(steps):
+        raise FieldError(f"group_by() takes to-one relations, and {path!r} is to-many; group the other model: by its belongs_to")
+    last.definition.ensure()
+    if last.kind == "belongs_to" and last.declaration.enforce:
+        columns = tuple(Column(root, steps[:-1], info) for info in last.foreign_key)
+    else:
+        target = last.target
+        columns = tuple(Column(root, steps, target.fields[name]) for name in target.primary_key)
+    return _By(last.name, columns, steps)
+
+
+def _shown(by: _By, definition: Any, firsts: _engine.Rows, run: host.Run) -> list[Any]:
+    """What stands for each group: a value, or the record."""
+    if by.steps is None:
+        return host.columns(definition, by.columns, firsts, run)[0]
+    path = run.lowering().path(by.steps)
+    return [path.first(record) for record in firsts]
+
+
+def _computed(
+    aggregate: Aggregate, query: Query, rows: _engine.Rows, groups: list[int], count: int, run: host.Run
+) -> list[Any]:
+    """One aggregate, a value for each group."""
+    definition = query._definition
+    if aggregate.over is None:
+        return _engine.Plan(definition.cls).group_aggregate("count", None, rows, groups, count)
+    kind = kinds.of_value(aggregate.over, field_of)
+    kinds.aggregated(aggregate.op, aggregate.over, kind)
+    if kinds.computed_in_python(aggregate, field_of):
+        listed: list[list[Any]] = [[] for _ in range(count)]
+        for group, value in zip(groups, host.columns(definition, [aggregate.over], rows, run)[0], strict=True):
+            listed[group].append(value)
+        return [host.fold(aggregate.op, values, kind) for values in listed]
+    lowering = run.lowering()
+    plan = _engine.Plan(definition.cls, values=[lowering.value(aggregate.over, Frame(definition))])
+    host.fill(plan, lowering.slots, run)
+    return plan.group_aggregate(aggregate.op, 0, rows, groups, count)

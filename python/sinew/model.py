@@ -1,0 +1,401 @@
+"""Models and records: the verbs of the class, those of the record, `@validates`.
+
+The class itself and its construction are C (`_engine.ModelMeta`, `_engine.Record`); what a class statement does is in declare.py. This
+module connects the two (`_engine.install`) and must be imported first of all.
+
+The verbs of a class stand on the metaclass, so that a field of the same name hides them without a conflict: each is that of
+`Query(cls)`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from . import _engine, annotations, declare, errors, notyet, query
+from .errors import DefinitionError, FieldError, SinewError, UniqueError, UnknownName, show, suggest
+from .fields import FieldDeclaration, implicit_id
+
+ModelMeta = _engine.ModelMeta
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+# ---------------------------------------------------------------- what the extension calls
+
+
+def _layout(cls: Any) -> None:
+    """A model is used for the first time."""
+    definition = getattr(cls, "__sinew__", None)
+    if definition is None:
+        raise DefinitionError(f"{cls.__name__} is abstract and has no records; derive a model from it")
+    definition.ensure()
+
+
+def _missing_class_attribute(cls: Any, name: str) -> Any:
+    """The error for an attribute that a class does not have; or, in a 1-tuple, the foreign key that its layout has created."""
+    definition = getattr(cls, "__sinew__", None)
+    if definition is None:
+        for base in cls.__mro__:
+            body = vars(base).get("__sinew_body__")
+            if body is not None and name in body.attributes:
+                return UnknownName(f"{cls.__name__} is abstract: `{name}` is an attribute of the models derived from it")
+        return UnknownName(f"{cls.__name__} has no attribute `{name}`{suggest(name, dir(cls))}")
+    if name not in definition.fields and definition.may_create(name):
+        definition.ensure()
+    if name in definition.fields:
+        return (definition.fields[name].column,)
+    return UnknownName(f"{definition.name} has no attribute `{name}`{definition.suggest(name)}")
+
+
+def _missing_record_attribute(record: Any, name: str) -> UnknownName:
+    definition = type(record).__sinew__
+    return UnknownName(f"{definition.name} has no attribute `{name}`{definition.suggest(name)}")
+
+
+def _find_by(cls: Any, values: Mapping[str, Any]) -> Any:
+    return query.Query(cls).find_by(**values)
+
+
+def _current_task() -> object | None:
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return None
+    try:
+        task: object | None = asyncio.current_task()
+    except RuntimeError:
+        return None
+    return task
+
+
+_engine.install(
+    errors=errors,
+    declare=declare.declare,
+    layout=_layout,
+    missing_class_attribute=_missing_class_attribute,
+    missing_record_attribute=_missing_record_attribute,
+    find_by=_find_by,
+    current_task=_current_task,
+)
+
+
+# ---------------------------------------------------------------- records
+
+
+class KeyedModel(_engine.Record):
+    """The base of models that declare their own key.
+
+    class Event(KeyedModel):
+        id: Attr[UUID] = field(primary_key=True, default_factory=uuid4)
+    """
+
+    def update(self, **values: Any) -> None:
+        """Sets several fields and references at once: all or nothing.
+
+        Raises what an assignment raises, and UnknownName.
+
+        >>> from sinew._example import hello
+        >>> hello.update(title="Hello", views=10)
+        """
+        _engine.update(self, values)
+
+    def delete(self, *, force: bool = False) -> None:
+        """Deletes the record, and what on_delete="cascade" deletes with it. DeleteRestricted if others refer to it. force is for
+        soft delete; without it, it makes no difference."""
+        _engine.delete(self)
+
+    def to_dict(self, *names: str) -> dict[str, Any]:
+        """The stored fields and foreign keys in the order of declaration, and what is named besides; relations as dicts, or lists of
+        them. UnknownName.
+
+        >>> from sinew._example import news
+        >>> news.to_dict()
+        {'id': 1, 'title': 'News'}
+        """
+        definition = type(self).__sinew__  # type: ignore[attr-defined]
+        fields = definition.fields
+        result = dict(zip(fields, _engine.values(self, [info.engine for info in fields.values()]), strict=True))
+        for name in names:
+            relation = definition.relations.get(name)
+            value = getattr(self, name)
+            if relation is None:
+                result[name] = value
+            elif relation.to_many:
+                result[name] = [record.to_dict() for record in value]
+            else:
+                result[name] = None if value is None else value.to_dict()
+        return result
+
+    @property
+    def changes(self) -> dict[str, tuple[Any, Any]]:
+        """Not built yet."""
+        raise notyet.unbuilt("changes")
+
+    @property
+    def changed(self) -> bool:
+        """Not built yet."""
+        raise notyet.unbuilt("changed")
+
+    def was(self, name: str, /) -> Any:
+        """Not built yet."""
+        raise notyet.unbuilt("was()")
+
+    def restore(self) -> None:
+        """Not built yet."""
+        raise notyet.unbuilt("restore() (soft delete)")
+
+    def expire(self, name: str, /) -> None:
+        """Not built yet."""
+        raise notyet.unbuilt("expire() (getters)")
+
+    def assign_tree(self, values: Mapping[str, Any], /, *, remove_missing: bool = False) -> None:
+        """Not built yet."""
+        raise notyet.unbuilt("assign_tree()")
+
+    def __repr__(self) -> str:
+        return _repr(self)
+
+    def __copy__(self) -> NoReturn:
+        raise SinewError(
+            f"{self!r} cannot be copied: one row is one object. Make another record: "
+            f"{type(self).__name__}(...), with values from to_dict()"
+        )
+
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        self.__copy__()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _unpickle, (type(self), _engine.key(self))
+
+
+def _unpickle(cls: Any, key: Any) -> Any:
+    """The record that a pickle names. NotFound."""
+    return cls.get(key)
+
+
+class Model(KeyedModel, abstract=True):
+    """The base of models with the key `id`, counting up from 1.
+
+    class Post(Model):
+        title: Attr[str]
+    """
+
+    id: annotations.Attr[int] = implicit_id()
+
+
+def _repr(record: Any) -> str:
+    """One line: the key, then what differs from its default."""
+    definition = type(record).__sinew__
+    if not _engine.alive(record):
+        return f"<{type(record).__name__} (deleted)>"
+    try:
+        infos = [info for info in definition.fields.values() if _shown(info)]
+        values = _engine.values(record, [info.engine for info in infos])
+        parts = [
+            f" {info.name}={show(value, 40)}" for info, value in zip(infos, values, strict=True) if not _is_default(info, value)
+        ]
+        return f"<{definition.name} {show(_engine.key(record), 60)}{''.join(parts)}>"
+    except SinewError:
+        return f"<{type(record).__name__} (out of reach)>"
+
+
+def _shown(info: Any) -> bool:
+    """Whether a field is in the repr: not the key, nor what a factory gives."""
+    d: FieldDeclaration = info.declaration
+    return d.repr and not info.in_key and d.default_factory is None and d.automatic is None
+
+
+def _is_default(info: Any, value: Any) -> bool:
+    if value is info.default:
+        return True
+    try:
+        return type(value) is type(info.default) and bool(value == info.default)
+    except Exception:
+        return False
+
+
+# ---------------------------------------------------------------- validators
+
+
+def validates(*names: str) -> Callable[[_F], _F]:
+    """Marks a method as the validator of fields: it takes the value and returns it, normalised or as it was, or raises
+    Invalid. It is not called with None. During construction `self` is None. (Without names, for whole records: not built yet.)
+
+        @validates("email")
+        def _email(self, value: str) -> str:
+            if "@" not in value:
+                raise Invalid("must contain @")
+            return value.lower()
+    """
+    if not names:
+        raise notyet.unbuilt("@validates() for whole records", depth=2)
+    for name in names:
+        if not isinstance(name, str):
+            raise notyet.misuse(f'@validates takes names of fields, @validates("email"), not {show(name)}', depth=2)
+
+    def mark(function: _F) -> _F:
+        function.__sinew_validates__ = (*getattr(function, "__sinew_validates__", ()), *names)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+# ---------------------------------------------------------------- the verbs of a class
+
+VERBS = (
+    "where", "order_by", "offset", "limit", "all", "with_deleted", "only_deleted", "include", "group_by", "first", "last", "one",
+    "one_or_none", "count", "exists", "pluck", "select", "sum", "avg", "min", "max", "in_batches", "explain",
+)  # fmt: skip
+
+
+def _verb(name: str) -> Callable[..., Any]:
+    def verb(cls: Any, *args: Any, **options: Any) -> Any:
+        return getattr(query.Query(_definition(cls).cls), name)(*args, **options)
+
+    verb.__name__ = name
+    verb.__qualname__ = f"ModelMeta.{name}"
+    verb.__doc__ = f"`Query(cls).{name}`: see there."
+    return verb
+
+
+def _get_or_create(cls: Any, *, defaults: Mapping[str, Any] | None = None, **values: Any) -> tuple[Any, bool]:
+    """The record with these values, and False; or a new one that has them and the defaults besides, and True.
+
+    >>> from sinew._example import Author
+    >>> Author.get_or_create(name="Ann")
+    (<Author 1 name='Ann'>, False)
+    """
+    if not values:
+        raise FieldError(f"{cls.__name__}.get_or_create() needs the values to look for")
+    with _definition(cls).db.transaction():
+        found = cls.find_by(**values)
+        return (cls(**{**values, **(defaults or {})}), True) if found is None else (found, False)
+
+
+def _upsert(cls: Any, *, on: str | Sequence[str] | None = None, **values: Any) -> Any:
+    """Updates the record that has the unique key among these values, or creates it. on: the fields of that key, needed if there are
+    several. FieldError if there is none, or if it is not clear which."""
+    definition = _definition(cls)
+    definition.ensure()
+    names = _upsert_key(definition, on, values)
+    with definition.db.transaction():
+        key = {name: values[name] for name in names}
+        found = None if None in key.values() else cls.find_by(**key)
+        if found is None:
+            return cls(**values)
+        found.update(**{name: value for name, value in values.items() if name not in names})
+        return found
+
+
+def _upsert_key(definition: Any, on: str | Sequence[str] | None, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields (or references) by which to look for the record, as they are given."""
+    given = {}
+    for name in values:
+        relation = definition.relations.get(name)
+        infos = relation.foreign_key if relation is not None and relation.kind == "belongs_to" else ()
+        given[name] = tuple(info.name for info in infos) or (name,)
+    keys = []
+    for plan in definition.table.plan:
+        names = tuple(name for name, fields in given.items() if set(fields) <= set(plan.names))
+        if plan.kind == "unique" and sorted(field for name in names for field in given[name]) == sorted(plan.names):
+            keys.append(names)
+    if on is not None:
+        wanted = sorted([on] if isinstance(on, str) else on)
+        keys = [names for names in keys if sorted(names) == wanted]
+    if len(keys) == 1:
+        return keys[0]
+    unique = ", ".join(f"({', '.join(plan.names)})" for plan in definition.table.plan if plan.kind == "unique")
+    if not keys:
+        asked = f" {show(on)}" if on is not None else ""
+        raise FieldError(f"{definition.name}.upsert() needs the values of a unique key{asked}; there are: {unique}")
+    raise FieldError(
+        f"{definition.name}.upsert(): several unique keys are given ({'; '.join(', '.join(names) for names in keys)}); name one with on="
+    )
+
+
+def _insert_many(
+    cls: Any,
+    rows: Iterable[Any] | Mapping[str, Sequence[Any]],
+    /,
+    *,
+    columns: Sequence[Any] | None = None,
+    hooks: bool = False,
+    progress: bool | Callable[[int], None] = False,
+) -> int:
+    """Inserts many records as one statement, all or nothing, and returns their number.
+
+    rows: mappings; or sequences, with columns= naming what they hold; or one mapping of columns of equal length. progress=True shows
+    a count on stderr; a function is called with it.
+
+    >>> from sinew import Attr, Database, Model
+    >>> class Point(Model, db=Database()):
+    ...     x: Attr[int]
+    >>> Point.insert_many([{"x": 1}, {"x": 2}]), Point.insert_many({"x": [3]}), Point.insert_many([(4,)], columns=["x"])
+    (2, 1, 1)
+    """
+    if hooks:
+        raise notyet.unbuilt("insert_many(hooks=True)", depth=2)
+    show_count = _Progress(cls.__name__) if progress is True else None
+    report = show_count or (progress if callable(progress) else None)
+    names = None if columns is None else [column if isinstance(column, str) else column.field.name for column in columns]
+    try:
+        if isinstance(rows, Mapping):
+            if names is not None:
+                raise FieldError(f"{cls.__name__}.insert_many(): a mapping of columns names them itself; leave columns= out")
+            return _engine.insert_columns(cls, rows, report)
+        return _engine.insert_rows(cls, rows, names, report)
+    finally:
+        if show_count is not None:
+            show_count.end()
+
+
+class _Progress:
+    """A count on stderr."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, count: int) -> None:
+        print(f"\r{self._name}: {count:,} rows", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Ends the line."""
+        print(file=sys.stderr)
+
+
+def _create_tree(cls: Any, **values: Any) -> Any:
+    """Not built yet."""
+    raise notyet.unbuilt("create_tree()", depth=2)
+
+
+def _definition(cls: Any) -> Any:
+    definition = getattr(cls, "__sinew__", None)
+    if definition is None:
+        raise DefinitionError(f"{cls.__name__} is abstract and has no records; derive a model from it")
+    return definition
+
+
+def _set_class_attribute(cls: Any, name: str, value: object) -> None:
+    """Fields and relations stay what they are, and unknown names are refused."""
+    definition = getattr(cls, "__sinew__", None)
+    if definition is not None and (name in definition.fields or name in definition.relations):
+        raise FieldError(f"{cls.__name__}.{name} is declared by the class statement and cannot be assigned; set it on a record")
+    if not name.startswith("__") and not any(name in vars(base) for base in cls.__mro__):
+        hint = suggest(name, dir(cls)) if definition is None else definition.suggest(name)
+        raise UnknownName(f"{cls.__name__} has no attribute `{name}`{hint}")
+    type.__setattr__(cls, name, value)
+
+
+def _attach_verbs() -> None:
+    meta: Any = ModelMeta
+    for name in VERBS:
+        setattr(meta, name, _verb(name))
+    meta.get_or_create = _get_or_create
+    meta.upsert = _upsert
+    meta.insert_many = _insert_many
+    meta.create_tree = _create_tree
+    meta.__setattr__ = _set_class_attribute
+
+
+_attach_verbs()

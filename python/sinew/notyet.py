@@ -1,0 +1,190 @@
+"""What is declared for the type checkers and not built yet: each name exists and raises DefinitionError when it is used."""
+
+from __future__ import annotations
+
+import sys
+from types import GenericAlias
+from typing import Any, NoReturn
+
+from .errors import DefinitionError
+
+
+def unbuilt(what: str, *, depth: int = 1) -> DefinitionError:
+    """The error for something that is not built yet. depth: how many frames up the user's line is.
+
+    >>> print(unbuilt("the getter", depth=0).args[0].partition(" (")[0])
+    the getter is not built yet
+    """
+    return misuse(f"{what} is not built yet", depth=depth + 1)
+
+
+def misuse(text: str, *, depth: int = 1) -> DefinitionError:
+    """A DefinitionError for the line of the caller."""
+    frame = sys._getframe(depth + 1)
+    return DefinitionError(text, file=frame.f_code.co_filename, line=frame.f_lineno)
+
+
+def getter(function: Any = None, /, *, cache: bool = True) -> NoReturn:
+    """A computed attribute that is never stale. Not built yet."""
+    raise unbuilt("@getter")
+
+
+def delegate(path: Any, /) -> NoReturn:
+    """A getter that reads another record's attribute. Not built yet."""
+    raise unbuilt("delegate()")
+
+
+def count_of(path: Any, /) -> NoReturn:
+    """A getter that counts. Not built yet."""
+    raise unbuilt("count_of()")
+
+
+def sum_of(column: Any, /) -> NoReturn:
+    """A getter that adds up. Not built yet."""
+    raise unbuilt("sum_of()")
+
+
+def min_of(column: Any, /) -> NoReturn:
+    """A getter for the least value. Not built yet."""
+    raise unbuilt("min_of()")
+
+
+def max_of(column: Any, /) -> NoReturn:
+    """A getter for the greatest value. Not built yet."""
+    raise unbuilt("max_of()")
+
+
+def latest_of(column: Any, /) -> NoReturn:
+    """A getter for the latest record. Not built yet."""
+    raise unbuilt("latest_of()")
+
+
+def before_create(hook: Any, /) -> NoReturn:
+    """A hook. Not built yet."""
+    raise unbuilt("@before_create")
+
+
+def after_create(hook: Any, /) -> NoReturn:
+    """A hook. Not built yet."""
+    raise unbuilt("@after_create")
+
+
+def before_update(hook: Any, /) -> NoReturn:
+    """A hook. Not built yet."""
+    raise unbuilt("@before_update")
+
+
+def after_update(hook: Any, /) -> NoReturn:
+    """A hook. Not built yet."""
+    raise unbuilt("@after_update")
+
+
+def before_delete(hook: Any, /) -> NoReturn:
+    """A hook. Not built yet."""
+    raise unbuilt("@before_delete")
+
+
+def after_delete(hook: Any, /) -> NoReturn:
+    """A hook. Not built yet."""
+    raise unbuilt("@after_delete")
+
+
+def after_commit(hook: Any, /) -> NoReturn:
+    """A hook. Not built yet."""
+    raise unbuilt("@after_commit")
+
+
+def attribute(function: Any, /) -> NoReturn:
+    """A computed entry of a serializer. Not built yet."""
+    raise unbuilt("@attribute")
+
+
+def nested(serializer: Any, /, *, only: Any = None) -> NoReturn:
+    """A serializer within another. Not built yet."""
+    raise unbuilt("nested()")
+
+
+class _Unbuilt:
+    """A class whose instances nothing makes yet."""
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return cls
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        raise unbuilt(type(self).__name__)
+
+
+class Getter(_Unbuilt):
+    """What `@getter` makes. Not built yet."""
+
+
+class GetterReport(_Unbuilt):
+    """What `db.explain_getter` tells. Not built yet."""
+
+
+class Tree(_Unbuilt):
+    """What `include` makes. Not built yet."""
+
+
+class View(_Unbuilt):
+    """A record within a tree. Not built yet."""
+
+
+class Links(_Unbuilt):
+    """A collection through a pivot. Not built yet."""
+
+
+class PivotChanges(_Unbuilt):
+    """What a change of links did. Not built yet."""
+
+
+class Diagram(_Unbuilt):
+    """A picture of the models. Not built yet."""
+
+
+class Serializer:
+    """Records to plain data. Not built yet: deriving from it raises DefinitionError."""
+
+    def __class_getitem__(cls, item: Any) -> type[Serializer]:
+        return cls
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        raise unbuilt("Serializer")
+
+
+class _Unmade:
+    """A type of which nothing is made yet; it stands for annotations. Calling it raises DefinitionError."""
+
+    def __class_getitem__(cls, item: Any) -> GenericAlias:
+        return GenericAlias(cls, item)
+
+    def __new__(cls, *arguments: Any, **keywords: Any) -> NoReturn:
+        raise unbuilt(cls.__name__)
+
+
+class Getter(_Unmade):
+    """What `@getter` makes of a method."""
+
+
+class Links(_Unmade):
+    """A collection through a pivot."""
+
+
+class PivotChanges(_Unmade):
+    """What a change of links did."""
+
+
+class Tree(_Unmade):
+    """A query shaped by `include`."""
+
+
+class View(_Unmade):
+    """A record within a tree."""
+
+
+class GetterReport(_Unmade):
+    """What a getter read and when it was computed."""
+
+
+class Diagram(_Unmade):
+    """Models and relations as a drawing."""

@@ -1,0 +1,199 @@
+"""Predicates: what conditions are made of.
+
+Comparing operands (columns.py) gives an Expr, which composes with & | ~. Each kind is a small immutable node that holds names
+and constants and looks at no row; compile.py translates it for the model of a query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import FieldError, show
+
+if TYPE_CHECKING:
+    from .columns import Operand
+    from .path import Path
+
+
+class Expr:
+    """A predicate over rows. Composes with `&`, `|` and `~`; has no truth value of its own.
+
+    >>> from sinew._example import Post
+    >>> (Post.title == "Hello") & ~Post.title.startswith("x")
+    Post.title == 'Hello' & ~Post.title.startswith('x')
+    """
+
+    __slots__ = ("__weakref__",)
+
+    def __and__(self, other: Expr, /) -> Expr:
+        return And((*_parts(self, And), *_parts(_predicate(other, "&"), And)))
+
+    def __or__(self, other: Expr, /) -> Expr:
+        return Or((*_parts(self, Or), *_parts(_predicate(other, "|"), Or)))
+
+    def __invert__(self) -> Expr:
+        return self.part if isinstance(self, Not) else Not(self)
+
+    def __bool__(self) -> NoReturn:
+        raise FieldError(
+            f"the predicate {self!r} is neither true nor false before a query runs; join predicates by & | ~ instead of "
+            "`and`, `or`, `not`, and write a chain such as 1 < a < 5 as (a > 1) & (a < 5)"
+        )
+
+
+def _parts(expr: Expr, kind: type[And] | type[Or]) -> tuple[Expr, ...]:
+    return expr.parts if isinstance(expr, kind) else (expr,)
+
+
+def _predicate(value: object, operator: str) -> Expr:
+    if isinstance(value, Expr):
+        return value
+    raise FieldError(
+        f"{operator} joins predicates, not {show(value)}; put comparisons in brackets: (a == 1) {operator} (b == 2)"
+    )
+
+
+class And(Expr):
+    """All of the parts."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: tuple[Expr, ...]) -> None:
+        self.parts = parts
+
+    def __repr__(self) -> str:
+        return " & ".join(_within(part) for part in self.parts)
+
+
+class Or(Expr):
+    """Any of the parts."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: tuple[Expr, ...]) -> None:
+        self.parts = parts
+
+    def __repr__(self) -> str:
+        return " | ".join(_within(part) for part in self.parts)
+
+
+class Not(Expr):
+    """The exact complement."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, part: Expr) -> None:
+        self.part = part
+
+    def __repr__(self) -> str:
+        simple = isinstance(self.part, (Text, IsNull, Exists, KeyIs))
+        return f"~{self.part!r}" if simple else f"~({self.part!r})"
+
+
+def _within(part: Expr) -> str:
+    return f"({part!r})" if isinstance(part, (And, Or)) else repr(part)
+
+
+class Compare(Expr):
+    """Two values; at least one is an operand."""
+
+    __slots__ = ("left", "op", "right")
+
+    def __init__(self, op: str, left: Any, right: Any) -> None:
+        self.op, self.left, self.right = op, left, right
+
+    def __repr__(self) -> str:
+        return f"{shown(self.left)} {self.op} {shown(self.right)}"
+
+
+class Between(Expr):
+    """A value within two others, both included. One predicate: over a to-many path one and the same row meets both."""
+
+    __slots__ = ("high", "low", "value")
+
+    def __init__(self, value: Operand, low: Any, high: Any) -> None:
+        self.value, self.low, self.high = value, low, high
+
+    def __repr__(self) -> str:
+        return f"{self.value!r}.between({shown(self.low)}, {shown(self.high)})"
+
+
+class Member(Expr):
+    """A value that is (or is not) one of several."""
+
+    __slots__ = ("negated", "value", "values")
+
+    def __init__(self, value: Operand, values: tuple[Any, ...], negated: bool) -> None:
+        self.value, self.values, self.negated = value, values, negated
+
+    def __repr__(self) -> str:
+        return f"{self.value!r}.{'not_in' if self.negated else 'in_'}({show(list(self.values))})"
+
+
+class Text(Expr):
+    """A text and a pattern."""
+
+    __slots__ = ("op", "pattern", "value")
+
+    def __init__(self, op: str, value: Operand, pattern: Any) -> None:
+        self.op, self.value, self.pattern = op, value, pattern
+
+    def __repr__(self) -> str:
+        return f"{self.value!r}.{self.op}({shown(self.pattern)})"
+
+
+class IsNull(Expr):
+    """A value that is missing."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Operand) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"{self.value!r}.is_null()"
+
+
+class Test(Expr):
+    """A value for which a Python function says yes."""
+
+    __slots__ = ("function", "value")
+    __test__ = False  # not for pytest
+
+    def __init__(self, value: Operand, function: Callable[[Any], object]) -> None:
+        self.value, self.function = value, function
+
+    def __repr__(self) -> str:
+        return f"{getattr(self.function, '__qualname__', 'function')}({self.value!r})"
+
+
+class KeyIs(Expr):
+    """The key of a to-one step is that of a record, or null; at the end of a to-many path: some target is the record."""
+
+    __slots__ = ("path", "record")
+
+    def __init__(self, path: Path, record: Any) -> None:
+        self.path, self.record = path, record
+
+    def __repr__(self) -> str:
+        return f"{self.path!r}.is_null()" if self.record is None else f"{self.path!r}.is_({show(self.record)})"
+
+
+class Exists(Expr):
+    """Some target of a path meets all conditions, which speak of the target."""
+
+    __slots__ = ("conditions", "path")
+
+    def __init__(self, path: Path, conditions: tuple[Expr, ...]) -> None:
+        self.path, self.conditions = path, conditions
+
+    def __repr__(self) -> str:
+        return f"exists({', '.join(map(repr, (self.path, *self.conditions)))})"
+
+
+def shown(value: object) -> str:
+    """How a message shows a part of an expression."""
+    if isinstance(value, Expr) or hasattr(type(value), "_sinew_is_operand"):
+        return f"({value!r})" if hasattr(type(value), "_sinew_in_brackets") else repr(value)
+    return show(value)

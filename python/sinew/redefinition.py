@@ -1,0 +1,370 @@
+"""Replacing a model in place: a class statement with the module and qualified name of a model that exists.
+
+The class object stays, and with it the records that are held, what refers to the model, and its rows, by name of field. The new definition
+has been worked out beside the old one; here
+
+    1  the Definition and the class take over what the new ones hold
+    2  everything that leads here is resolved again
+    3  a model that has its table is altered around its rows: fields that differ are exchanged (their values carried over), then
+       what is built on them: indexes, references, paths. What did not change stays, the order of arrival in collections with it
+
+Each step tells how to undo it. If one fails, all are undone in reverse order, and the old model stays in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from . import _engine, layout
+from .errors import FieldError, SinewError, TransactionError
+from .fields import MISSING
+
+if TYPE_CHECKING:
+    from .definition import Definition, FieldInfo, Relation
+
+_CLASS_KEEPS = ("__dict__", "__weakref__", "__slots__", "__sinew__")
+_STATE = ("place", "options", "validators", "order", "declared", "fields", "relations", "resolved", "laid_out", "table")
+_RESOLVED = ("foreign_key", "references", "inverse_of", "condition", "ordering", "descriptor", "_path", "_hop")
+
+
+class Undo:
+    """What to do, last first, if a step fails."""
+
+    def __init__(self) -> None:
+        self._steps: list[Callable[[], object]] = []
+
+    def add(self, step: Callable[[], object]) -> None:
+        """To be done before what was added earlier."""
+        self._steps.append(step)
+
+    def attributes(self, thing: object, names: tuple[str, ...]) -> None:
+        """Puts attributes back to what they are now."""
+        values = {name: getattr(thing, name) for name in names}
+
+        def back() -> None:
+            for name, value in values.items():
+                setattr(thing, name, value)
+
+        self.add(back)
+
+    def run(self) -> None:
+        """Undoes everything."""
+        while self._steps:
+            self._steps.pop()()
+
+
+@contextmanager
+def _all_or_nothing() -> Iterator[Undo]:
+    undo = Undo()
+    try:
+        yield undo
+    except BaseException:
+        undo.run()
+        raise
+
+
+def replace(definition: Definition, new: Definition) -> None:
+    """Makes `definition` what `new` says; the class of `new` is thrown away.
+
+    DefinitionError if that is impossible, TransactionError within a transaction: nothing has changed then."""
+    db, bound = definition.db, definition.table.bound
+    if bound and db.store.depth:
+        raise TransactionError(f"{definition.name} cannot be defined anew within a transaction; do it before or after")
+    old = _Old(definition)
+    with _all_or_nothing() as undo:
+        _take_over(definition, new, undo)
+        if not bound:
+            db.pending[definition.name] = definition
+            return
+        leading = _leading_to(definition)
+        for relation in leading:
+            undo.attributes(relation, _RESOLVED)
+        found = _resolve(definition, leading)
+        _check_key(definition, old)
+        _keep_fields(definition, old, undo)
+        for relation in (*definition.relations.values(), *leading):
+            _resolve_relation(relation)
+        exchanged = _exchange_fields(definition, old, undo)
+        _take_down(definition, old, leading, undo)
+        _put_up(definition, old, found, leading, undo)
+    for info in exchanged:
+        db.store.drop_field(info.engine)
+
+
+class _Old:
+    """What a definition was."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.fields = dict(definition.fields)
+        self.relations = dict(definition.relations)
+        self.table = definition.table
+        self.validators = definition.validators
+
+    def parameters(self) -> list[_engine.Field | _engine.Reference]:
+        fields = [info.engine for info in self.fields.values() if info.init]
+        belongs_to = [r for r in self.relations.values() if r.kind == "belongs_to" and r.declaration.init]
+        return [*fields, *(relation.descriptor for relation in belongs_to)]
+
+
+# ---------------------------------------------------------------- 1: names
+
+
+def _take_over(definition: Definition, new: Definition, undo: Undo) -> None:
+    cls, contents = definition.cls, dict(vars(definition.cls))
+    undo.add(lambda: _exchange_contents(cls, contents))
+    undo.attributes(definition, _STATE)
+    bound = definition.table.bound
+    for name in _STATE:
+        setattr(definition, name, getattr(new, name))
+    definition.table = layout.Table(bound=bound)
+    for info in definition.declared.values():
+        info.move_to(definition)
+    for relation in definition.relations.values():
+        relation.move_to(definition)
+    _exchange_contents(cls, dict(vars(new.cls)))
+
+
+def _exchange_contents(cls: type[Any], contents: dict[str, Any]) -> None:
+    for name in [name for name in vars(cls) if name not in contents and name not in _CLASS_KEEPS]:
+        type.__delattr__(cls, name)
+    for name, value in contents.items():
+        if name not in _CLASS_KEEPS and vars(cls).get(name) is not value:
+            layout.attach(cls, name, value)
+
+
+# ---------------------------------------------------------------- 2: resolving
+
+
+def _leading_to(definition: Definition) -> list[Relation]:
+    """The relations of other models that have been resolved and lead here, or whose conditions may."""
+    return [
+        relation
+        for other in definition.db.definitions.values()
+        if other is not definition and other.resolved
+        for relation in other.relations.values()
+        if relation.target_name == definition.name or relation.declaration.where or relation.declaration.order_by
+    ]
+
+
+def _resolve(definition: Definition, leading: list[Relation]) -> list[Definition]:
+    found, problems = layout.resolve_all(definition.db, (definition,))
+    if problems:
+        raise problems[0]
+    for relation in leading:
+        relation.reset()
+    return found
+
+
+def _resolve_relation(relation: Relation) -> None:
+    """Finds again what a relation refers to: fields of this model may be other ones now."""
+    relation.reset()
+    if relation.kind == "belongs_to":
+        layout.foreign_key_of(relation)
+        return
+    layout.find_inverse(relation)
+    db = relation.definition.db
+    db.resolving = True
+    try:
+        layout.call_lambdas(relation)
+    finally:
+        db.resolving = False
+
+
+def _check_key(definition: Definition, old: _Old) -> None:
+    names, before = definition.table.plan[0].names, old.table.plan[0].names
+    if names != before:
+        raise definition.problem(
+            None, f"has rows by the key {', '.join(before)}, which cannot become {', '.join(names)} in place; use another database"
+        )
+    for name in names:
+        if not _same_column(old.fields[name], definition.fields[name]):
+            raise definition.problem(name, "is part of the primary key, which cannot change in place; use another database")
+
+
+# ---------------------------------------------------------------- 3: fields
+
+
+def _keep_fields(definition: Definition, old: _Old, undo: Undo) -> None:
+    """Fields that did not change stay the objects that they were, and so queries made before still run."""
+    for name, info in definition.fields.items():
+        before = old.fields.get(name)
+        if before is not None and _same_column(before, info):
+            undo.attributes(before, ("declaration", "relation"))
+            before.declaration, before.relation = info.declaration, info.relation
+            definition.fields[name] = before
+            if name in definition.declared:
+                definition.declared[name] = before
+        layout.attach(definition.cls, name, definition.fields[name].engine)
+
+
+def _same_column(before: FieldInfo, info: FieldInfo) -> bool:
+    a, b = before.declaration, info.declaration
+    plain = ("automatic", "counts", "doc", "intern")
+    return (
+        (before.kind, before.arg, before.nullable, before.in_key) == (info.kind, info.arg, info.nullable, info.in_key)
+        and all(getattr(a, name) == getattr(b, name) for name in plain)
+        and _same_value(before.default, info.default)
+        and all(_same_function(getattr(a, name), getattr(b, name)) for name in ("default_factory", "check", "key"))
+    )
+
+
+def _same_value(a: object, b: object) -> bool:
+    return a is b or (type(a) is type(b) and repr(a) == repr(b) and type(a).__repr__ is not object.__repr__)
+
+
+def _same_function(a: Any, b: Any) -> bool:
+    """The same, or compiled from the same text (a cell that was run again)."""
+    if a is b or not isinstance(a, FunctionType) or not isinstance(b, FunctionType):
+        return a is b
+    closures = a.__closure__ or b.__closure__ or a.__defaults__ or b.__defaults__
+    return a.__globals__ is b.__globals__ and not closures and _text(a) == _text(b)
+
+
+def _text(function: FunctionType) -> tuple[Any, ...]:
+    code = function.__code__
+    return code.co_code, repr(code.co_consts), code.co_names, code.co_varnames
+
+
+def _exchange_fields(definition: Definition, old: _Old, undo: Undo) -> list[FieldInfo]:
+    """Adds the columns that are new or other ones; returns the old ones, which are to be dropped at the end."""
+    store, cls = definition.db.store, definition.cls
+    rows = _engine.live_rows(cls)
+    for name, info in definition.fields.items():
+        before = old.fields.get(name)
+        if before is info:
+            continue
+        if before is None and len(rows) and _needs_value(info):
+            raise definition.problem(
+                name, f"is a new required field without a default, and there are {len(rows):,} rows; give it a default, or `| None`"
+            )
+        values = None if before is None else _carried(cls, before, info, rows)
+        try:
+            store.add_field(cls, info.engine, values)
+        except FieldError as error:
+            raise definition.problem(name, f"cannot take over the values that are there: {error}") from error
+        undo.add(lambda engine=info.engine: store.drop_field(engine))  # type: ignore[misc]
+    return [before for name, before in old.fields.items() if definition.fields.get(name) is not before]
+
+
+def _needs_value(info: FieldInfo) -> bool:
+    d = info.declaration
+    return not info.nullable and info.default is MISSING and d.default_factory is None and d.automatic is None
+
+
+def _carried(cls: type[Any], before: FieldInfo, info: FieldInfo, rows: _engine.Rows) -> list[Any]:
+    """The values of a column, for its successor: members of an enum that was defined again by their names."""
+    plan = _engine.Plan(cls, values=(("column", 0, before.engine),))
+    values = plan.columns(rows)[0]
+    if before.kind == info.kind == "Enum" and before.arg is not info.arg:
+        members = info.arg.__members__
+        return [members.get(value.name, value) if value is not None else None for value in values]
+    return values
+
+
+# ---------------------------------------------------------------- 3: what is built on them
+
+
+def _take_down(definition: Definition, old: _Old, leading: list[Relation], undo: Undo) -> None:
+    """Unbinds references and drops indexes that do not stay. What stays is in the new Table already."""
+    store, table = definition.db.store, definition.table
+    for plan, index in old.table.indexes.items():
+        if plan in table.plan and all(definition.fields.get(name) is old.fields[name] for name in plan.names):
+            table.indexes[plan] = index
+    for relation in old.relations.values():
+        if relation.kind == "belongs_to" and not _reference_stays(definition, old, relation):
+            _unbind(relation, old.table, undo)
+    for relation in leading:
+        if relation.kind == "belongs_to" and not _index_stays(table, relation):
+            _unbind(relation, relation.definition.table, undo)
+    for plan, index in old.table.indexes.items():
+        if plan not in table.indexes:
+            store.drop_index(index)
+            undo.add(lambda plan=plan: _add_again(definition, old, plan))  # type: ignore[misc]
+
+
+def _reference_stays(definition: Definition, old: _Old, before: Relation) -> bool:
+    """Whether a belongs_to is what it was, down to its indexes; the new one takes its descriptor then."""
+    relation = definition.relations.get(before.name)
+    if relation is None or relation.kind != "belongs_to" or relation.target_name != before.target_name:
+        return False
+    a, b = before.declaration, relation.declaration
+    options = all(getattr(a, name) == getattr(b, name) for name in ("on_delete", "enforce", "unique", "default", "init"))
+    same = before.required == relation.required and before.foreign_key == relation.foreign_key
+    if not (options and same and before.references == relation.references):
+        return False
+    names = tuple(info.name for info in relation.foreign_key)
+    stays = all(plan in definition.table.indexes for plan in old.table.indexes if plan.names == names and plan.kind != "ordered")
+    if stays and (relation.target is not definition or _index_stays(definition.table, relation)):
+        relation.descriptor = before.descriptor
+        relation.descriptor.path = relation.column_path
+        definition.table.references.add(relation.name)
+        return True
+    return False
+
+
+def _index_stays(table: layout.Table, relation: Relation) -> bool:
+    return table.index("unique", tuple(info.name for info in relation.references)) is not None
+
+
+def _unbind(relation: Relation, table: layout.Table, undo: Undo) -> None:
+    descriptor, bound = relation.descriptor, relation.name in table.references
+    if not bound:
+        return
+    descriptor.unbind()
+    table.references.discard(relation.name)
+
+    def again() -> None:
+        layout.bind_reference(relation)
+
+    undo.add(again)
+
+
+def _add_again(definition: Definition, old: _Old, plan: layout.IndexPlan) -> None:
+    fields = [field.key_field or field for field in (old.fields[name].engine for name in plan.names)]
+    old.table.indexes[plan] = definition.db.store.add_index(definition.cls, plan.kind, fields, deferred=plan.deferred)
+
+
+def _put_up(
+    definition: Definition, old: _Old, found: list[Definition], leading: list[Relation], undo: Undo
+) -> None:
+    store, cls, table = definition.db.store, definition.cls, definition.table
+    for relation in definition.relations.values():
+        if relation.descriptor is None:
+            relation.descriptor = layout.make_descriptor(relation)
+        layout.attach(cls, relation.name, relation.descriptor)
+    store.set_parameters(cls, layout.parameters_of(definition), definition.validators)
+    undo.add(lambda: store.set_parameters(cls, old.parameters(), old.validators))
+    undo.add(lambda: _drop_added(definition, old, table))
+    try:
+        layout.build(found)
+        for relation in leading:
+            _lead_again(relation, undo)
+    except SinewError as error:
+        raise definition.problem(None, f"cannot be defined anew: {error}") from error
+
+
+def _lead_again(relation: Relation, undo: Undo) -> None:
+    """Builds a relation of another model that leads here."""
+    if relation.kind == "belongs_to":
+        layout.bind_reference(relation)
+        layout.bind_path(relation)
+        return
+    cls, before = relation.definition.cls, relation.descriptor
+    undo.add(lambda: layout.attach(cls, relation.name, before))
+    relation.descriptor = layout.make_descriptor(relation)
+    layout.attach(cls, relation.name, relation.descriptor)
+    layout.bind_path(relation)
+
+
+def _drop_added(definition: Definition, old: _Old, table: layout.Table) -> None:
+    """Undoes what the layout has built of the new definition."""
+    kept = {id(relation.descriptor) for relation in old.relations.values()}
+    for relation in definition.relations.values():
+        if relation.name in table.references and id(relation.descriptor) not in kept:
+            relation.descriptor.unbind()
+    for plan, index in table.indexes.items():
+        if old.table.indexes.get(plan) is not index:
+            definition.db.store.drop_index(index)

@@ -1,0 +1,256 @@
+"""Declaring relations: `belongs_to`, `has_one`, `has_many`, `many_to_many`.
+
+As with fields, a declaration holds the options as given; mistakes are reported when model and name are known. What the
+declarations mean (targets, foreign keys, inverses) is worked out in definition.py and layout.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field as dataclass_field
+from typing import Any, Literal, get_args
+
+from .annotations import Annotation
+from .errors import one_of, show, suggest
+from .fields import MISSING, unhashable, unknown_options
+
+OnDelete = Literal["restrict", "cascade", "nullify", "keep"]
+ACTIONS: tuple[str, ...] = get_args(OnDelete)
+
+KIND_OF_HEAD = {"BelongsTo": "belongs_to", "HasOne": "has_one", "HasMany": "has_many", "ManyToMany": "many_to_many"}
+HEAD_OF_KIND = {kind: head for head, kind in KIND_OF_HEAD.items()}
+
+
+@dataclass
+class RelationDeclaration:
+    """What one of the functions below was given. kind: its name. unbuilt: options given that are not built yet."""
+
+    kind: str
+    target: str | Sequence[str] | None = None
+    foreign_key: str | Sequence[str] | None = None
+    references: Any = None
+    inverse: Any = None
+    default: Any = MISSING
+    on_delete: Any = "restrict"
+    enforce: bool = True
+    unique: bool = False
+    where: Callable[[], Any] | None = None
+    order_by: Any = None
+    limit: int | None = None
+    distinct: bool = True
+    init: bool = True
+    unbuilt: tuple[str, ...] = ()
+    problems: list[str] = dataclass_field(default_factory=list)
+
+
+def belongs_to(
+    target: str | Sequence[str] | None = None,
+    /,
+    *positional: Any,
+    foreign_key: str | Sequence[str] | None = None,
+    references: Any = None,
+    inverse: Any = None,
+    default: Any = MISSING,
+    on_delete: Any = "restrict",
+    enforce: bool = True,
+    unique: bool = False,
+    acyclic: bool = False,
+    type_field: str | None = None,
+    type_values: Mapping[str, Any] | None = None,
+    init: bool = True,
+    **unknown: Any,
+) -> Any:
+    """Options of a reference to one other record, stored as a foreign key here (`author` -> `author_id`).
+
+    target: the name of the model, where no annotation says it. foreign_key: the column or columns. references: the unique
+    field or fields of the target that they hold (its primary key). inverse: the has_one or has_many that shows the other side.
+    default: None, or `...` if the argument may be left out because the foreign key is given. on_delete: what happens here when
+    the target is deleted. enforce=False accepts keys without a target. unique: at most one record per target.
+
+        author: BelongsTo[Author] = belongs_to(on_delete="cascade")
+    """
+    options = ("foreign_key", "references", "inverse", "default", "on_delete", "enforce", "unique", "acyclic", "type_field",
+               "type_values", "init")  # fmt: skip
+    return RelationDeclaration(
+        "belongs_to",
+        target,
+        foreign_key,
+        references,
+        inverse,
+        MISSING if default is ... else default,
+        on_delete,
+        enforce,
+        unique,
+        init=init,
+        unbuilt=_unbuilt(acyclic=acyclic, type_field=type_field, type_values=type_values),
+        problems=unknown_options("belongs_to", positional, unknown, options),
+    )
+
+
+def has_one(
+    target: str | None = None,
+    /,
+    *positional: Any,
+    inverse: Any = None,
+    through: Any = None,
+    where: Callable[[], Any] | None = None,
+    order_by: Any = None,
+    init: Literal[False] = False,
+    **unknown: Any,
+) -> Any:
+    """Options of the one record that refers here: the first to arrive, or by order_by. Annotate it `HasOne[X | None]`.
+
+    inverse: the belongs_to of the target (a lambda or its name), needed only if several refer here. where: a lambda for a
+    condition on the target.
+
+        login: HasOne[Login | None] = has_one(order_by=lambda: Login.at.desc())
+    """
+    return RelationDeclaration(
+        "has_one",
+        target,
+        inverse=inverse,
+        where=where,
+        order_by=order_by,
+        init=init,
+        unbuilt=_unbuilt(through=through),
+        problems=unknown_options("has_one", positional, unknown, ("inverse", "through", "where", "order_by")),
+    )
+
+
+def has_many(
+    target: str | None = None,
+    /,
+    *positional: Any,
+    inverse: Any = None,
+    through: Any = None,
+    recursive: Any = None,
+    union: Any = None,
+    intersection: Any = None,
+    difference: Any = None,
+    where: Callable[[], Any] | None = None,
+    order_by: Any = None,
+    limit: int | None = None,
+    distinct: bool = True,
+    init: Literal[False] = False,
+    **unknown: Any,
+) -> Any:
+    """Options of the records that refer here, in order of arrival or by order_by.
+
+    inverse: the belongs_to of the target (a lambda or its name), needed only if several refer here. where, order_by: lambdas
+    for a condition and an order; limit: at most so many.
+
+        posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
+    """
+    options = ("inverse", "through", "recursive", "union", "intersection", "difference", "where", "order_by", "limit",
+               "distinct")  # fmt: skip
+    return RelationDeclaration(
+        "has_many",
+        target,
+        inverse=inverse,
+        where=where,
+        order_by=order_by,
+        limit=limit,
+        distinct=distinct,
+        init=init,
+        unbuilt=_unbuilt(
+            through=through, recursive=recursive, union=union, intersection=intersection, difference=difference
+        ),
+        problems=unknown_options("has_many", positional, unknown, options),
+    )
+
+
+def many_to_many(target: str | None = None, /, **options: Any) -> Any:
+    """Links through a pivot. Not built yet: a class that declares it raises DefinitionError."""
+    known = ("inverse", "pivot", "foreign_key", "other_key", "unique", "where", "order_by", "symmetric", "init")
+    unknown = {name: value for name, value in options.items() if name not in known}
+    return RelationDeclaration(
+        "many_to_many",
+        target,
+        init=False,
+        unbuilt=("many_to_many",),
+        problems=unknown_options("many_to_many", (), unknown, known),
+    )
+
+
+def _unbuilt(**options: Any) -> tuple[str, ...]:
+    return tuple(f"{name}=" for name, value in options.items() if value is not None and value is not False)
+
+
+# ---------------------------------------------------------------- rules between options
+
+
+def check_relation(d: RelationDeclaration, annotation: Annotation | None) -> Iterator[str]:
+    """Every way in which the options of a relation contradict each other or its annotation."""
+    yield from d.problems
+    head = HEAD_OF_KIND[d.kind]
+    if annotation is not None and annotation.head != head:
+        yield f"is annotated `{annotation.text}` but declared with {d.kind}(); that goes with `{head}[...]`"
+        return
+    for name in d.unbuilt:
+        yield f"{name} is not built yet"
+    if d.unbuilt:
+        return
+    if annotation is not None and annotation.problem:
+        yield annotation.problem
+    elif len(target_names(d, annotation)) > 1:
+        yield "a reference to one of several models (polymorphic) is not built yet"
+    elif not target_names(d, annotation):
+        yield f"does not say which model it leads to; write `{head}[Post]`, or {d.kind}('Post')"
+    yield from _check_belongs_to(d, annotation) if d.kind == "belongs_to" else _check_has(d, annotation)
+
+
+def target_names(d: RelationDeclaration, annotation: Annotation | None) -> tuple[str, ...]:
+    """The names of the models that a relation may lead to."""
+    if annotation is not None and annotation.targets:
+        return annotation.targets
+    if isinstance(d.target, str):
+        return tuple(name.strip() for name in d.target.split("|") if name.strip() != "None")
+    return tuple(d.target or ())
+
+
+def is_optional(d: RelationDeclaration, annotation: Annotation | None) -> bool:
+    """Whether a belongs_to may be None: from the annotation, or (without one) from the target's text or default=None."""
+    if annotation is not None:
+        return annotation.optional
+    named = isinstance(d.target, str) and "None" in (name.strip() for name in d.target.split("|"))
+    return named or d.default is None or d.enforce is False
+
+
+def _check_belongs_to(d: RelationDeclaration, annotation: Annotation | None) -> Iterator[str]:
+    optional = is_optional(d, annotation)
+    remedy = f"annotate it `BelongsTo[{'/'.join(target_names(d, annotation)) or 'X'} | None]`"
+    if unhashable(d.on_delete) or d.on_delete not in ACTIONS:
+        yield f"on_delete={show(d.on_delete)} means nothing{suggest(d.on_delete, ACTIONS)}; use {one_of(ACTIONS)}"
+    elif d.on_delete == "nullify" and not optional:
+        yield f"on_delete='nullify' needs a reference that may be None; {remedy}"
+    elif d.on_delete == "keep" and d.enforce:
+        yield "on_delete='keep' leaves keys without a target, which needs enforce=False"
+    if not d.enforce and not optional:
+        yield f"with enforce=False it may lead nowhere and reads None then; {remedy}"
+    if d.default is not MISSING and d.default is not None:
+        yield f"default={show(d.default)} cannot be the default of a reference; only None and ... can"
+    if d.default is None and not optional:
+        yield f"default=None needs a reference that may be None; {remedy}"
+    for name in ("enforce", "unique"):
+        if not isinstance(getattr(d, name), bool):
+            yield f"{name}= takes True or False, not {show(getattr(d, name))}"
+    yield from _check_names("foreign_key", d.foreign_key)
+
+
+def _check_has(d: RelationDeclaration, annotation: Annotation | None) -> Iterator[str]:
+    if d.kind == "has_one" and annotation is not None and not annotation.optional and annotation.targets:
+        yield f"may find no record: annotate it `HasOne[{annotation.targets[0]} | None]`"
+    if d.kind == "has_many" and annotation is not None and annotation.optional:
+        yield f"a collection is never None, only empty: annotate it `HasMany[{annotation.targets[0]}]`"
+    if d.limit is not None and (isinstance(d.limit, bool) or not isinstance(d.limit, int) or d.limit < 0):
+        yield f"limit= takes a number of records, not {show(d.limit)}"
+    if d.where is not None and not callable(d.where):
+        yield f"where= takes a lambda, such as `lambda: Post.title != ''`, not {show(d.where)}"
+
+
+def _check_names(option: str, names: Any) -> Iterator[str]:
+    listed = [names] if isinstance(names, str) else names
+    if listed is None:
+        return
+    if not isinstance(listed, (list, tuple)) or not listed or not all(isinstance(n, str) for n in listed):
+        yield f"{option}= takes the name of a field, or several, not {show(names)}"

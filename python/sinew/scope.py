@@ -1,0 +1,130 @@
+"""Which row a name in a condition speaks of.
+
+A condition is evaluated at a row, within `exists` or an aggregate at a row around which there are others. Each is a Frame, the
+innermost first; its depth is how many frames stand inside of it. Two sorts:
+
+    named   the row of the query, or the target in exists(path, ...) and count(path, ...). A column `Post.title` speaks of the
+            innermost named frame of Post.
+    bound   the "some" row of one comparison over a to-many path. Only columns of that comparison with just that path see it.
+
+A path is cut in two: up to the last to-many step (that is what a comparison binds), and the to-one steps after it (followed as
+part of the value). Names are looked up in the definitions as they are now, so that a model may have been defined anew since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
+
+from .columns import Column
+from .errors import RelationError, UnknownName
+from .path import paths_to
+
+if TYPE_CHECKING:
+    from .definition import Definition, FieldInfo, Relation
+
+Key: TypeAlias = tuple[type, tuple[str, ...]]
+"""A path by names: the class at which it starts and its steps."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A row that conditions look at. bound: the path that a comparison went along to it; None for a named frame."""
+
+    definition: Definition
+    outer: Frame | None = None
+    bound: Key | None = None
+
+    def alone(self) -> Frame:
+        """The same row with nothing around it."""
+        return Frame(self.definition, None, self.bound)
+
+
+def current(definition: Definition) -> Definition:
+    """The definition that is in force for a model."""
+    found: Definition = definition.cls.__sinew__
+    return found
+
+
+def walk(root: Definition, steps: Sequence[Relation]) -> list[Relation]:
+    """The steps of a path in the definitions that are in force."""
+    here = current(root)
+    relations: list[Relation] = []
+    for step in steps:
+        relation = here.relations.get(step.name)
+        if relation is None:
+            raise UnknownName(f"{here.name} has no relation `{step.name}` any more{here.suggest(step.name)}")
+        relations.append(relation)
+        here = relation.target
+    return relations
+
+
+def target_at(root: Definition, steps: Sequence[Relation]) -> Definition:
+    """The model at the end of steps."""
+    relations = walk(root, steps)
+    return relations[-1].target if relations else current(root)
+
+
+def field_of(column: Column) -> FieldInfo:
+    """The field of a column in the definition that is in force."""
+    target = target_at(column.root, column.steps)
+    info = target.fields.get(column.field.name)
+    if info is None:
+        raise UnknownName(f"{target.name} has no field `{column.field.name}` any more{target.suggest(column.field.name)}")
+    return info
+
+
+def key_of(root: Definition, steps: Sequence[Relation]) -> Key:
+    """A path by names."""
+    return root.cls, tuple(step.name for step in steps)
+
+
+def cut(steps: Sequence[Relation]) -> int:
+    """How many steps there are up to the last to-many one, included."""
+    return max((place + 1 for place, step in enumerate(steps) if step.to_many), default=0)
+
+
+def locate(column: Column, frame: Frame) -> tuple[Frame, int, Sequence[Relation]]:
+    """The frame of which a column speaks, its depth, and the to-one steps from there. RelationError for a column of a model
+    that is not in sight, or over a to-many path that no comparison has bound."""
+    place = cut(column.steps)
+    if not place:
+        return (*find(column.root, column, frame), column.steps)
+    prefix = column.steps[:place]
+    key = key_of(column.root, prefix)
+    depth, here = 0, frame
+    while here.bound != key:
+        if here.outer is None:
+            _several(column, prefix)
+        depth, here = depth + 1, here.outer
+    return here, depth, column.steps[place:]
+
+
+def find(root: Definition, thing: object, frame: Frame) -> tuple[Frame, int]:
+    """The innermost named frame of a model, and its depth. RelationError naming the path to write if there is none."""
+    depth = 0
+    here: Frame | None = frame
+    while here is not None:
+        if here.bound is None and here.definition.cls is root.cls:
+            return here, depth
+        depth, here = depth + 1, here.outer
+    _foreign(root, thing, frame)
+
+
+def _foreign(root: Definition, thing: object, frame: Frame) -> NoReturn:
+    here = frame
+    while here.bound is not None and here.outer is not None:
+        here = here.outer
+    rest = repr(thing).removeprefix(root.name)
+    written = [f"`{path}{rest}`" for path in paths_to(here.definition, root.cls)]
+    hint = f"write {' or '.join(written)}" if written else f"no relation of {here.definition.name} leads to {root.name}"
+    raise RelationError(f"{thing!r} speaks of {root.name}, but here the rows are those of {here.definition.name}; {hint}")
+
+
+def _several(column: Column, prefix: Sequence[Relation]) -> NoReturn:
+    path = ".".join((column.root.name, *(step.name for step in prefix)))
+    raise RelationError(
+        f"{column!r} leads over {path}, which is to-many and gives several values; take one by an aggregate such as "
+        f"min_({column!r}), or ask about some of them in where()"
+    )

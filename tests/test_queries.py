@@ -1,0 +1,801 @@
+"""Queries: what they find, against the same question asked of the records in plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sinew import (
+    DefinitionError,
+    FieldError,
+    NotFound,
+    Plan,
+    Query,
+    RecordDeleted,
+    RelationError,
+    SinewError,
+    UnknownName,
+    avg,
+    count,
+    exists,
+    max_,
+    min_,
+    now,
+    sum_,
+)
+
+from .shop import AWARE, DAY, Author, Category, Color, Comment, Item, Note, Order, Post, Profile, Size, fill, shop
+
+
+@pytest.fixture(autouse=True)
+def rows() -> Iterator[None]:
+    fill()
+    yield
+    shop.store.check()
+
+
+def ids(query: Any) -> list[int]:
+    return [record.id for record in query]
+
+
+def having(model: Any, test: Callable[[Any], Any]) -> list[int]:
+    """The ids for which a plain Python test holds."""
+    return [record.id for record in model.all() if test(record)]
+
+
+def less(a: Any, b: Any) -> bool:
+    return a is not None and b is not None and a < b
+
+
+# ---------------------------------------------------------------- predicates, each beside its meaning in plain Python
+
+ON_POSTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
+    (lambda: Post.title == "a", lambda p: p.title == "a"),
+    (lambda: Post.title != "a", lambda p: p.title != "a"),
+    (lambda: Post.title == "", lambda p: p.title == ""),
+    (lambda: Post.score == None, lambda p: p.score is None),  # noqa: E711
+    (lambda: Post.score != None, lambda p: p.score is not None),  # noqa: E711
+    (lambda: Post.score.is_(None), lambda p: p.score is None),
+    (lambda: Post.score.is_null(), lambda p: p.score is None),
+    (lambda: Post.score == 0, lambda p: p.score == 0),
+    (lambda: Post.score != 1, lambda p: p.score != 1),
+    (lambda: Post.score > 1, lambda p: less(1, p.score)),
+    (lambda: Post.score > 1.5, lambda p: less(1.5, p.score)),
+    (lambda: Post.score > Decimal("1.5"), lambda p: less(1.5, p.score)),
+    (lambda: Post.score == Decimal(4), lambda p: p.score == 4),
+    (lambda: ~(Post.score > 1), lambda p: not less(1, p.score)),
+    (lambda: ~~(Post.score > 1), lambda p: less(1, p.score)),
+    (lambda: Post.score <= 1, lambda p: p.score is not None and p.score <= 1),
+    (lambda: 1 < Post.score, lambda p: less(1, p.score)),
+    (lambda: 1 >= Post.score, lambda p: p.score is not None and p.score <= 1),
+    (lambda: 4 == Post.score, lambda p: p.score == 4),
+    (lambda: Post.score < None, lambda p: False),
+    (lambda: Post.score.between(1, 4), lambda p: p.score is not None and 1 <= p.score <= 4),
+    (lambda: Post.score.between(1, None), lambda p: False),
+    (lambda: Post.score.in_([1, 5, 9]), lambda p: p.score in (1, 5)),
+    (lambda: Post.score.in_([1, None]), lambda p: p.score in (1, None)),
+    (lambda: Post.score.in_([]), lambda p: False),
+    (lambda: Post.score.in_([1.0, 4]), lambda p: p.score in (1, 4)),
+    (lambda: Post.score.in_(n for n in (0, 4)), lambda p: p.score in (0, 4)),
+    (lambda: Post.score.in_([Post.id, 1]), lambda p: p.score in (p.id, 1)),
+    (lambda: Post.score.not_in([1, 5]), lambda p: p.score not in (1, 5)),
+    (lambda: Post.score.not_in([1, None]), lambda p: p.score not in (1, None)),
+    (lambda: ~Post.score.not_in([1, None]), lambda p: p.score in (1, None)),
+    (lambda: Post.title.in_({"a", "c"}), lambda p: p.title in "ac" and p.title),
+    (lambda: Post.state.in_(["draft"]), lambda p: p.state == "draft"),
+    (lambda: Post.state == "live", lambda p: p.state == "live"),
+    (lambda: Post.title == Post.state, lambda p: p.title == p.state),
+    (lambda: Post.score == Post.id, lambda p: p.score == p.id),
+    (lambda: Post.score < Post.ratio, lambda p: less(p.score, p.ratio)),
+    (lambda: Post.score == Post.category_id, lambda p: p.score == p.category_id),
+    (lambda: Post.title.startswith("a"), lambda p: p.title.startswith("a")),
+    (lambda: Post.title.endswith(""), lambda p: True),
+    (lambda: Post.title.contains("b"), lambda p: "b" in p.title),
+    (lambda: Post.title.like("_"), lambda p: len(p.title) == 1),
+    (lambda: Post.title.like("A"), lambda p: False),
+    (lambda: Post.title.ilike("A%"), lambda p: p.title.startswith("a")),
+    (lambda: Post.title.contains(Post.author.surname), lambda p: (p.author.surname or "!") in p.title),
+    (lambda: (Post.title == "a") & (Post.score > 1), lambda p: p.title == "a" and less(1, p.score)),
+    (lambda: (Post.title == "b") | (Post.score > 4), lambda p: p.title == "b" or less(4, p.score)),
+    (lambda: ~((Post.title == "a") & (Post.score > 1)), lambda p: not (p.title == "a" and less(1, p.score))),
+    # arithmetic
+    (lambda: Post.score + 1 > 4, lambda p: p.score is not None and p.score + 1 > 4),
+    (lambda: 10 - Post.score == 6, lambda p: p.score is not None and 10 - p.score == 6),
+    (lambda: Post.score * Post.ratio < 0.5, lambda p: p.score is not None and p.score * p.ratio < 0.5),
+    (lambda: Post.score / 2 == 2.5, lambda p: p.score == 5),
+    (lambda: 1 / Post.score == None, lambda p: not p.score),  # noqa: E711
+    (lambda: (Post.score + Post.author.karma).in_([8, 12]), lambda p: (p.score or -99) + p.author.karma in (8, 12)),
+    (lambda: Post.published_at + timedelta(days=1) > DAY + timedelta(days=2), lambda p: p.published_at > DAY + timedelta(days=1)),
+    (lambda: Post.published_at - DAY > timedelta(days=1), lambda p: p.published_at - DAY > timedelta(days=1)),
+    (lambda: Post.published_at > DAY, lambda p: p.published_at > DAY),
+    # over to-one relations
+    (lambda: Post.author.name == "Ann", lambda p: p.author.name == "Ann"),
+    (lambda: Post.author_id == 0, lambda p: p.author.id == 0),
+    (lambda: Post.category.title == "art", lambda p: p.category is not None and p.category.title == "art"),
+    (lambda: Post.category.title != "art", lambda p: p.category is None or p.category.title != "art"),
+    (lambda: Post.category.title == None, lambda p: p.category is None),  # noqa: E711
+    (lambda: Post.category.title.is_null(), lambda p: p.category is None),
+    (lambda: Post.category.is_null(), lambda p: p.category is None),
+    (lambda: ~Post.category.is_null(), lambda p: p.category is not None),
+    (lambda: Post.category.is_(None), lambda p: p.category is None),
+    (lambda: Post.author.is_(Author[0]), lambda p: p.author is Author[0]),
+    (lambda: ~Post.author.is_(Author[0]), lambda p: p.author is not Author[0]),
+    (lambda: Post.category.is_(Category[0]), lambda p: p.category is Category[0]),
+    (lambda: exists(Post.category), lambda p: p.category is not None),
+    (lambda: ~exists(Post.category), lambda p: p.category is None),
+    (lambda: exists(Post.category, Category.title == "art"), lambda p: p.category is not None and p.category.title == "art"),
+    (lambda: Post.category.parent.title == "root", lambda p: bool(p.category and p.category.parent)),
+    (lambda: Post.category.parent.is_null(), lambda p: p.category is None or p.category.parent is None),
+    (lambda: Post.category.parent.is_(Category[0]), lambda p: bool(p.category and p.category.parent)),
+    (lambda: Post.author.profile.text == "of Ann", lambda p: p.author.name == "Ann"),
+    (lambda: Post.author.profile.text == None, lambda p: p.author.name != "Ann"),  # noqa: E711
+    (lambda: Post.author.profile.is_null(), lambda p: p.author.profile is None),
+    (lambda: Post.author.profile.is_(Profile[1]), lambda p: p.author.profile is Profile[1]),
+    (lambda: Post.author.surname == Post.reviewer.surname, lambda p: bool(p.reviewer and p.author.surname == p.reviewer.surname)),
+    (lambda: Post.author.karma > Post.reviewer.karma, lambda p: bool(p.reviewer and p.author.karma > p.reviewer.karma)),
+    # over to-many relations: "some"
+    (lambda: Post.comments.body == "code", lambda p: any(c.body == "code" for c in p.comments)),
+    (lambda: Post.comments.body.like("100\\%"), lambda p: False),
+    (lambda: Post.comments.body.contains("%"), lambda p: any("%" in c.body for c in p.comments)),
+    (lambda: Post.author.posts.title == "b", lambda p: any(q.title == "b" for q in p.author.posts)),
+    (lambda: Post.author.posts.comments.body == "code", lambda p: p.author.name in ("Ann", "Bob")),
+    (lambda: Post.comments.is_(Comment[2]), lambda p: p.id == 3),
+    (lambda: Post.score > Post.author.posts.score, lambda p: any(less(q.score, p.score) for q in p.author.posts)),
+    (lambda: Post.published_at <= Post.author.posts.published_at, lambda p: True),
+    # aggregates
+    (lambda: count(Post.comments) == 0, lambda p: not p.comments),
+    (lambda: count(Post.comments) + 1 >= 3, lambda p: len(p.comments) >= 2),
+    (lambda: count(Post.comments).in_([1, 2]), lambda p: len(p.comments) in (1, 2)),
+    (lambda: count(Post.comments) == count(Post.author.posts), lambda p: len(p.comments) == len(p.author.posts)),
+    (lambda: count(Post.category) == 1, lambda p: p.category is not None),
+    (lambda: Post.score > avg(Post.author.posts.score), lambda p: p.id == 0),
+]  # fmt: skip
+
+ON_AUTHORS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
+    (lambda: Author.posts.title == "a", lambda a: any(p.title == "a" for p in a.posts)),
+    (lambda: Author.posts.title != "a", lambda a: any(p.title != "a" for p in a.posts)),
+    (lambda: ~(Author.posts.title == "a"), lambda a: not any(p.title == "a" for p in a.posts)),
+    (lambda: ~(Author.posts.title != "a"), lambda a: not any(p.title != "a" for p in a.posts)),
+    (lambda: Author.posts.title.in_(["b", "c"]), lambda a: any(p.title in "bc" and p.title for p in a.posts)),
+    (lambda: Author.posts.title.not_in(["a", ""]), lambda a: any(p.title not in ("a", "") for p in a.posts)),
+    (lambda: ~Author.posts.title.not_in(["a", ""]), lambda a: not any(p.title not in ("a", "") for p in a.posts)),
+    (lambda: Author.posts.score.is_null(), lambda a: any(p.score is None for p in a.posts)),
+    (lambda: ~Author.posts.score.is_null(), lambda a: not any(p.score is None for p in a.posts)),
+    (lambda: Author.posts.score == None, lambda a: any(p.score is None for p in a.posts)),  # noqa: E711
+    (lambda: Author.posts.score != None, lambda a: any(p.score is not None for p in a.posts)),  # noqa: E711
+    (lambda: Author.posts.score.between(2, 4), lambda a: any(p.score is not None and 2 <= p.score <= 4 for p in a.posts)),
+    (lambda: Author.posts.category.title != "news", lambda a: any(not p.category or p.category.title != "news" for p in a.posts)),
+    (lambda: Author.posts.category.title == None, lambda a: any(p.category is None for p in a.posts)),  # noqa: E711
+    (lambda: Author.posts.category.is_null(), lambda a: any(p.category is None for p in a.posts)),
+    (lambda: ~Author.posts.category.is_null(), lambda a: not any(p.category is None for p in a.posts)),
+    (lambda: Author.posts.category.is_(Category[2]), lambda a: any(p.category is Category[2] for p in a.posts)),
+    (lambda: Author.posts.category.parent.title == "root", lambda a: a.name in ("Ann", "Bob")),
+    (lambda: Author.posts.title == Author.posts.state, lambda a: False),
+    (lambda: Author.posts.score > Author.posts.id, lambda a: any(less(p.id, p.score) for p in a.posts)),
+    (lambda: Author.posts.score == Author.reviewed.score, lambda a: any(p.score == q.score for p in a.posts for q in a.reviewed)),
+    (lambda: Author.posts.title == Author.surname, lambda a: any(p.title == a.surname for p in a.posts)),
+    (lambda: (Author.posts.title == "a") & (Author.posts.score == None),  # noqa: E711 - two posts may do
+     lambda a: any(p.title == "a" for p in a.posts) and any(p.score is None for p in a.posts)),
+    (lambda: exists(Author.posts, Post.title == "a", Post.score == None),  # noqa: E711 - one and the same post
+     lambda a: any(p.title == "a" and p.score is None for p in a.posts)),
+    (lambda: exists(Author.posts), lambda a: len(a.posts) > 0),
+    (lambda: ~exists(Author.posts), lambda a: len(a.posts) == 0),
+    (lambda: exists(Author.posts, ~exists(Post.comments)), lambda a: any(not p.comments for p in a.posts)),
+    (lambda: exists(Author.posts, Post.comments.body == "code"), lambda a: any(c.body == "code" for p in a.posts for c in p.comments)),
+    (lambda: exists(Author.posts.comments, Comment.body == "nice"), lambda a: a.name == "Ann"),
+    (lambda: exists(Author.posts, Post.score > Author.karma), lambda a: any(less(a.karma, p.score) for p in a.posts)),
+    (lambda: exists(Author.posts, Post.author.name == "Bob"), lambda a: a.name == "Bob" and len(a.posts) > 0),
+    (lambda: exists(Author.posts, Post.author.posts.title == "b"), lambda a: any(p.title == "b" for p in a.posts)),
+    (lambda: exists(Author.profile, Profile.text.is_null()), lambda a: a.profile is not None and a.profile.text is None),
+    (lambda: count(Author.posts) >= 2, lambda a: len(a.posts) >= 2),
+    (lambda: count(Author.posts, Post.title == "a") == 2, lambda a: sum(p.title == "a" for p in a.posts) == 2),
+    (lambda: count(Author.posts, Post.score > Author.karma) == 1, lambda a: sum(less(a.karma, p.score) for p in a.posts) == 1),
+    (lambda: count(Author.posts.category) == 2, lambda a: len({p.category for p in a.posts} - {None}) == 2),
+    (lambda: count(Author.posts.category.parent) == 1, lambda a: a.name in ("Ann", "Bob")),
+    (lambda: count(Author.posts.category.parent, distinct=False) == 2, lambda a: a.name == "Ann"),
+    (lambda: sum_(Author.posts.score) == 0, lambda a: sum(p.score or 0 for p in a.posts) == 0),
+    (lambda: sum_(Author.posts.score, Post.title == "a") == 6, lambda a: a.name == "Ann"),
+    (lambda: sum_(Author.posts.score * Author.posts.ratio) > 3, lambda a: a.name in ("Ann", "Bob")),
+    (lambda: avg(Author.posts.score) == 3.0, lambda a: a.name == "Ann"),
+    (lambda: avg(Author.posts.score) == None, lambda a: not any(p.score is not None for p in a.posts)),  # noqa: E711
+    (lambda: min_(Author.posts.title) == "", lambda a: a.name == "Cid"),
+    (lambda: max_(Author.posts.published_at) > now(), lambda a: a.name == "Cid"),
+    (lambda: max_(Author.posts.score) - min_(Author.posts.score) == 4, lambda a: a.name == "Ann"),
+    (lambda: Author.posts.published() & (Author.name != "Bob"), lambda a: a.name in ("Ann", "Cid")),
+    (lambda: Author.posts.long(), lambda a: a.name == "Ann"),
+    (lambda: Author.profile.is_null(), lambda a: a.profile is None),
+    (lambda: Author.posts.author.profile.is_null(), lambda a: a.profile is None and len(a.posts) > 0),
+    (lambda: Author.profile.author.name == "Ann", lambda a: a.name == "Ann"),
+    (lambda: Author.hits.title == "a", lambda a: any(p.title == "a" for p in a.hits)),
+    (lambda: count(Author.best) == 2, lambda a: len(a.posts) >= 2),
+    (lambda: Author.top.score == 5, lambda a: a.name == "Ann"),
+]  # fmt: skip
+
+ON_CATEGORIES: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
+    (lambda: Category.children.title == "news", lambda c: any(d.title == "news" for d in c.children)),
+    (lambda: Category.children.title > Category.title, lambda c: any(d.title > c.title for d in c.children)),
+    (lambda: exists(Category.children, Category.title == "art"), lambda c: any(d.title == "art" for d in c.children)),
+    (lambda: exists(Category.children, exists(Category.children)), lambda c: any(d.children for d in c.children)),
+    (lambda: exists(Category.parent, Category.parent.is_null()), lambda c: c.parent is not None and c.parent.parent is None),
+    (lambda: count(Category.children, Category.title.contains("e")) == 1, lambda c: sum("e" in d.title for d in c.children) == 1),
+    (lambda: Category.children.children.title == "empty", lambda c: c.title == "root"),
+    (lambda: Category.parent.title == "root", lambda c: c.parent is not None and c.parent.title == "root"),
+    (lambda: Category.parent.parent.title == None, lambda c: c.parent is None or c.parent.parent is None),  # noqa: E711
+]  # fmt: skip
+
+ON_ORDERS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
+    (lambda: Order.total > 5, lambda o: o.total > 5),
+    (lambda: Order.total == Decimal("10.5"), lambda o: o.total == Decimal("10.5")),
+    (lambda: Order.total == 7.0, lambda o: o.total == 7),
+    (lambda: Order.total.in_([7, Decimal("3.250")]), lambda o: o.total in (7, Decimal("3.25"))),
+    (lambda: Order.total == Order.paid, lambda o: o.total == o.paid),
+    (lambda: Order.total == Order.number, lambda o: o.total == o.number),
+    (lambda: Order.total > Order.number, lambda o: o.total > o.number),
+    (lambda: Order.total - Order.paid > 0, lambda o: o.paid is not None and o.total - o.paid > 0),
+    (lambda: ~(Order.total - Order.paid > 0), lambda o: not (o.paid is not None and o.total - o.paid > 0)),
+    (lambda: Order.total - Order.paid == None, lambda o: o.paid is None),  # noqa: E711
+    (lambda: (Order.total - Order.paid).is_null(), lambda o: o.paid is None),
+    (lambda: (Order.total * 2).in_([14, 21]), lambda o: o.total * 2 in (14, 21)),
+    (lambda: Order.total / (Order.number - 10) == None, lambda o: o.number == 10),  # noqa: E711
+    (lambda: Order.size == Size(2), lambda o: o.size == Size(2)),
+    (lambda: Order.size != Size(2), lambda o: o.size != Size(2)),
+    (lambda: Order.size == None, lambda o: o.size is None),  # noqa: E711
+    (lambda: Order.size.in_([Size(1), None]), lambda o: o.size in (Size(1), None)),
+    (lambda: Order.size.not_in([Size(1)]), lambda o: o.size != Size(1)),
+    (lambda: Order.keyed < Size(2), lambda o: o.keyed is not None and o.keyed.width < 2),
+    (lambda: Order.keyed == Size(3), lambda o: o.keyed == Size(3)),
+    (lambda: Order.keyed.in_([Size(3), None]), lambda o: o.keyed in (Size(3), None)),
+    (lambda: Order.color == Color.BLUE, lambda o: o.color is Color.BLUE),
+    (lambda: Order.color.in_([Color.RED]), lambda o: o.color is Color.RED),
+    (lambda: Order.made_at < AWARE, lambda o: o.made_at < AWARE),
+    (lambda: AWARE - Order.made_at > timedelta(days=1), lambda o: AWARE - o.made_at > timedelta(days=1)),
+    (lambda: Order.made_at + Order.span * 2 == AWARE + timedelta(hours=2), lambda o: o.id < 3),
+    (lambda: now() - Order.made_at > timedelta(days=1), lambda o: True),
+    (lambda: Order.made_at < now() - Order.span, lambda o: True),
+    (lambda: Order.items.price > 5, lambda o: any(i.price is not None and i.price > 5 for i in o.items)),
+    (lambda: Order.items.price * Order.items.quantity == Decimal("2.5"), lambda o: o.id == 1),
+    (lambda: Order.items.price * 2 == None, lambda o: any(i.price is None for i in o.items)),  # noqa: E711
+    (lambda: exists(Order.items, Item.price + 1 > 8), lambda o: any(i.price is not None and i.price + 1 > 8 for i in o.items)),
+    (lambda: sum_(Order.items.price) > 7, lambda o: sum(i.price or 0 for i in o.items) > 7),
+    (lambda: sum_(Order.items.price) == 0, lambda o: not any(i.price for i in o.items)),
+    (lambda: sum_(Order.items.price, Item.number > 1) == 8, lambda o: o.id == 1),
+    (lambda: sum_(Order.items.price * Order.items.quantity) == Decimal("10.50"), lambda o: o.id == 1),
+    (lambda: sum_(Order.items.price * Order.items.quantity) == Order.total, lambda o: o.id in (1, 2)),
+    (lambda: avg(Order.items.price) == None, lambda o: not any(i.price for i in o.items)),  # noqa: E711
+    (lambda: max_(Order.items.price) == 8, lambda o: o.id == 1),
+    (lambda: Order.items.notes.text == "second", lambda o: o.id == 1),
+    (lambda: count(Order.items, Item.price * Item.quantity > 5) == 1, lambda o: o.id in (1, 2)),
+]  # fmt: skip
+
+CASES = [
+    pytest.param(model, predicate, meaning, id=f"{model.__name__}-{number}")
+    for model, cases in ((Post, ON_POSTS), (Author, ON_AUTHORS), (Category, ON_CATEGORIES), (Order, ON_ORDERS))
+    for number, (predicate, meaning) in enumerate(cases)
+]
+
+
+@pytest.mark.parametrize(("model", "predicate", "meaning"), CASES)
+def test_predicates_mean_what_they_say(model: Any, predicate: Callable[[], Any], meaning: Callable[[Any], Any]) -> None:
+    said = predicate()
+    expected = having(model, meaning)
+    rest = having(model, lambda record: not meaning(record))
+    assert ids(model.where(said)) == expected
+    assert ids(model.where(~said)) == rest
+    assert ids(model.where(said | said, said & said)) == expected
+    assert model.where(said).count() == len(expected)
+    assert model.where(said).exists() == bool(expected)
+    first = model.where(said).first()
+    assert (None if first is None else first.id) == (expected[0] if expected else None)
+    assert said is not None and repr(said)
+
+
+def test_the_cases_tell_rows_apart() -> None:
+    telling = [
+        0 < len(having(model, meaning)) < model.count()
+        for model, cases in ((Post, ON_POSTS), (Author, ON_AUTHORS), (Category, ON_CATEGORIES), (Order, ON_ORDERS))
+        for _, meaning in cases
+    ]
+    assert sum(telling) > 0.85 * len(telling)
+
+
+def test_conditions_on_composite_keys() -> None:
+    assert ids(Note.where(Note.item.is_(Item[1, 2]))) == [1, 2]
+    assert ids(Note.where(Note.item.is_null())) == [3]
+    assert ids(Note.where(item=[Item[1, 2], None])) == [1, 2, 3]
+    assert ids(Note.where(Note.item.order.total == Decimal("10.5"))) == [1, 2]
+    assert ids(Note.where(~exists(Note.item))) == [3]
+    assert [(item.order_id, item.number) for item in Item.where(exists(Item.notes))] == [(1, 2)]
+    assert Item.where(Item.notes.is_(Note[1])).one() is Item[1, 2]
+
+
+# ---------------------------------------------------------------- keywords
+
+
+def test_keyword_equality() -> None:
+    ann, bob = Author[0], Author[1]
+    assert ids(Post.where(title="a", author=ann)) == [0, 1]
+    assert ids(Post.where(author=[ann, bob])) == [0, 1, 2, 3]
+    assert ids(Post.where(author=[])) == []
+    assert ids(Post.where(author=Author.where(karma=2))) == [3]
+    assert ids(Post.where(category=None)) == ids(Post.where(category_id=None)) == [1, 4]
+    assert ids(Post.where(category=[None, Category[0]])) == [1, 4, 5]
+    assert ids(Post.where(author_id=0)) == [0, 1, 2]
+    assert ids(Post.where(author_id=[0, 2])) == [0, 1, 2, 4, 5]
+    assert ids(Post.where(score=None)) == [2, 4]
+    assert ids(Post.where(score=(0, None))) == [2, 4, 5]
+    assert ids(Post.where(score=range(4))) == [1, 5]
+    assert ids(Post.where(title=lambda title: title > "a")) == [2, 4]
+    assert ids(Post.where(score=lambda score: score is None)) == [2, 4]
+    assert ids(Post.where(author=lambda author: author.karma > 2, title="a")) == [0, 1]
+    assert ids(Post.where(score=Post.id)) == having(Post, lambda p: p.score == p.id)
+    assert ids(Author.where(posts=Post[3])) == [1]
+    assert ids(Author.where(profile=None)) == [2, 3]
+    assert ids(Post.where()) == [0, 1, 2, 3, 4, 5]
+
+
+def test_python_predicates_come_last_before_the_cut() -> None:
+    asked: list[int] = []
+
+    def check(post: Post) -> bool:
+        asked.append(post.id)
+        return post.title == "a"
+
+    query = Post.where(check, Post.author_id == 0).order_by(Post.score)
+    assert ids(query) == [1, 0]
+    assert asked == [1, 0, 2]
+    assert ids(query.limit(1)) == [1] and ids(query.offset(1)) == [0] and ids(query.offset(5)) == []
+    assert query.count() == 2 and query.exists() and query.first() is Post[1] and query.last() is Post[0]
+    assert query[1] is Post[0] and query[-2] is Post[1] and query[:1] == [Post[1]]
+    assert query.pluck(Post.id) == [1, 0] and query.sum(Post.score) == 6
+    assert Post[0] in query and Post[2] not in query
+    asked.clear()
+    assert len(list(query)) == 2 and len(asked) == 3  # list() asks for the length too, which costs nothing
+    assert ids(Post.where(lambda p: p.id > 1, lambda p: asked.append(p.id) or p.id < 4)) == [2, 3]
+    assert asked[3:] == [2, 3, 4, 5]
+
+
+def test_a_failing_predicate_is_not_swallowed() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(Post.where(lambda p: 1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        list(Post.where(title=lambda t: 1 / 0))
+
+
+# ---------------------------------------------------------------- order, offset, limit
+
+
+def test_order() -> None:
+    assert ids(Post.order_by(Post.score)) == [5, 1, 3, 0, 2, 4]
+    assert ids(Post.order_by(Post.score.desc())) == [0, 3, 1, 5, 2, 4]
+    assert ids(Post.order_by(Post.score.nulls_first())) == [2, 4, 5, 1, 3, 0]
+    assert ids(Post.order_by(Post.score.desc().nulls_first())) == [2, 4, 0, 3, 1, 5]
+    assert ids(Post.order_by(Post.score.desc().nulls_first().nulls_last())) == [0, 3, 1, 5, 2, 4]
+    assert ids(Post.order_by(Post.title, Post.score.desc())) == [5, 0, 3, 1, 2, 4]
+    assert ids(Post.order_by(Post.title).order_by(Post.score.desc())) == [5, 0, 3, 1, 2, 4]
+    assert ids(Post.order_by(Post.title)) == [5, 0, 1, 3, 2, 4]  # stable
+    assert ids(Post.order_by(Post.author.name.desc(), Post.id.desc())) == [5, 4, 3, 2, 1, 0]
+    assert ids(Post.order_by(Post.category.title)) == [2, 3, 0, 5, 1, 4]
+    assert ids(Post.order_by(Post.score * -1)) == [0, 3, 1, 5, 2, 4]
+    assert ids(Author.order_by(count(Author.posts).desc(), Author.name)) == [0, 2, 1, 3]
+    assert ids(Author.order_by(max_(Author.posts.score))) == [2, 1, 0, 3]
+    assert ids(Order.order_by(Order.total - Order.paid)) == [1, 2, 3]
+    assert ids(Order.order_by((Order.total - Order.paid).desc().nulls_first())) == [3, 2, 1]
+    assert ids(Order.order_by(Order.total)) == [3, 2, 1]
+    assert ids(Order.order_by(Order.keyed)) == [2, 1, 3]
+    assert ids(Order.order_by(Order.made_at, Order.id.desc())) == [3, 2, 1]
+    assert ids(Order.order_by(sum_(Order.items.price))) == [3, 2, 1]
+
+
+def test_offset_and_limit() -> None:
+    assert ids(Post.offset(4)) == [4, 5]
+    assert ids(Post.limit(2)) == [0, 1]
+    assert ids(Post.limit(0)) == []
+    assert ids(Post.offset(1).limit(2)) == [1, 2]
+    assert ids(Post.limit(2).limit(3)) == [0, 1, 2]
+    assert Post.limit(2).count() == len(Post.limit(2)) == 2
+    assert Post.offset(5).count() == 1 and Post.offset(9).count() == 0 and not Post.offset(9).exists()
+    assert ids(Post.limit(2).where(title="b")) == [2]  # conditions apply before the cut
+    assert ids(Post.limit(2).order_by(Post.score)) == [5, 1]
+    assert Post.limit(3).last() is Post[2]
+    assert Post[3] not in Post.limit(3) and Post[2] in Post.limit(3)
+    assert ids(Post.limit(3)[1:]) == [1, 2] and Post.limit(3)[2] is Post[2]
+    with pytest.raises(IndexError):
+        Post.limit(3)[3]
+
+
+def test_queries_are_values() -> None:
+    base = Post.where(title="a")
+    narrowed, sorted_, cut = base.where(score=5), base.order_by(Post.score), base.limit(1)
+    assert (ids(base), ids(narrowed), ids(sorted_), ids(cut)) == ([0, 1, 3], [0], [1, 3, 0], [0])
+    Post(id=9, title="a", author=Author[0])
+    assert ids(base) == [0, 1, 3, 9]  # each run sees the store as it is then
+    assert len(base) == 4 and base
+    Post[9].delete()
+    assert len(base) == 3
+    assert not Post.where(title="zzz")
+
+
+def test_indexing() -> None:
+    query = Post.order_by(Post.id.desc())
+    assert query[0] is Post[5] and query[-1] is Post[0] and query[5] is Post[0]
+    assert [p.id for p in query[1:3]] == [4, 3]
+    assert [p.id for p in query[:2]] == [5, 4] and [p.id for p in query[4:]] == [1, 0]
+    assert [p.id for p in query[-2:]] == [1, 0] and [p.id for p in query[::2]] == [5, 3, 1]
+    assert [p.id for p in query[::-1]] == [0, 1, 2, 3, 4, 5] and query[3:1] == []
+    assert [p.id for p in query[1:5:2]] == [4, 2]
+    for index in (6, -7):
+        with pytest.raises(IndexError):
+            query[index]
+    with pytest.raises(FieldError, match="slice"):
+        query["a"]  # type: ignore[call-overload]
+
+
+# ---------------------------------------------------------------- terminal verbs
+
+
+def test_one_record() -> None:
+    assert Post.first() is Post[0] and Post.last() is Post[5]
+    assert Post.where(title="zzz").first() is None and Post.where(title="zzz").last() is None
+    assert Post.where(title="b").one() is Post[2] and Post.where(title="zzz").one_or_none() is None
+    with pytest.raises(NotFound, match="zzz"):
+        Post.where(title="zzz").one()
+    with pytest.raises(SinewError, match="several"):
+        Post.where(title="a").one()
+    with pytest.raises(SinewError, match="several"):
+        Post.one_or_none()
+    assert Post.where(title="a").limit(1).one() is Post[0]
+
+
+def test_get_and_find_within_a_query() -> None:
+    query = Post.where(title="a")
+    assert query.get(0) is Post[0] and query.find(3) is Post[3] and query.find(2) is None and query.find(99) is None
+    assert query.find(None) is None
+    assert query.find_by(author=Author[1]) is Post[3] and query.find_by(score=77) is None
+    with pytest.raises(NotFound, match="2"):
+        query.get(2)
+    with pytest.raises(FieldError):
+        query.find("1")
+    with pytest.raises(FieldError, match="find_by"):
+        query.find_by()
+    assert Item.all().get((1, 2)) is Item[1, 2] and Item.where(number=1).find((1, 2)) is None
+
+
+def test_membership() -> None:
+    query = Post.where(title="a")
+    post = Post[0]
+    assert post in query and Post[2] not in query and Author[0] not in query and 0 not in query
+    post.delete()
+    assert post not in query
+
+
+def test_pluck_and_select() -> None:
+    assert Post.pluck(Post.title) == ["a", "a", "b", "a", "c", ""]
+    assert Post.where(title="a").pluck(Post.id, Post.author.name, Post.category.title) == [
+        (0, "Ann", "news"),
+        (1, "Ann", None),
+        (3, "Bob", "art"),
+    ]
+    assert Post.limit(1).pluck(Post.score + 1, Post.score / 2, Post.author.profile.text) == [(6, 2.5, "of Ann")]
+    assert Order.pluck(Order.total - Order.paid) == [Decimal("0.00"), Decimal("5"), None]
+    assert [str(v) for v in Order.pluck(Order.total)] == ["10.50", "7", "3.25"]
+    assert Order.pluck(Order.color, Order.made_at)[1] == (Color.BLUE, AWARE)
+    assert Author.select(Author.name, n=count(Author.posts), best=max_(Author.posts.score)) == [
+        {"name": "Ann", "n": 3, "best": 5},
+        {"name": "Bob", "n": 1, "best": 4},
+        {"name": "Cid", "n": 2, "best": 0},
+        {"name": "Dan", "n": 0, "best": None},
+    ]
+    assert Order.select(id=Order.id, total=sum_(Order.items.price), mean=avg(Order.items.price)) == [
+        {"id": 1, "total": Decimal("9.25"), "mean": Decimal("4.625")},
+        {"id": 2, "total": Decimal(7), "mean": Decimal(7)},
+        {"id": 3, "total": Decimal(0), "mean": None},
+    ]
+    assert Post.where(title="zzz").pluck(Post.id) == [] and Post.where(title="zzz").select(Post.id) == []
+
+
+def test_aggregates_of_a_query() -> None:
+    assert Post.sum(Post.score) == 10 and Post.avg(Post.score) == 2.5
+    assert (Post.min(Post.score), Post.max(Post.score)) == (0, 5)
+    assert (Post.min(Post.title), Post.max(Post.published_at)) == ("", DAY + timedelta(days=3650))
+    assert Post.limit(2).sum(Post.score) == 6 and Post.where(title="a").max(Post.author.karma) == 7
+    none = Post.where(title="zzz")
+    assert (none.sum(Post.score), none.avg(Post.score), none.min(Post.score), none.max(Post.title)) == (0, None, None, None)
+    assert Order.sum(Order.total) == Decimal("20.75") and Order.avg(Order.paid) == Decimal("6.25")
+    assert Order.max(Order.total) == Decimal("10.50") and Order.min(Order.paid) == Decimal(2)
+    assert isinstance(Order.where(id=99).sum(Order.total), Decimal)
+    assert Order.sum(Order.total - Order.paid) == Decimal("5") and Order.max(Order.made_at) == AWARE
+    assert Order.sum(Order.span) == timedelta(hours=5) and Order.avg(Order.span) == timedelta(hours=5) / 3
+    assert Order.max(Order.keyed).width == 3 and Order.where(id=99).sum(Order.span) == timedelta()
+    assert Author.sum(count(Author.posts)) == 6 and Post.sum(Post.ratio) == 1.0 + 1.0 + 0.5 + 1.0 + 1.0 - 2.5
+    assert Post.max(Post.score * 2 + 1) == 11
+
+
+def test_groups() -> None:
+    ann, bob, cid = Author[0], Author[1], Author[2]
+    assert Post.group_by(Post.author).agg(n=count(), best=max_(Post.score), total=sum_(Post.score)) == [
+        {"author": ann, "n": 3, "best": 5, "total": 6},
+        {"author": bob, "n": 1, "best": 4, "total": 4},
+        {"author": cid, "n": 2, "best": 0, "total": 0},
+    ]
+    assert Post.group_by(Post.category).agg(n=count()) == [
+        {"category": Category[1], "n": 1},
+        {"category": None, "n": 2},
+        {"category": Category[2], "n": 2},
+        {"category": Category[0], "n": 1},
+    ]
+    assert Post.where(title="a").group_by(Post.title, Post.author.name).agg(mean=avg(Post.score), low=min_(Post.score)) == [
+        {"title": "a", "name": "Ann", "mean": 3.0, "low": 1},
+        {"title": "a", "name": "Bob", "mean": 4.0, "low": 4},
+    ]
+    assert Post.group_by(Post.author.profile).agg(n=count()) == [
+        {"profile": Profile[1], "n": 3},
+        {"profile": Profile[2], "n": 1},
+        {"profile": None, "n": 2},
+    ]
+    assert Post.group_by(Post.score).agg(n=count())[2] == {"score": None, "n": 2}
+    assert Item.group_by(Item.order).agg(total=sum_(Item.price), mean=avg(Item.price * Item.quantity)) == [
+        {"order": Order[1], "total": Decimal("9.25"), "mean": Decimal("5.25")},
+        {"order": Order[2], "total": Decimal(7), "mean": Decimal(7)},
+    ]
+    assert Note.group_by(Note.item).agg(n=count()) == [{"item": Item[1, 2], "n": 2}, {"item": None, "n": 1}]
+    assert Post.where(title="zzz").group_by(Post.author).agg(n=count()) == []
+    assert Post.group_by(Post.title).agg() == [{"title": title} for title in ("a", "b", "c", "")]
+    assert Order.group_by(Order.color).agg(most=max_(Order.total)) == [
+        {"color": Color.RED, "most": Decimal("10.50")},
+        {"color": Color.BLUE, "most": Decimal(7)},
+    ]
+
+
+def test_batches() -> None:
+    assert [ids(batch) for batch in Post.all().in_batches(4)] == [[0, 1, 2, 3], [4, 5]]
+    assert [ids(batch) for batch in Post.in_batches()] == [[0, 1, 2, 3, 4, 5]]
+    assert list(Post.where(title="zzz").in_batches(2)) == []
+    batches = Post.order_by(Post.id.desc()).in_batches(2)
+    assert ids(next(batches)) == [5, 4]
+    Post[3].delete()
+    assert [ids(batch) for batch in batches] == [[2], [1, 0]]
+    for size in (0, -1, "3", True):
+        with pytest.raises(FieldError, match="in_batches"):
+            Post.in_batches(size)  # type: ignore[arg-type]
+
+
+def test_explain() -> None:
+    by_key = Post.where(id=3).explain()
+    assert isinstance(by_key, Plan) and (by_key.access, by_key.index, by_key.rows_examined) == ("probe", ("id",), 1)
+    by_author = Post.where(author=Author[0]).explain()
+    assert (by_author.access, by_author.index, by_author.rows_examined) == ("postings", ("author_id",), 3)
+    scan = Post.where(title="b").explain()
+    assert (scan.access, scan.rows_examined, scan.rows_found) == ("scan", 6, 1)
+    assert Post.where(Post.score > 3).explain().access == "range"
+    assert "author_id" in str(by_author) and "3 rows" in str(by_author)
+    assert "Python predicate" in str(Post.where(lambda p: True).explain())
+    assert Post.order_by(Post.title).explain().sorted
+
+
+# ---------------------------------------------------------------- writing
+
+
+def test_update_by_query() -> None:
+    assert Post.where(title="a").update(score=Post.score + 1) == 3
+    assert Post.pluck(Post.score) == [6, 2, None, 5, None, 0]
+    assert Post.where(author=Author[0]).update(title="x", author=Author[1], category=None) == 3
+    assert [p.id for p in Author[1].posts] == [3, 0, 1, 2] and ids(Post.where(title="x", category=None)) == [0, 1, 2]
+    assert Post.where(id=3).update(category=Category[0], reviewer_id=2) == 1
+    assert Post[3].category is Category[0] and Post[3].reviewer is Author[2]
+    assert Order.all().update(paid=Order.total - 1) == 3 and Order.pluck(Order.paid) == [
+        Decimal("9.50"),
+        Decimal(6),
+        Decimal("2.25"),
+    ]
+    assert Author.all().update(karma=count(Author.posts)) == 4 and Author.pluck(Author.karma) == [0, 4, 2, 0]
+    assert Post.where(id=0).update(published_at=now()) == 1 and Post[0].published_at <= datetime.now()
+    assert Post.where(title="zzz").update(score=1) == 0
+    assert Post.limit(2).update(score=7) == 2 and Post.pluck(Post.score)[:3] == [7, 7, None]
+    assert Post.where(lambda p: p.id == 5).update(score=None) == 1 and Post[5].score is None
+
+
+def test_update_is_all_or_nothing() -> None:
+    before = Post.select(Post.id, Post.title, Post.score, author=Post.author_id)
+
+    def refused(error: type[Exception], *words: str, **values: Any) -> None:
+        with pytest.raises(error) as caught:
+            Post.all().update(**values)
+        assert all(word in str(caught.value) for word in words), caught.value
+        assert Post.select(Post.id, Post.title, Post.score, author=Post.author_id) == before
+
+    refused(UnknownName, "titel", "did you mean `title`", titel="x")
+    refused(UnknownName, "comments", comments=[])
+    refused(FieldError, "Post.title", "None", title=None)
+    refused(FieldError, "Post.title", "3", score=1, title=3)
+    refused(FieldError, "Post.author", author=None)
+    refused(FieldError, "Post.author", author=Category[0])
+    refused(FieldError, "author_id", author=Author[0], author_id=0)
+    refused(FieldError, "Post.id", id=7)
+    refused(FieldError, "Post.score", score=Post.score / 2)
+    refused(FieldError, "Post.title", title=Post.score)
+    refused(FieldError, "path", title=Post.author)
+    refused(RelationError, "to-many", score=Post.comments.id)
+    refused(SinewError, "99", author_id=99)
+
+
+def test_delete_by_query() -> None:
+    assert Post.where(title="a").delete() == 3
+    assert ids(Post.all()) == [2, 4, 5] and ids(Comment.all()) == [3]
+    assert Post.order_by(Post.id.desc()).limit(1).delete() == 1 and ids(Post.all()) == [2, 4]
+    assert Post.all().delete() == 2 and Post.count() == 0
+    assert Post.where(title="a").delete() == 0
+
+
+def test_all_rows_need_all() -> None:
+    for query in (Query(Post), Query(Post).order_by(Post.id), Query(Post).where(), Query(Post).offset(1)):
+        with pytest.raises(SinewError, match=r"all\(\)"):
+            query.delete()
+        with pytest.raises(SinewError, match=r"all\(\)"):
+            query.update(title="x")
+    assert Post.count() == 6
+    assert Post.order_by(Post.id).all().update(title="x") == 6
+
+
+# ---------------------------------------------------------------- time
+
+
+def test_now_is_evaluated_when_the_query_runs() -> None:
+    query = Post.where(Post.published())
+    shop.clock.freeze(DAY - timedelta(days=1))
+    assert ids(query) == [] and len(query) == 0
+    shop.clock.move(timedelta(days=2))
+    assert ids(query) == [0, 1, 2, 3, 5] and len(query) == 5
+    for post in query:
+        assert post.id != 4
+    shop.clock.move(timedelta(days=4000))
+    assert len(query) == 6 and ids(Post.where(Post.published_at < now() - timedelta(days=1000))) == [0, 1, 2, 3, 5]
+    shop.clock.freeze(AWARE + timedelta(hours=1))
+    assert ids(Order.where(Order.made_at <= now() - timedelta(hours=1))) == [1, 2, 3]
+    assert ids(Order.where(now() - Order.made_at > timedelta(hours=1))) == [3]
+    assert ids(Order.where(Order.made_at.in_([now() - timedelta(hours=1)]))) == [1, 2]
+    assert ids(Order.where(Order.made_at.between(now() - timedelta(hours=2), now()))) == [1, 2]
+    assert ids(Post.where(published_at=now())) == []
+
+
+def test_scopes() -> None:
+    assert ids(Post.where(Post.long())) == [0] and ids(Author.where(Author.posts.long())) == [0]
+    assert ids(Post.popular()) == [0, 3] and ids(Post.popular().order_by(Post.score)) == [3, 0]
+    assert ids(Comment.where(Comment.post.long())) == [0, 1]
+    assert ids(Author[0].posts.where(Post.long())) == [0]
+
+
+# ---------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error", "words"),
+    [
+        (lambda: Post.where(titel="a"), UnknownName, ["Post", "titel", "did you mean `title`"]),
+        (lambda: Post.where(Post.titel == "a"), UnknownName, ["Post", "titel", "did you mean `title`"]),
+        (lambda: Post.where(Post.author.nmae == "a"), UnknownName, ["Author", "nmae", "did you mean `name`"]),
+        (lambda: Post.where(Post.title.startwith("a")), UnknownName, ["Post.title", "did you mean `startswith`"]),
+        (lambda: Post.order_by(Post.title.down()), UnknownName, ["Post.title", "down"]),
+        (lambda: Post.where(Post.title == 3), FieldError, ["Post.title", "3"]),
+        (lambda: Post.where(title=3), FieldError, ["Post.title", "3"]),
+        (lambda: Post.where(Post.score == "3"), FieldError, ["Post.score", "'3'"]),
+        (lambda: Post.where(Post.score.in_([1, "3"])), FieldError, ["Post.score", "'3'"]),
+        (lambda: Post.where(Post.score == True), FieldError, ["Post.score", "True"]),  # noqa: E712
+        (lambda: Post.where(Post.state == "lve"), FieldError, ["Post.state", "'lve'"]),
+        (lambda: Order.where(Order.color == "red"), FieldError, ["Order.color", "'red'"]),
+        (lambda: Post.where(Post.title == Post.score), FieldError, ["Post.title", "str", "Post.score", "int"]),
+        (lambda: Order.where(Order.made_at < DAY), FieldError, ["Order.made_at", "aware"]),
+        (lambda: Post.where(Post.published_at < AWARE), FieldError, ["Post.published_at", "naive"]),
+        (lambda: Post.where(Post.title <= now()), FieldError, ["now()", "str"]),
+        (lambda: Post.where(Post.score.like("a")), FieldError, ["Post.score", "like", "int"]),
+        (lambda: Post.where(Post.title.like(3)), FieldError, ["like", "3"]),
+        (lambda: Post.where(Post.title.in_("abc")), FieldError, ["in_", "'abc'"]),
+        (lambda: Post.where(Post.title + 1 == 2), FieldError, ["Post.title", "str", "+"]),
+        (lambda: Post.where(Post.published_at + 1 < now()), FieldError, ["Post.published_at", "datetime"]),
+        (lambda: Order.where(Order.total - "3" > 0), FieldError, ["Order.total", "Decimal", "'3'"]),
+        (lambda: Order.where(Order.total * 1.5 > 0), FieldError, ["Order.total", "Decimal", "float"]),
+        (lambda: Order.where(Order.size < Size(1)), FieldError, ["Order.size", "key="]),
+        (lambda: Order.order_by(Order.size), FieldError, ["Order.size", "key="]),
+        (lambda: Order.where(Order.total - Order.paid > "3"), FieldError, ["Order.total", "'3'"]),
+        (lambda: Post.where(count(Post.comments) == "3"), FieldError, ["count(Post.comments)", "'3'"]),
+        (lambda: Author.where(sum_(Author.posts.title) > 3), FieldError, ["sum", "Author.posts.title", "str"]),
+        (lambda: Author.sum(Author.name), FieldError, ["sum", "Author.name", "str"]),
+        (lambda: Post.where(count() > 3), FieldError, ["count()", "path"]),
+        (lambda: Post.where(sum_(Post.score) > 3), FieldError, ["sum_(Post.score)", "path"]),
+        (lambda: Post.where(count(Post.title) > 3), FieldError, ["count", "Post.title"]),
+        (lambda: Post.where(exists(Post.title)), FieldError, ["exists", "Post.title"]),
+        (lambda: Post.where(exists(Post)), FieldError, ["exists"]),
+        (lambda: Post.where(exists(Post.comments, Comment.body)), FieldError, ["exists", "Comment.body"]),
+        (lambda: Post.where(Post.title), FieldError, ["Post.title", "column"]),
+        (lambda: Post.where(Post.author), FieldError, ["Post.author", "exists"]),
+        (lambda: Post.where(Post.published), FieldError, ["Post.published()"]),
+        (lambda: Post.where("title = 'x'"), FieldError, ["title = 'x'"]),
+        (lambda: Post.where(True), FieldError, ["True"]),
+        (lambda: Post.where(Post), FieldError, ["where"]),
+        (lambda: Post.where(not Post.title.is_null()), TypeError, ["&"]),
+        (lambda: Post.where((Post.title == "a") and (Post.score > 1)), TypeError, ["&"]),
+        (lambda: Post.where(1 < Post.score < 5), TypeError, ["&"]),
+        (lambda: Post.where(Post.title == "a" & Post.state == "b"), FieldError, ["brackets"]),
+        (lambda: Post.where((Post.title == "a") & True), FieldError, ["brackets"]),
+        (lambda: Post.where((Post.title == "a") == (Post.score == 1)), FieldError, ["where"]),
+        (lambda: Post.where(Post.author == Author[0]), FieldError, ["Post.author", "is_"]),
+        (lambda: Post.where(Post.author.is_(Category[0])), FieldError, ["Post.author", "Author"]),
+        (lambda: Post.where(author=1), FieldError, ["Post.author", "Author", "1", "author_id"]),
+        (lambda: Post.where(author=[1]), FieldError, ["Post.author", "Author", "1"]),
+        (lambda: Post.where(Author.name == "Ann"), RelationError, ["Author.name", "`Post.author.name`", "`Post.reviewer.name`"]),
+        (lambda: Author.where(Comment.body == "x"), RelationError, ["`Author.posts.comments.body`"]),
+        (lambda: Author.where(Category.title == "x"), RelationError, ["`Author.posts.category.title`"]),
+        (lambda: Author.where(exists(Author.posts, Comment.body == "x")), RelationError, ["`Post.comments.body`"]),
+        (lambda: Author.where(Order.total > 1), RelationError, ["Order.total", "no relation"]),
+        (lambda: Post.where(exists(Author.posts)), RelationError, ["`Post.author.posts`"]),
+        (lambda: Post.where(count(Author.posts) > 1), RelationError, ["`Post.author.posts`"]),
+        (lambda: Post.order_by(Author.name), RelationError, ["`Post.author.name`"]),
+        (lambda: Post.pluck(Author.name), RelationError, ["`Post.author.name`"]),
+        (lambda: Author.order_by(Author.posts.title), RelationError, ["Author.posts.title", "to-many", "min_"]),
+        (lambda: Author.pluck(Author.posts.title), RelationError, ["Author.posts.title", "to-many"]),
+        (lambda: Post.order_by(Post.author), FieldError, ["Post.author", "path"]),
+        (lambda: Post.order_by("title"), FieldError, ["Model.title"]),
+        (lambda: Post.pluck("title"), FieldError, ["'title'"]),
+        (lambda: Post.pluck(), FieldError, ["pluck"]),
+        (lambda: Post.pluck(Post.title.desc()), FieldError, ["ordering"]),
+        (lambda: Post.select(Post.score + 1), FieldError, ["name"]),
+        (lambda: Post.select(Post.id, Post.author.id), FieldError, ["same name", "Post.author.id"]),
+        (lambda: Post.select(Post.id, id=Post.title), FieldError, ["id"]),
+        (lambda: Post.limit("5"), FieldError, ["limit", "'5'"]),
+        (lambda: Post.limit(-1), FieldError, ["limit", "-1"]),
+        (lambda: Post.offset(None), FieldError, ["offset", "None"]),
+        (lambda: Post.group_by(), FieldError, ["group_by"]),
+        (lambda: Post.group_by(3), FieldError, ["group_by", "3"]),
+        (lambda: Post.group_by(Post.comments).agg(n=count()), FieldError, ["Post.comments", "to-many"]),
+        (lambda: Post.group_by(Post.title, Post.category.title), FieldError, ["title"]),
+        (lambda: Post.group_by(Post.author).agg(n=Post.title), FieldError, ["n", "Post.title"]),
+        (lambda: Post.group_by(Post.author).agg(author=count()), FieldError, ["author"]),
+        (lambda: Author.group_by(Author.name).agg(n=count(Author.posts)), FieldError, ["count(Author.posts)"]),
+        (lambda: Post.where(Post.author.posts.is_null()), RelationError, ["Post.author.posts", "~exists"]),
+        (lambda: Post.where(Post.author()), SinewError, ["Post.author", "exists"]),
+        (lambda: Author.posts.where(title="a"), SinewError, ["Author.posts", "exists", "where"]),
+        (lambda: Author.posts.count(), SinewError, ["Author.posts", "count(Author.posts)"]),
+        (lambda: Author.posts.first(), SinewError, ["Author.posts", "exists"]),
+        (lambda: isinstance(Author[0], Post.author), SinewError, ["Post.author", "isinstance"]),
+        (lambda: list(Author.posts), SinewError, ["Author.posts", "exists"]),
+        (lambda: len(Author.posts), SinewError, ["Author.posts", "count"]),
+        (lambda: bool(Author.posts), SinewError, ["Author.posts", "exists"]),
+        (lambda: Post.where(Post.author.of(Author)), DefinitionError, ["not built yet"]),
+        (lambda: Post.include(Post.author), DefinitionError, ["not built yet"]),
+        (lambda: Post.with_deleted(), DefinitionError, ["not built yet"]),
+        (lambda: Post.all().restore(), DefinitionError, ["not built yet"]),
+        (lambda: Post.all().wher(title="a"), AttributeError, ["wher"]),
+        (lambda: Query(3), FieldError, ["3"]),
+    ],
+)
+def test_mistakes_are_named_where_they_are_made(
+    mistake: Callable[[], Any], error: type[Exception], words: list[str]
+) -> None:
+    with pytest.raises(error) as caught:
+        mistake()
+    for word in words:
+        assert word in str(caught.value), f"{word!r} is not in: {caught.value}"
+
+
+def test_records_that_are_gone() -> None:
+    ann = Author[3]
+    ann.delete()
+    with pytest.raises(RecordDeleted, match="Author"):
+        Post.where(author=ann).count()
+
+
+def test_a_python_function_may_not_mix_rows() -> None:
+    with pytest.raises(FieldError, match="Item and Order|Order and Item"):
+        Order.where(exists(Order.items, Item.price - Order.total > 0))
+
+
+def test_overflow_is_an_error() -> None:
+    Post[0].score = 2**63 - 1
+    with pytest.raises(FieldError, match="64 bits"):
+        Post.where(Post.score + 1 > 0).count()
+    assert Post.where(Post.score < 2**63 - 1).count() == 3
+
+

@@ -1,0 +1,195 @@
+"""The answers of examples/stdlib.py against plain Python over the same sources: no sinew on this side."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rich")
+
+
+@dataclass
+class PlainFunction:
+    name: str
+    module: str
+    line: int
+    lines: int
+    depth: int
+    inside: str | None
+
+
+@dataclass
+class PlainClass:
+    name: str
+    module: str
+    line: int
+    bases: list[str]
+    key: int
+
+
+@dataclass
+class Plain:
+    """The library in lists and dicts."""
+
+    lines: dict[str, int] = field(default_factory=dict)
+    imports: list[tuple[str, str]] = field(default_factory=list)  # importing module, imported name
+    functions: list[PlainFunction] = field(default_factory=list)
+    classes: list[PlainClass] = field(default_factory=list)
+
+    def subclasses(self) -> Counter[int]:
+        """Class key -> number of classes that name it as a base, by the example's rule."""
+        by_name: dict[str, list[PlainClass]] = defaultdict(list)
+        for each in self.classes:
+            by_name[each.name].append(each)
+        imported: dict[str, set[str]] = defaultdict(set)
+        for module, name in self.imports:
+            imported[module].add(name)
+        children: dict[int, set[int]] = defaultdict(set)
+        for child in self.classes:
+            for base in child.bases:
+                candidates = [c for c in by_name[base.rpartition(".")[2]] if c.key != child.key]
+                near = [c for c in candidates if c.module == child.module]
+                far = [c for c in candidates if c.module in imported[child.module]]
+                if near:
+                    children[near[0].key].add(child.key)
+                elif len(far) == 1:
+                    children[far[0].key].add(child.key)
+        return Counter({key: len(members) for key, members in children.items()})
+
+
+def walk(plain: Plain, module: str, package: str, node: ast.AST, inside: str | None, depth: int) -> None:
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.ClassDef():
+                bases = [ast.unparse(base) for base in child.bases]
+                plain.classes.append(PlainClass(child.name, module, child.lineno, bases, len(plain.classes)))
+                walk(plain, module, package, child, None, depth + 1)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                length = child.end_lineno - child.lineno + 1
+                plain.functions.append(PlainFunction(child.name, module, child.lineno, length, depth, inside))
+                walk(plain, module, package, child, child.name, depth + 1)
+            case ast.Import():
+                plain.imports.extend((module, alias.name) for alias in child.names)
+            case ast.ImportFrom():
+                name = ("." * child.level) + (child.module or "")
+                plain.imports.append((module, importlib.util.resolve_name(name, package) if child.level else name))
+            case _:
+                walk(plain, module, package, child, inside, depth)
+
+
+@pytest.fixture(scope="module")
+def example() -> Iterator[ModuleType]:
+    spec = importlib.util.spec_from_file_location("stdlib_example", Path(__file__).parent.parent / "examples/stdlib.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["stdlib_example"] = module
+    spec.loader.exec_module(module)
+
+    def silent(items: Iterable[Any], description: str) -> Iterable[Any]:
+        return items
+
+    module.load(watch=silent)
+    yield module
+    module.library.close()
+    del sys.modules["stdlib_example"]
+
+
+@pytest.fixture(scope="module")
+def plain(example: ModuleType) -> Plain:
+    plain = Plain()
+    for name, path in example.sources().items():
+        if parsed := example.parse(path):
+            plain.lines[name] = parsed[1]
+            package = name if path.stem == "__init__" else name.rpartition(".")[0]
+            walk(plain, name, package, parsed[0], None, 0)
+    return plain
+
+
+def test_everything_is_loaded(example: ModuleType, plain: Plain) -> None:
+    assert example.Module.count() == len(plain.lines) > 300
+    assert example.Import.count() == len(plain.imports)
+    assert example.Class.count() == len(plain.classes)
+    assert example.Function.count() == len(plain.functions)
+    assert sum(map(len, (plain.lines, plain.imports, plain.classes, plain.functions))) > 20_000
+
+
+def test_most_imported(example: ModuleType, plain: Plain) -> None:
+    statements = Counter(name for _, name in plain.imports if name in plain.lines)
+    modules = {name: len({m for m, target in plain.imports if target == name}) for name in statements}
+    expected = sorted(statements, key=lambda name: (-statements[name], name))[:10]
+    assert example.most_imported() == [
+        {"name": name, "statements": statements[name], "modules": modules[name]} for name in expected
+    ]
+
+
+def test_deepest_nesting(example: ModuleType, plain: Plain) -> None:
+    expected = sorted(plain.functions, key=lambda f: (-f.depth, f.module, f.line))[:10]
+    assert example.deepest_nesting() == [
+        {"name": f.name, "depth": f.depth, "line": f.line, "module": f.module, "inside": f.inside} for f in expected
+    ]
+
+
+def test_most_subclassed(example: ModuleType, plain: Plain) -> None:
+    counts = plain.subclasses()
+    found = [c for c in plain.classes if counts[c.key]]
+    expected = sorted(found, key=lambda c: (-counts[c.key], c.module, c.name, c.line))[:10]
+    assert example.most_subclassed() == [
+        {"name": c.name, "module": c.module, "subclasses": counts[c.key]} for c in expected
+    ]
+
+
+def test_importing_nothing(example: ModuleType, plain: Plain) -> None:
+    importing = {module for module, _ in plain.imports}
+    assert example.importing_nothing() == [
+        {"name": name, "lines": plain.lines[name]} for name in sorted(plain.lines) if name not in importing
+    ]
+
+
+@pytest.mark.parametrize("limit", [20, 100, 100_000])
+def test_long_functions(example: ModuleType, plain: Plain, limit: int) -> None:
+    lengths: dict[str, list[int]] = defaultdict(list)
+    for function in plain.functions:
+        if function.lines > limit:
+            lengths[function.module].append(function.lines)
+    expected = sorted(lengths, key=lambda name: (-len(lengths[name]), name))[:10]
+    assert example.long_functions(limit) == [
+        {"name": name, "functions": len(lengths[name]), "longest": max(lengths[name])} for name in expected
+    ]
+
+
+def test_functions_by_depth(example: ModuleType, plain: Plain) -> None:
+    depths = sorted({f.depth for f in plain.functions})
+    assert example.functions_by_depth() == [
+        {
+            "depth": depth,
+            "functions": sum(f.depth == depth for f in plain.functions),
+            "lines": sum(f.lines for f in plain.functions if f.depth == depth),
+        }
+        for depth in depths
+    ]
+
+
+def test_deleting_a_module_is_refused(example: ModuleType, plain: Plain) -> None:
+    importers = sum(name == "abc" for _, name in plain.imports)
+    classes = sum(c.module == "abc" for c in plain.classes)
+    message = example.affected_by_deleting("abc")
+    assert f"{importers} Import" in message, message
+    assert f"{classes} Class" in message, message
+    assert example.Module.find_by(name="abc") is not None
+
+
+def test_main_prints_tables(example: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    example.library.clear()
+    example.main(["json"])
+    printed = capsys.readouterr().out
+    assert "json.decoder" in printed
+    assert "Which modules import nothing at all?" in printed
