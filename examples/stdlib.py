@@ -292,9 +292,9 @@ QUESTIONS: tuple[Callable[[], Answer], ...] = (
 )
 
 
-def table(title: str, answer: Answer, shown: int = 10) -> Table:
+def table(answer: Answer, shown: int = 10) -> Table:
     """An answer as a table for people: its first rows, and how many there are."""
-    drawn = Table(title=title, title_justify="left", title_style="bold")
+    drawn = Table()
     for name in answer[0] if answer else ():
         drawn.add_column(name)
     for row in answer[:shown]:
@@ -313,7 +313,7 @@ def main(only: Sequence[str]) -> None:
         started = perf_counter()
         answer = question()
         elapsed = (perf_counter() - started) * 1000
-        console.print(table(f"{question.__doc__} [{elapsed:.2f} ms]", answer), "")
+        console.print(f"[bold]{question.__doc__}[/bold] ({elapsed:.2f} ms)", table(answer), "")
     deleted = "abc" if Module.find_by(name="abc") else Module.where(exists(Module.importers)).pluck(Module.name)[0]
     console.print(f"[bold]Who would be affected by deleting {deleted}?[/bold]\n{affected_by_deleting(deleted)}")
 

@@ -1,5 +1,5 @@
-"""A small shop with everything that queries trip over: id 0, nulls, several parents, rows that match nothing, self reference, a
-null in every position, Decimals, aware and naive times, an object without a key, an enum, a literal, a composite key."""
+"""A small shop with everything that queries trip over: id 0, nulls, several parents, rows that match nothing, self
+reference, Decimals, aware and naive times, an object without a key, an enum, a literal, a composite key."""
 
 from __future__ import annotations
 
@@ -60,8 +60,12 @@ class Author(Base):
     reviewed: HasMany[Post] = has_many(inverse=lambda: Post.reviewer)
     profile: HasOne[Profile | None] = has_one(inverse=lambda: Profile.author)
     hits: HasMany[Post] = has_many(inverse=lambda: Post.author, where=lambda: Post.score > 3)
-    drafts: HasMany[Post] = has_many(inverse=lambda: Post.author, where=lambda: (Post.state == "draft") & (Post.score == 1))
-    best: HasMany[Post] = has_many(inverse=lambda: Post.author, order_by=lambda: (Post.score.desc(), Post.title), limit=2)
+    drafts: HasMany[Post] = has_many(
+        inverse=lambda: Post.author, where=lambda: (Post.state == "draft") & (Post.score == 1)
+    )
+    best: HasMany[Post] = has_many(
+        inverse=lambda: Post.author, order_by=lambda: (Post.score.desc(), Post.title), limit=2
+    )
     top: HasOne[Post | None] = has_one(inverse=lambda: Post.author, order_by=lambda: Post.score.desc())
 
 

@@ -173,7 +173,7 @@ def test_str_subclasses_are_refused_with_a_remedy() -> None:
     class Loud(str):
         pass
 
-    refused(lambda: setattr(Thing[1], "title", Loud("x")), FieldError, "Thing.title", "str(")
+    refused(lambda: setattr(Thing[1], "title", Loud("x")), FieldError, "Thing.title", "str.__str__(value)")
 
 
 def test_null_in_a_required_field() -> None:

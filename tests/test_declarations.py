@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import types
 import typing
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -23,7 +22,6 @@ from sinew import (
     HasMany,
     HasOne,
     KeyedModel,
-    ManyToMany,
     Model,
     UniqueError,
     UnknownName,
@@ -42,7 +40,7 @@ from sinew import (
 )
 
 if TYPE_CHECKING:
-    from decimal import Decimal as OnlyForCheckers  # noqa: F401
+    from decimal import Decimal as OnlyForCheckers
 
 
 class Color(Enum):
@@ -110,7 +108,7 @@ def test_evaluated_annotations_read_the_same() -> None:
 
     for as_object, text in [
         (BelongsTo[Post], "BelongsTo[Post]"),
-        (BelongsTo[Optional["Post"]], "BelongsTo[Post | None]"),  # noqa: UP045
+        (BelongsTo[Optional["Post"]], "BelongsTo[Post | None]"),
         (BelongsTo[Post | None], "BelongsTo[Post | None]"),
         (HasMany["Post"], "HasMany[Post]"),
         (HasOne["Post | None"], "HasOne[Post | None]"),
@@ -172,7 +170,7 @@ def test_types_are_found_in_the_body_the_frame_the_module_and_the_standard_table
         local: Attr[Local | None]
         module: Attr[Color]
         standard: Attr[OnlyForCheckers] = field(type=Decimal)
-        quoted: Attr["Literal['x', 'y']"]
+        quoted: Attr[Literal["x", "y"]]
         date: Attr[date]  # the field has the name of its type
         later: Attr[date]
 
@@ -333,8 +331,11 @@ def test_constants_and_methods_stay_in_the_class(base: type[Model]) -> None:
 def test_options_that_contradict(annotation: str, declaration: Callable[[], Any], words: tuple[str, ...]) -> None:
     def build() -> None:
         namespace = {
-            "__module__": __name__, "__qualname__": "Bad", "__annotations__": {"thing": annotation}, "thing": declaration()
-        }  # fmt: skip
+            "__module__": __name__,
+            "__qualname__": "Bad",
+            "__annotations__": {"thing": annotation},
+            "thing": declaration(),
+        }
         type(Model)("Bad", (Model,), namespace, db=Database())
 
     refused(build, "Bad.thing", *words)
@@ -614,8 +615,11 @@ def test_declared_foreign_keys_must_fit(db: Database) -> None:
 def test_relations_that_contradict(annotation: str, declaration: Callable[[], Any], words: tuple[str, ...]) -> None:
     def build() -> None:
         namespace = {
-            "__module__": __name__, "__qualname__": "Bad", "__annotations__": {"thing": annotation}, "thing": declaration()
-        }  # fmt: skip
+            "__module__": __name__,
+            "__qualname__": "Bad",
+            "__annotations__": {"thing": annotation},
+            "thing": declaration(),
+        }
         type(Model)("Bad", (Model,), namespace, db=Database())
 
     refused(build, "Bad.thing", *words)
@@ -753,7 +757,9 @@ def test_check_reports_every_problem(db: Database) -> None:
 # ---------------------------------------------------------------- names, bases, mixins
 
 
-@pytest.mark.parametrize("name", ["update", "delete", "restore", "changes", "changed", "was", "expire", "to_dict", "assign_tree"])
+@pytest.mark.parametrize(
+    "name", ["update", "delete", "restore", "changes", "changed", "was", "expire", "to_dict", "assign_tree"]
+)
 def test_a_field_may_not_have_the_name_of_a_record_method(name: str) -> None:
     refused(lambda: define("Bad", {name: int}, db=Database()), f"Bad.{name}", "choose another")
 
@@ -823,7 +829,7 @@ def test_abstract_bases_carry_everything(db: Database) -> None:
 
     class Stored(Model, db=db, abstract=True, unique=["name"]):
         name: Attr[str]
-        parent: BelongsTo[Stored | None]  # noqa: F821
+        parent: BelongsTo[Stored | None]
 
         @validates("name")
         def _strip(self, value: str) -> str:
@@ -971,7 +977,9 @@ def test_redefinition_keeps_rows_class_and_records(db: Database) -> None:
     first, second = posts(title="a", author=ann), posts(title="b", author=ann)
     query = posts.where(posts.title == "b")
 
-    again = post({"title": str, "views": field(type=int, default=7), "shout": lambda self: self.title.upper()}, unique=["title"])
+    again = post(
+        {"title": str, "views": field(type=int, default=7), "shout": lambda self: self.title.upper()}, unique=["title"]
+    )
     assert again is posts
     assert posts[1] is first and first.views == 7 and first.shout() == "A"
     assert list(ann.posts) == [first, second] and second.author is ann
@@ -999,7 +1007,9 @@ def test_redefinition_keeps_rows_class_and_records(db: Database) -> None:
         ({"title": str, "author": None}, ("Author.posts", "BelongsTo[Author]")),
     ],
 )
-def test_impossible_redefinitions_leave_the_old_model_in_force(db: Database, fields: dict[str, Any], words: tuple[str, ...]) -> None:
+def test_impossible_redefinitions_leave_the_old_model_in_force(
+    db: Database, fields: dict[str, Any], words: tuple[str, ...]
+) -> None:
     def post(fields: dict[str, Any]) -> Any:
         merged = {"author": belongs_to("Author"), **fields}
         return define("Post", {name: value for name, value in merged.items() if value is not None}, db=db)
@@ -1042,7 +1052,3 @@ def test_super_works_in_a_redefined_class(db: Database) -> None:
     post = first(title="x")
     assert build("two") is first
     assert post.to_dict() == {"id": 1, "title": "x", "mark": "two"}
-
-
-def test_unused_names_of_this_file() -> None:
-    assert types and ManyToMany  # imported for annotations that are texts

@@ -109,7 +109,8 @@ ON_POSTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: Post.score / 2 == 2.5, lambda p: p.score == 5),
     (lambda: 1 / Post.score == None, lambda p: not p.score),  # noqa: E711
     (lambda: (Post.score + Post.author.karma).in_([8, 12]), lambda p: (p.score or -99) + p.author.karma in (8, 12)),
-    (lambda: Post.published_at + timedelta(days=1) > DAY + timedelta(days=2), lambda p: p.published_at > DAY + timedelta(days=1)),
+    (lambda: Post.published_at + timedelta(days=1) > DAY + timedelta(days=2),
+     lambda p: p.published_at > DAY + timedelta(days=1)),
     (lambda: Post.published_at - DAY > timedelta(days=1), lambda p: p.published_at - DAY > timedelta(days=1)),
     (lambda: Post.published_at > DAY, lambda p: p.published_at > DAY),
     # over to-one relations
@@ -127,7 +128,8 @@ ON_POSTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: Post.category.is_(Category[0]), lambda p: p.category is Category[0]),
     (lambda: exists(Post.category), lambda p: p.category is not None),
     (lambda: ~exists(Post.category), lambda p: p.category is None),
-    (lambda: exists(Post.category, Category.title == "art"), lambda p: p.category is not None and p.category.title == "art"),
+    (lambda: exists(Post.category, Category.title == "art"),
+     lambda p: p.category is not None and p.category.title == "art"),
     (lambda: Post.category.parent.title == "root", lambda p: bool(p.category and p.category.parent)),
     (lambda: Post.category.parent.is_null(), lambda p: p.category is None or p.category.parent is None),
     (lambda: Post.category.parent.is_(Category[0]), lambda p: bool(p.category and p.category.parent)),
@@ -135,11 +137,12 @@ ON_POSTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: Post.author.profile.text == None, lambda p: p.author.name != "Ann"),  # noqa: E711
     (lambda: Post.author.profile.is_null(), lambda p: p.author.profile is None),
     (lambda: Post.author.profile.is_(Profile[1]), lambda p: p.author.profile is Profile[1]),
-    (lambda: Post.author.surname == Post.reviewer.surname, lambda p: bool(p.reviewer and p.author.surname == p.reviewer.surname)),
+    (lambda: Post.author.surname == Post.reviewer.surname,
+     lambda p: p.author.surname == (p.reviewer and p.reviewer.surname)),
     (lambda: Post.author.karma > Post.reviewer.karma, lambda p: bool(p.reviewer and p.author.karma > p.reviewer.karma)),
     # over to-many relations: "some"
     (lambda: Post.comments.body == "code", lambda p: any(c.body == "code" for c in p.comments)),
-    (lambda: Post.comments.body.like("100\\%"), lambda p: False),
+    (lambda: Post.comments.body.like("100\\%"), lambda p: any(c.body == "100%" for c in p.comments)),
     (lambda: Post.comments.body.contains("%"), lambda p: any("%" in c.body for c in p.comments)),
     (lambda: Post.author.posts.title == "b", lambda p: any(q.title == "b" for q in p.author.posts)),
     (lambda: Post.author.posts.comments.body == "code", lambda p: p.author.name in ("Ann", "Bob")),
@@ -167,8 +170,10 @@ ON_AUTHORS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: ~Author.posts.score.is_null(), lambda a: not any(p.score is None for p in a.posts)),
     (lambda: Author.posts.score == None, lambda a: any(p.score is None for p in a.posts)),  # noqa: E711
     (lambda: Author.posts.score != None, lambda a: any(p.score is not None for p in a.posts)),  # noqa: E711
-    (lambda: Author.posts.score.between(2, 4), lambda a: any(p.score is not None and 2 <= p.score <= 4 for p in a.posts)),
-    (lambda: Author.posts.category.title != "news", lambda a: any(not p.category or p.category.title != "news" for p in a.posts)),
+    (lambda: Author.posts.score.between(2, 4),
+     lambda a: any(p.score is not None and 2 <= p.score <= 4 for p in a.posts)),
+    (lambda: Author.posts.category.title != "news",
+     lambda a: any(not p.category or p.category.title != "news" for p in a.posts)),
     (lambda: Author.posts.category.title == None, lambda a: any(p.category is None for p in a.posts)),  # noqa: E711
     (lambda: Author.posts.category.is_null(), lambda a: any(p.category is None for p in a.posts)),
     (lambda: ~Author.posts.category.is_null(), lambda a: not any(p.category is None for p in a.posts)),
@@ -176,7 +181,8 @@ ON_AUTHORS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: Author.posts.category.parent.title == "root", lambda a: a.name in ("Ann", "Bob")),
     (lambda: Author.posts.title == Author.posts.state, lambda a: False),
     (lambda: Author.posts.score > Author.posts.id, lambda a: any(less(p.id, p.score) for p in a.posts)),
-    (lambda: Author.posts.score == Author.reviewed.score, lambda a: any(p.score == q.score for p in a.posts for q in a.reviewed)),
+    (lambda: Author.posts.score == Author.reviewed.score,
+     lambda a: any(p.score == q.score for p in a.posts for q in a.reviewed)),
     (lambda: Author.posts.title == Author.surname, lambda a: any(p.title == a.surname for p in a.posts)),
     (lambda: (Author.posts.title == "a") & (Author.posts.score == None),  # noqa: E711 - two posts may do
      lambda a: any(p.title == "a" for p in a.posts) and any(p.score is None for p in a.posts)),
@@ -185,15 +191,18 @@ ON_AUTHORS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: exists(Author.posts), lambda a: len(a.posts) > 0),
     (lambda: ~exists(Author.posts), lambda a: len(a.posts) == 0),
     (lambda: exists(Author.posts, ~exists(Post.comments)), lambda a: any(not p.comments for p in a.posts)),
-    (lambda: exists(Author.posts, Post.comments.body == "code"), lambda a: any(c.body == "code" for p in a.posts for c in p.comments)),
+    (lambda: exists(Author.posts, Post.comments.body == "code"),
+     lambda a: any(c.body == "code" for p in a.posts for c in p.comments)),
     (lambda: exists(Author.posts.comments, Comment.body == "nice"), lambda a: a.name == "Ann"),
     (lambda: exists(Author.posts, Post.score > Author.karma), lambda a: any(less(a.karma, p.score) for p in a.posts)),
     (lambda: exists(Author.posts, Post.author.name == "Bob"), lambda a: a.name == "Bob" and len(a.posts) > 0),
     (lambda: exists(Author.posts, Post.author.posts.title == "b"), lambda a: any(p.title == "b" for p in a.posts)),
-    (lambda: exists(Author.profile, Profile.text.is_null()), lambda a: a.profile is not None and a.profile.text is None),
+    (lambda: exists(Author.profile, Profile.text.is_null()),
+     lambda a: a.profile is not None and a.profile.text is None),
     (lambda: count(Author.posts) >= 2, lambda a: len(a.posts) >= 2),
     (lambda: count(Author.posts, Post.title == "a") == 2, lambda a: sum(p.title == "a" for p in a.posts) == 2),
-    (lambda: count(Author.posts, Post.score > Author.karma) == 1, lambda a: sum(less(a.karma, p.score) for p in a.posts) == 1),
+    (lambda: count(Author.posts, Post.score > Author.karma) == 1,
+     lambda a: sum(less(a.karma, p.score) for p in a.posts) == 1),
     (lambda: count(Author.posts.category) == 2, lambda a: len({p.category for p in a.posts} - {None}) == 2),
     (lambda: count(Author.posts.category.parent) == 1, lambda a: a.name in ("Ann", "Bob")),
     (lambda: count(Author.posts.category.parent, distinct=False) == 2, lambda a: a.name == "Ann"),
@@ -220,8 +229,10 @@ ON_CATEGORIES: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: Category.children.title > Category.title, lambda c: any(d.title > c.title for d in c.children)),
     (lambda: exists(Category.children, Category.title == "art"), lambda c: any(d.title == "art" for d in c.children)),
     (lambda: exists(Category.children, exists(Category.children)), lambda c: any(d.children for d in c.children)),
-    (lambda: exists(Category.parent, Category.parent.is_null()), lambda c: c.parent is not None and c.parent.parent is None),
-    (lambda: count(Category.children, Category.title.contains("e")) == 1, lambda c: sum("e" in d.title for d in c.children) == 1),
+    (lambda: exists(Category.parent, Category.parent.is_null()),
+     lambda c: c.parent is not None and c.parent.parent is None),
+    (lambda: count(Category.children, Category.title.contains("e")) == 1,
+     lambda c: sum("e" in d.title for d in c.children) == 1),
     (lambda: Category.children.children.title == "empty", lambda c: c.title == "root"),
     (lambda: Category.parent.title == "root", lambda c: c.parent is not None and c.parent.title == "root"),
     (lambda: Category.parent.parent.title == None, lambda c: c.parent is None or c.parent.parent is None),  # noqa: E711
@@ -259,7 +270,8 @@ ON_ORDERS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: Order.items.price > 5, lambda o: any(i.price is not None and i.price > 5 for i in o.items)),
     (lambda: Order.items.price * Order.items.quantity == Decimal("2.5"), lambda o: o.id == 1),
     (lambda: Order.items.price * 2 == None, lambda o: any(i.price is None for i in o.items)),  # noqa: E711
-    (lambda: exists(Order.items, Item.price + 1 > 8), lambda o: any(i.price is not None and i.price + 1 > 8 for i in o.items)),
+    (lambda: exists(Order.items, Item.price + 1 > 8),
+     lambda o: any(i.price is not None and i.price + 1 > 8 for i in o.items)),
     (lambda: sum_(Order.items.price) > 7, lambda o: sum(i.price or 0 for i in o.items) > 7),
     (lambda: sum_(Order.items.price) == 0, lambda o: not any(i.price for i in o.items)),
     (lambda: sum_(Order.items.price, Item.number > 1) == 8, lambda o: o.id == 1),
@@ -503,7 +515,12 @@ def test_aggregates_of_a_query() -> None:
     assert (Post.min(Post.title), Post.max(Post.published_at)) == ("", DAY + timedelta(days=3650))
     assert Post.limit(2).sum(Post.score) == 6 and Post.where(title="a").max(Post.author.karma) == 7
     none = Post.where(title="zzz")
-    assert (none.sum(Post.score), none.avg(Post.score), none.min(Post.score), none.max(Post.title)) == (0, None, None, None)
+    assert (none.sum(Post.score), none.avg(Post.score), none.min(Post.score), none.max(Post.title)) == (
+        0,
+        None,
+        None,
+        None,
+    )
     assert Order.sum(Order.total) == Decimal("20.75") and Order.avg(Order.paid) == Decimal("6.25")
     assert Order.max(Order.total) == Decimal("10.50") and Order.min(Order.paid) == Decimal(2)
     assert isinstance(Order.where(id=99).sum(Order.total), Decimal)
@@ -527,7 +544,9 @@ def test_groups() -> None:
         {"category": Category[2], "n": 2},
         {"category": Category[0], "n": 1},
     ]
-    assert Post.where(title="a").group_by(Post.title, Post.author.name).agg(mean=avg(Post.score), low=min_(Post.score)) == [
+    assert Post.where(title="a").group_by(Post.title, Post.author.name).agg(
+        mean=avg(Post.score), low=min_(Post.score)
+    ) == [
         {"title": "a", "name": "Ann", "mean": 3.0, "low": 1},
         {"title": "a", "name": "Bob", "mean": 4.0, "low": 4},
     ]
@@ -725,7 +744,11 @@ def test_scopes() -> None:
         (lambda: Post.where(Post.author.is_(Category[0])), FieldError, ["Post.author", "Author"]),
         (lambda: Post.where(author=1), FieldError, ["Post.author", "Author", "1", "author_id"]),
         (lambda: Post.where(author=[1]), FieldError, ["Post.author", "Author", "1"]),
-        (lambda: Post.where(Author.name == "Ann"), RelationError, ["Author.name", "`Post.author.name`", "`Post.reviewer.name`"]),
+        (
+            lambda: Post.where(Author.name == "Ann"),
+            RelationError,
+            ["Author.name", "`Post.author.name`", "`Post.reviewer.name`"],
+        ),
         (lambda: Author.where(Comment.body == "x"), RelationError, ["`Author.posts.comments.body`"]),
         (lambda: Author.where(Category.title == "x"), RelationError, ["`Author.posts.category.title`"]),
         (lambda: Author.where(exists(Author.posts, Comment.body == "x")), RelationError, ["`Post.comments.body`"]),
@@ -788,7 +811,7 @@ def test_records_that_are_gone() -> None:
 
 
 def test_a_python_function_may_not_mix_rows() -> None:
-    with pytest.raises(FieldError, match="Item and Order|Order and Item"):
+    with pytest.raises(FieldError, match=r"Item and Order|Order and Item"):
         Order.where(exists(Order.items, Item.price - Order.total > 0))
 
 
@@ -797,5 +820,3 @@ def test_overflow_is_an_error() -> None:
     with pytest.raises(FieldError, match="64 bits"):
         Post.where(Post.score + 1 > 0).count()
     assert Post.where(Post.score < 2**63 - 1).count() == 3
-
-

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("rich")
+pytestmark = pytest.mark.bulk
 
 
 @dataclass

@@ -470,8 +470,8 @@ snpy_cell_release(snpy_store *store, snpy_field *field, sn_cell cell)
         return;
     if (!sn_word_is_entry(cell.word))
         Py_DECREF((PyObject *)(uintptr_t)cell.word);
-    else if (store && store->db)
-        sn_entry_release(store->db, cell.word);
+    else if (store)
+        sn_entry_release(store->engine, cell.word); /* also of a store that has been closed meanwhile */
 }
 
 int

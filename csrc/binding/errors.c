@@ -36,7 +36,8 @@ raise_built(snpy_state *st, const char *function, PyObject *args)
         PyErr_Format(PyExc_RuntimeError, "sinew._engine: install() comes first (while raising %s)", function);
         return;
     }
-    PyObject *callable = PyObject_GetAttrString(st->errors, function);
+    PyObject *name = PyUnicode_InternFromString(function); /* a new str for each error would fill the type cache */
+    PyObject *callable = name ? PyObject_GetAttr(st->errors, name) : NULL;
     PyObject *error = callable ? PyObject_Call(callable, args, NULL) : NULL;
     if (error && PyExceptionInstance_Check(error))
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
@@ -44,6 +45,7 @@ raise_built(snpy_state *st, const char *function, PyObject *args)
         PyErr_Format(PyExc_TypeError, "errors.%s() returned %R, not an exception", function, error);
     Py_XDECREF(error);
     Py_XDECREF(callable);
+    Py_XDECREF(name);
 }
 
 int

@@ -149,9 +149,8 @@ parse_like(snpy_ir *ir, PyObject *object)
     }
     snpy_kind kind;
     if (!PyUnicode_Check(object) || snpy_kind_by_name(&kind, object) < 0) {
-        if (!PyErr_Occurred()) {
-            malformed(ir, "a constant of a query has neither a field nor a kind");
-        }
+        PyErr_Clear();
+        malformed(ir, "a constant of a query has neither a field nor a kind");
         return NULL;
     }
     return snpy_plain_field(st, kind);

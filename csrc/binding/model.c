@@ -76,6 +76,8 @@ snpy_model_of(PyObject *cls)
 
 /* ---------------------------------------------------------------- the end of a model */
 
+/* At the end of the module its state may be gone before the classes are, so nothing here looks at it: a parameter that is no Field is
+ * a Reference. */
 static void
 unbind(snpy_model *model)
 {
@@ -88,8 +90,7 @@ unbind(snpy_model *model)
     }
     for (Py_ssize_t i = 0; model->parameters && i < PyTuple_GET_SIZE(model->parameters); i++) {
         PyObject *parameter = PyTuple_GET_ITEM(model->parameters, i);
-        if (Py_IS_TYPE(parameter, model->store->state->Reference)
-            && ((snpy_reference *)parameter)->model == model)
+        if (Py_TYPE(parameter)->tp_descr_get != snpy_field_get && ((snpy_reference *)parameter)->model == model)
             ((snpy_reference *)parameter)->model = NULL;
     }
 }

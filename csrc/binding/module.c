@@ -108,6 +108,23 @@ missing_reduce(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(unused))
     return PyUnicode_FromString("MISSING");
 }
 
+/* It knows its type, and that the module: with a collector's header the cycle can end. */
+static int
+missing_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    return 0;
+}
+
+static void
+missing_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
 static PyMethodDef missing_methods[] = {
     {"__reduce__", missing_reduce, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -115,6 +132,8 @@ static PyMethodDef missing_methods[] = {
 
 static PyType_Slot missing_slots[] = {
     {Py_tp_repr, missing_repr},
+    {Py_tp_traverse, missing_traverse},
+    {Py_tp_dealloc, missing_dealloc},
     {Py_tp_methods, missing_methods},
     {0, NULL},
 };
@@ -122,7 +141,7 @@ static PyType_Slot missing_slots[] = {
 static PyType_Spec missing_spec = {
     .name = "sinew._engine.Missing",
     .basicsize = sizeof(PyObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = missing_slots,
 };
 

@@ -1,60 +1,30 @@
 /*
- * reference.c - the descriptors of relations: Reference (belongs_to), One (has_one), Many (has_many).
+ * reference.c - Reference: the descriptor of a belongs_to.
  *
- * On a class each gives its `path`, what the Python layer put there. On a record:
+ * On a class it gives its `path`, what the Python layer put there. On a record it reads the foreign key's words and finds the
+ * target by the unique index they refer to: two column reads and a probe, no Python code but the making of the target's
+ * object. Setting writes the target's key into the foreign key as one statement; the columns are the only truth, so
+ * nothing else is to be kept in step. Validators of the relation's name see the record, those of its fields the key.
  *
- *   Reference   reads the foreign key's words and finds the target by the unique index they refer to: two column reads and
- *               a probe, no Python code but the making of the target's object. Setting writes the target's key into the
- *               foreign key as one statement; the columns are the only truth, so nothing else is to be kept in step.
- *   One         the first row of its compiled path.
- *   Many        a Collection over its compiled path: a view, made at each read, that holds the record and this descriptor.
- *
- * Setting a One or Many is a rule of the Python layer (setter). All are bound once the models on both sides have tables;
- * the engine's reference carries the Reference as its tag, so the store keeps it until unbind.
+ * It is bound once the models on both sides have tables; the engine's reference carries the Reference as its tag, so the store
+ * keeps it until unbind.
  */
-#include "snpy.h"
+#include "relation.h"
 
-/* ---------------------------------------------------------------- shared by the three */
-
-/* What a class gives: the path, or the descriptor itself while there is none. */
-static PyObject *
-class_attribute(PyObject *self, PyObject *path)
-{
-    return Py_NewRef(path && path != Py_None ? path : self);
-}
-
-static int
-raise_wrong_owner(PyObject *name, PyObject *object)
-{
-    PyErr_Format(PyExc_TypeError, "relation %R is not one of a %.200s", name, Py_TYPE(object)->tp_name);
-    return -1;
-}
-
-static int
-raise_unbound(snpy_state *st, PyObject *name)
-{
-    PyObject *words = PyUnicode_FromFormat("the relation %R is used before its models are laid out", name);
-    if (words) {
-        snpy_raise(st, "internal", "O", words);
-        Py_DECREF(words);
-    }
-    return -1;
-}
-
-/* ---------------------------------------------------------------- Reference: reading */
+/* ---------------------------------------------------------------- reading */
 
 /* The record's row if it is a live one of the model that has this reference. 0 or -1. */
 static int
 own_row(snpy_reference *self, PyObject *record, sn_row *row)
 {
     if (!self->model || Py_TYPE(record) != self->model->cls) {
-        return raise_wrong_owner(self->name, record);
+        return snpy_raise_wrong_owner(self->name, record);
     }
     if (!snpy_record_alive((snpy_record *)record)) {
         return snpy_store_open(self->model->store) ? snpy_raise_deleted(record) : -1;
     }
     if (!self->ref) {
-        return raise_unbound(self->state, self->name);
+        return snpy_raise_unbound(self->state, self->name);
     }
     *row = ((snpy_record *)record)->row;
     return 0;
@@ -109,7 +79,7 @@ reference_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
     sn_word words[SN_MAX_KEY];
     sn_row row;
     if (!record || record == Py_None) {
-        return class_attribute(op, self->path);
+        return snpy_class_attribute(op, self->path);
     }
     if (own_row(self, record, &row) < 0) {
         return NULL;
@@ -124,7 +94,7 @@ reference_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
     return self->required ? raise_dangling_read(self, row) : Py_NewRef(Py_None);
 }
 
-/* ---------------------------------------------------------------- Reference: setting */
+/* ---------------------------------------------------------------- setting */
 
 /* FieldError: what the reference takes instead of this value. Always -1. */
 static int
@@ -146,7 +116,7 @@ snpy_reference_cells(sn_cell *out, snpy_reference *self, PyObject *target)
     Py_ssize_t n = PyTuple_GET_SIZE(self->fields);
     snpy_model *model = self->target ? snpy_model_peek(self->target) : NULL;
     if (!model || !self->ref) {
-        return raise_unbound(self->state, self->name);
+        return snpy_raise_unbound(self->state, self->name);
     }
     if (target == Py_None && !self->required) {
         for (Py_ssize_t i = 0; i < n; i++) {
@@ -254,7 +224,7 @@ reference_set(PyObject *op, PyObject *record, PyObject *target)
     return snpy_record_write(record, fields, cells, (size_t)PyTuple_GET_SIZE(self->fields));
 }
 
-/* ---------------------------------------------------------------- Reference: binding */
+/* ---------------------------------------------------------------- binding */
 
 static int
 parse_action(const char *name, sn_on_delete *out)
@@ -355,7 +325,7 @@ reference_unbind(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* ---------------------------------------------------------------- Reference: the type */
+/* ---------------------------------------------------------------- the type */
 
 static int
 reference_init(PyObject *op, PyObject *args, PyObject *kwargs)
@@ -493,210 +463,9 @@ static PyType_Spec reference_spec = {
     .slots = reference_slots,
 };
 
-/* ---------------------------------------------------------------- One and Many */
-
-/* The descriptor is bound and the record one of its path's source. */
-static int
-check_owner(snpy_many *self, PyObject *record)
-{
-    if (!self->compiled) {
-        return raise_unbound(self->state, self->name);
-    }
-    if ((PyObject *)Py_TYPE(record) != self->compiled->source) {
-        return raise_wrong_owner(self->name, record);
-    }
-    return 0;
-}
-
-static PyObject *
-one_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
-{
-    snpy_many *self = (snpy_many *)op;
-    if (!record || record == Py_None) {
-        return class_attribute(op, self->path);
-    }
-    return check_owner(self, record) < 0 ? NULL : snpy_path_first(self->compiled, record);
-}
-
-static PyObject *
-many_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
-{
-    snpy_many *self = (snpy_many *)op;
-    if (!record || record == Py_None) {
-        return class_attribute(op, self->path);
-    }
-    return check_owner(self, record) < 0 ? NULL : snpy_collection_new(self, record);
-}
-
-static int
-many_set(PyObject *op, PyObject *record, PyObject *value)
-{
-    snpy_many *self = (snpy_many *)op;
-    if (!value || !self->setter || self->setter == Py_None) {
-        PyErr_Format(PyExc_AttributeError, "relation %R cannot be %s", self->name, value ? "assigned" : "deleted");
-        return -1;
-    }
-    PyObject *result = PyObject_CallFunctionObjArgs(self->setter, record, value, NULL);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
-}
-
-static PyObject *
-bind_path(snpy_many *self, PyObject *path, PyObject *collection)
-{
-    if (!Py_IS_TYPE(path, self->state->Path)) {
-        PyErr_SetString(PyExc_TypeError, "bind() takes a Path");
-        return NULL;
-    }
-    Py_XSETREF(self->compiled, (snpy_path *)Py_NewRef(path));
-    Py_XSETREF(self->collection, (PyTypeObject *)Py_XNewRef(collection));
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-one_bind(PyObject *op, PyObject *path)
-{
-    return bind_path((snpy_many *)op, path, NULL);
-}
-
-static PyObject *
-many_bind(PyObject *op, PyObject *args)
-{
-    snpy_many *self = (snpy_many *)op;
-    PyObject *path, *collection;
-    if (!PyArg_ParseTuple(args, "OO!:bind", &path, &PyType_Type, &collection)) {
-        return NULL;
-    }
-    if (!PyType_IsSubtype((PyTypeObject *)collection, self->state->Collection)
-        || ((PyTypeObject *)collection)->tp_basicsize != self->state->Collection->tp_basicsize) {
-        PyErr_SetString(PyExc_TypeError, "bind() takes a class derived from Collection, with __slots__ = ()");
-        return NULL;
-    }
-    return bind_path(self, path, collection);
-}
-
-static int
-many_init(PyObject *op, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {"", "path", "setter", "doc", NULL};
-    snpy_many *self = (snpy_many *)op;
-    PyObject *name, *path = Py_None, *set = Py_None, *doc = Py_None;
-    if (self->name) {
-        PyErr_SetString(PyExc_TypeError, "a relation is initialised once");
-        return -1;
-    }
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|$OOO", names, &name, &path, &set, &doc)) {
-        return -1;
-    }
-    self->name = Py_NewRef(name);
-    PyUnicode_InternInPlace(&self->name);
-    self->path = Py_NewRef(path);
-    self->setter = Py_NewRef(set);
-    self->doc = Py_NewRef(doc);
-    return 0;
-}
-
-static PyObject *
-many_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
-{
-    snpy_many *self = (snpy_many *)type->tp_alloc(type, 0);
-    if (self) {
-        self->state = snpy_state_of(type);
-        self->relation = Py_NewRef(Py_None);
-    }
-    return (PyObject *)self;
-}
-
-static int
-many_traverse(PyObject *op, visitproc visit, void *arg)
-{
-    snpy_many *self = (snpy_many *)op;
-    Py_VISIT(Py_TYPE(op));
-    Py_VISIT(self->path);
-    Py_VISIT(self->setter);
-    Py_VISIT(self->doc);
-    Py_VISIT(self->relation);
-    Py_VISIT(self->compiled);
-    Py_VISIT(self->collection);
-    return 0;
-}
-
-static int
-many_clear(PyObject *op)
-{
-    snpy_many *self = (snpy_many *)op;
-    Py_CLEAR(self->path);
-    Py_CLEAR(self->setter);
-    Py_CLEAR(self->relation);
-    Py_CLEAR(self->compiled);
-    Py_CLEAR(self->collection);
-    return 0;
-}
-
-static void
-many_dealloc(PyObject *op)
-{
-    snpy_many *self = (snpy_many *)op;
-    PyTypeObject *type = Py_TYPE(op);
-    PyObject_GC_UnTrack(op);
-    many_clear(op);
-    Py_XDECREF(self->name);
-    Py_XDECREF(self->doc);
-    type->tp_free(op);
-    Py_DECREF(type);
-}
-
-static PyMethodDef one_methods[] = {
-    {"bind", one_bind, METH_O, "Gives the relation its compiled path."},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyMethodDef many_methods[] = {
-    {"bind", many_bind, METH_VARARGS, "Gives the relation its compiled path and the class of its collections."},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyMemberDef many_members[] = {
-    {"name", T_OBJECT, offsetof(snpy_many, name), READONLY, NULL},
-    {"path", T_OBJECT, offsetof(snpy_many, path), 0, NULL},
-    {"relation", T_OBJECT, offsetof(snpy_many, relation), 0, NULL},
-    {"__doc__", T_OBJECT, offsetof(snpy_many, doc), READONLY, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyType_Slot one_slots[] = {
-    {Py_tp_new, many_new},           {Py_tp_init, many_init},       {Py_tp_traverse, many_traverse},
-    {Py_tp_clear, many_clear},       {Py_tp_dealloc, many_dealloc}, {Py_tp_descr_get, one_get},
-    {Py_tp_descr_set, many_set},     {Py_tp_methods, one_methods},  {Py_tp_members, many_members},
-    {0, NULL},
-};
-
-static PyType_Slot many_slots[] = {
-    {Py_tp_new, many_new},           {Py_tp_init, many_init},       {Py_tp_traverse, many_traverse},
-    {Py_tp_clear, many_clear},       {Py_tp_dealloc, many_dealloc}, {Py_tp_descr_get, many_get},
-    {Py_tp_descr_set, many_set},     {Py_tp_methods, many_methods}, {Py_tp_members, many_members},
-    {0, NULL},
-};
-
-static PyType_Spec one_spec = {
-    .name = "sinew._engine.One",
-    .basicsize = sizeof(snpy_many),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = one_slots,
-};
-
-static PyType_Spec many_spec = {
-    .name = "sinew._engine.Many",
-    .basicsize = sizeof(snpy_many),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = many_slots,
-};
-
 int
 snpy_init_reference(PyObject *module, snpy_state *st)
 {
     st->Reference = snpy_add_type(module, &reference_spec);
-    st->One = st->Reference ? snpy_add_type(module, &one_spec) : NULL;
-    st->Many = st->One ? snpy_add_type(module, &many_spec) : NULL;
-    return st->Many ? 0 : -1;
+    return st->Reference ? snpy_init_many(module, st) : -1;
 }

@@ -132,9 +132,26 @@ from_pandas(snpy_field *field, PyObject *value, const char *nanoseconds, const c
     return has == 0 ? PyObject_CallMethod(value, method, NULL) : NULL;
 }
 
+/* A moment of the Python layer (anything whose type has `__datetime__`) as a datetime, by the clock of the store's database. NULL
+ * without an exception for other values. */
+static PyObject *
+from_moment(snpy_store *store, PyObject *value, bool aware)
+{
+    PyObject *method = PyObject_GetAttrString((PyObject *)Py_TYPE(value), "__datetime__");
+    if (method == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError))
+            PyErr_Clear();
+        return NULL;
+    }
+    PyObject *database = store && store->database ? store->database : Py_None;
+    PyObject *exact = PyObject_CallFunctionObjArgs(method, value, database, aware ? Py_True : Py_False, NULL);
+    Py_DECREF(method);
+    return exact;
+}
+
 /* The value as exactly `type`, new reference; NULL with FieldError. */
 static PyObject *
-exact_datetime(snpy_field *field, PyObject *value)
+exact_datetime(snpy_store *store, snpy_field *field, PyObject *value, bool aware)
 {
     PyTypeObject *type = api_of(field)->DateTimeType;
     PyObject *exact = NULL;
@@ -142,6 +159,8 @@ exact_datetime(snpy_field *field, PyObject *value)
         return Py_NewRef(value);
     if (PyObject_TypeCheck(value, type) && !is_nat(value) && snpy_is_from(value, "pandas"))
         exact = from_pandas(field, value, "nanosecond", "to_pydatetime");
+    else if (!PyObject_TypeCheck(value, type))
+        exact = from_moment(store, value, aware);
     if (exact && Py_IS_TYPE(exact, type))
         return exact;
     Py_XDECREF(exact);
@@ -191,9 +210,9 @@ snpy_date_out(snpy_field *field, sn_word word)
 }
 
 int
-snpy_datetime_in(sn_cell *out, snpy_store *Py_UNUSED(store), snpy_field *field, PyObject *value)
+snpy_datetime_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
 {
-    PyObject *exact = exact_datetime(field, value);
+    PyObject *exact = exact_datetime(store, field, value, false);
     if (exact == NULL)
         return -1;
     int r = 0;
@@ -301,7 +320,7 @@ intern_aware(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *exact
 int
 snpy_aware_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
 {
-    PyObject *exact = exact_datetime(field, value);
+    PyObject *exact = exact_datetime(store, field, value, true);
     int r = exact ? intern_aware(out, store, field, exact) : -1;
     Py_XDECREF(exact);
     return r;

@@ -373,11 +373,8 @@ sn__arith_find(sn_arith_op op, sn_type left, sn_type right)
 }
 
 uint64_t
-sn__inline_key(sn_type type, sn_word word)
+sn__float_key(sn_word word)
 {
-    if (type != SN_FLOAT) {
-        return sn_types[type].key(word) ^ (uint64_t)1 << 63;
-    }
     double value = sn_word_float(word);
     if (isnan(value)) {
         return UINT64_MAX;

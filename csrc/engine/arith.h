@@ -34,7 +34,16 @@ void sn__tally_add(sn__tally *t, const sn_db *db, sn_agg_op op, sn_type type, sn
 /* SN_OVERFLOW. A text or entry result is borrowed from the cells that were added. */
 sn_status sn__tally_result(sn_cell *out, const sn__tally *t, sn_agg_op op, sn_type type);
 
+uint64_t sn__float_key(sn_word word);
+
 /* The 64-bit key of an inline value: as unsigned numbers, keys order as the values do, NaN (one key) after all others. */
-uint64_t sn__inline_key(sn_type type, sn_word word);
+static inline uint64_t
+sn__inline_key(sn_type type, sn_word word)
+{
+    if (type == SN_FLOAT) {
+        return sn__float_key(word);
+    }
+    return (sn_types[type].flags & SN_T_PLAIN ? word : sn_types[type].key(word)) ^ (uint64_t)1 << 63;
+}
 
 #endif

@@ -159,6 +159,7 @@ typedef struct grouping {
     size_t n; /* groups */
     sn_cell *cells; /* of a batch: BATCH cells of each key */
     sn_rows *rows;  /* the first of each group */
+    bool one_word;  /* a single inline key, the most common case: no types to look at */
 } grouping;
 
 static bool
@@ -188,6 +189,9 @@ cell_hash(const grouping *g, sn_type type, sn_cell cell)
 static uint32_t
 row_hash(const grouping *g, size_t i)
 {
+    if (g->one_word) {
+        return (uint32_t)(g->cells[i].word * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+    }
     uint64_t hash = 0;
     for (size_t k = 0; k < g->nkeys; k++) {
         hash = hash * 31 + cell_hash(g, sn__term_at(g->expr, g->keys[k])->type, g->cells[k * BATCH + i]);
@@ -207,6 +211,9 @@ same_cell(const grouping *g, sn_type type, sn_cell a, sn_cell b)
 static bool
 is_group(const grouping *g, size_t group, size_t i)
 {
+    if (g->one_word) {
+        return g->firsts[group].word == g->cells[i].word && g->firsts[group].null == g->cells[i].null;
+    }
     for (size_t k = 0; k < g->nkeys; k++) {
         sn_type type = sn__term_at(g->expr, g->keys[k])->type;
         if (!same_cell(g, type, g->firsts[group * g->nkeys + k], g->cells[k * BATCH + i])) {
@@ -322,6 +329,7 @@ sn_query_group(uint32_t *group_of, sn_rows *firsts, sn_expr *e, const sn_node *k
     sn_mem *m = &t->db->mem;
     size_t before = firsts->n, batch = (nkeys + 1) * BATCH * sizeof(sn_cell);
     grouping g = {.db = t->db, .expr = e, .table = t, .keys = keys, .nkeys = nkeys, .rows = firsts};
+    g.one_word = nkeys == 1 && is_one_word(sn__term_at(e, keys[0])->type);
     g.cells = sn_mem_new(m, batch);
     status = g.cells ? SN_OK : SN_NOMEM;
     for (size_t at = 0; at < n && status == SN_OK; at += BATCH) {

@@ -155,12 +155,19 @@ shared_bytes(const sorter *s, const item *items, size_t n, size_t offset)
 static uint64_t
 text_key(sn_bytes text, size_t offset)
 {
-    size_t left = text.len - offset, take = left < 7 ? left : 7;
+    const unsigned char *at = text.data + offset;
+    size_t left = text.len - offset;
     uint64_t key = 0;
-    for (size_t i = 0; i < take; i++) {
-        key |= (uint64_t)text.data[offset + i] << (56 - 8 * i);
+    if (left >= MORE) {
+        for (unsigned i = 0; i < 8; i++) { /* of known length: one load */
+            key = key << 8 | at[i];
+        }
+        return (key & ~UINT64_C(255)) | MORE;
     }
-    return key | (left < MORE ? left : MORE);
+    for (size_t i = 0; i < left; i++) {
+        key |= (uint64_t)at[i] << (56 - 8 * i);
+    }
+    return key | left;
 }
 
 static void

@@ -109,19 +109,31 @@ plan_equal(sn__access *a, const sn__find *f, const sn_index *ix)
     return true;
 }
 
-/* Calls for each member that an index of one column can hold; false if one of them it cannot be asked for. */
+/* The key of the member in slot i of the hash, in which each value is once. */
+static bool
+member_key(sn_word *out, const sn__find *f, const sn_index *ix, const sn__members *m, size_t i)
+{
+    if (m->slots[i]) {
+        *out = sn_types[column_type(ix, 0)].key(f->expr->cells[m->first + m->slots[i] - 1].word);
+    }
+    return m->slots[i] != 0;
+}
+
+/* False if an index of one column cannot be asked for all of the members. */
 static bool
 count_members(sn__access *a, const sn__find *f, const sn_index *ix, const sn__members *m)
 {
-    for (size_t i = 0; i < m->n; i++) {
-        sn_cell cell = f->expr->cells[m->first + i];
-        if (cell.null || is_bare_text(column_type(ix, 0), cell.word)) {
+    sn_word key;
+    for (size_t i = 0; i < m->cap && !m->null; i++) {
+        if (!member_key(&key, f, ix, m, i)) {
+            continue;
+        }
+        if (is_bare_text(column_type(ix, 0), key)) {
             return false;
         }
-        sn_word key = sn_types[column_type(ix, 0)].key(cell.word);
         a->rows += ix->kind == SN_INDEX_UNIQUE ? sn__index_find(ix, &key) != SN_NO_ROW : sn__index_list(ix, &key).count;
     }
-    return true;
+    return !m->null;
 }
 
 static bool
@@ -384,9 +396,9 @@ append_members(sn_rows *out, const sn__access *a, const sn__find *f)
 {
     const sn__members *m = &f->expr->members[sn__term_at(f->expr, a->in)->members];
     sn_status status = SN_OK;
-    for (size_t i = 0; i < m->n && status == SN_OK; i++) {
-        sn_word key = sn_types[column_type(a->index, 0)].key(f->expr->cells[m->first + i].word);
-        status = append_key(out, f->db, a->index, &key);
+    sn_word key;
+    for (size_t i = 0; i < m->cap && status == SN_OK; i++) {
+        status = member_key(&key, f, a->index, m, i) ? append_key(out, f->db, a->index, &key) : SN_OK;
     }
     return status;
 }

@@ -300,14 +300,11 @@ walk_index(index_walk *w)
 static size_t
 walk_budget(const sn__access *way, size_t tests_left, const sn__access *best, size_t need)
 {
-    bool selective = best->kind != SN_ACCESS_SCAN && best->index != way->index;
-    if (need >= way->rows) {
-        return tests_left == 0 && !selective ? SIZE_MAX : 0;
-    }
+    bool first_few = need <= best->rows / 16;
     if (tests_left == 0) {
-        return selective && best->rows / 16 < need ? 0 : SIZE_MAX;
+        return first_few || way->rows <= best->rows ? SIZE_MAX : 0;
     }
-    return best->rows / 16 < need ? 0 : best->rows / 8 + 64;
+    return first_few ? best->rows / 8 + 64 : 0;
 }
 
 static sn_status

@@ -6,12 +6,15 @@
  * the bitmap of live rows, and only survivors meet the other tests, row by row. A count without other tests never looks at
  * a row number.
  *
- * Every fast comparison is an interval of the column's words: low <= x <= high as integers, or as doubles for float. x > c is
- * x >= the next value; an empty interval is (1, 0), or NaN bounds. A datetime's word has the fold as its lowest bit, which
- * the bounds take in. Neighbouring intervals on one column in a conjunction are one interval, so that between costs one pass.
- * A null is in no interval; != is the complement of ==, nulls included, as everywhere.
+ * Every fast comparison is an interval of integers, low <= x <= high, of the column's words; a float's word is first turned
+ * into an integer of the same order (its lower bits inverted when it is negative). One value can be two words: a datetime
+ * with and without fold, 0.0 and -0.0; bounds take both in. x > c is x >= the next word; an empty interval is (1, 0), and
+ * intervals of floats end at the infinities, beyond which the NaN lie. Neighbouring intervals on one column in a
+ * conjunction are one interval, so that between costs one pass. A null is in no interval; != is the complement of ==, nulls
+ * included, as everywhere.
  *
- * Cost: 0.3 to 0.6 ns per row and interval; memory: only the rows found.
+ * The loop compares as unsigned, x - low > high - low, and shifts each outcome into one of four words, which keeps four
+ * chains of additions busy: 0.6 ns per row where single shifts or bytes took 0.9. Memory: only the rows found.
  */
 #include "query.h"
 #include "rows.h"
@@ -33,9 +36,8 @@ typedef struct block {
 
 typedef struct interval {
     sn_col col;
-    bool real; /* bounds are doubles */
+    bool real; /* of floats, in integers of the same order */
     int64_t low, high;
-    double real_low, real_high;
 } interval;
 
 /* ---------------------------------------------------------------- what is fast */
@@ -86,49 +88,54 @@ sn__scan_fast(const sn_expr *e, sn_node test)
 
 /* ---------------------------------------------------------------- intervals */
 
-static interval
-integer_interval(sn_type type, sn_compare_op op, sn_word c)
+/* The integer of the same order as the double in the word. */
+static inline uint64_t
+real_key(sn_word word)
 {
-    int64_t first = sn_word_int(sn_types[type].key(c)), last = type == SN_DATETIME ? first + 1 : first;
-    switch (op) {
-    case SN_LT:
-        return first == INT64_MIN ? (interval){.low = 1} : (interval){.low = INT64_MIN, .high = first - 1};
-    case SN_LE:
-        return (interval){.low = INT64_MIN, .high = last};
-    case SN_GT:
-        return last == INT64_MAX ? (interval){.low = 1} : (interval){.low = last + 1, .high = INT64_MAX};
-    case SN_GE:
-        return (interval){.low = first, .high = INT64_MAX};
-    default:
-        return (interval){.low = first, .high = last};
-    }
+    return word ^ (word >> 63 ? UINT64_MAX >> 1 : 0);
 }
 
-static interval
-real_interval(sn_compare_op op, double c)
+static int64_t
+real_bound(double value)
 {
-    interval v = {.real = true, .real_low = -INFINITY, .real_high = INFINITY};
-    if (op == SN_EQ || op == SN_GE) {
-        v.real_low = c;
+    return (int64_t)real_key(sn_word_from_float(value));
+}
+
+/* The words, as integers, of the values equal to a constant: first to last. False for a NaN. */
+static bool
+equal_words(int64_t *first, int64_t *last, sn_type type, sn_word c)
+{
+    if (type == SN_FLOAT) {
+        double value = sn_word_float(c);
+        *first = value == 0 ? real_bound(-0.0) : real_bound(value);
+        *last = value == 0 ? real_bound(0.0) : real_bound(value);
+        return !isnan(value);
     }
-    if (op == SN_EQ || op == SN_LE) {
-        v.real_high = c;
-    }
-    if (op == SN_GT) {
-        v.real_low = c == INFINITY ? NAN : nextafter(c, INFINITY);
-    }
-    if (op == SN_LT) {
-        v.real_high = c == -INFINITY ? NAN : nextafter(c, -INFINITY);
-    }
-    return v;
+    *first = sn_word_int(sn_types[type].key(c));
+    *last = type == SN_DATETIME ? *first + 1 : *first;
+    return true;
 }
 
 static interval
 make_interval(const sn__term *column, sn_compare_op op, sn_word c)
 {
-    interval v = column->type == SN_FLOAT ? real_interval(op, sn_word_float(c)) : integer_interval(column->type, op, c);
-    v.col = column->col;
-    return v;
+    bool real = column->type == SN_FLOAT;
+    interval v = {column->col, real, real ? real_bound(-INFINITY) : INT64_MIN, real ? real_bound(INFINITY) : INT64_MAX};
+    int64_t first, last;
+    bool empty = !equal_words(&first, &last, column->type, c);
+    if (op == SN_EQ || op == SN_GE) {
+        v.low = first;
+    } else if (op == SN_GT) {
+        empty |= last == INT64_MAX;
+        v.low = empty ? 0 : last + 1;
+    }
+    if (op == SN_EQ || op == SN_LE) {
+        v.high = last;
+    } else if (op == SN_LT) {
+        empty |= first == INT64_MIN;
+        v.high = empty ? 0 : first - 1;
+    }
+    return empty ? (interval){column->col, real, 1, 0} : v;
 }
 
 /* Whether the test is one interval: a comparison other than != with a constant that is not null, or a boolean column. */
@@ -147,50 +154,45 @@ as_interval(interval *out, const sn_expr *e, sn_node test)
     return true;
 }
 
-/* A NaN bound stays: the comparison with it is false. */
 static void
 intersect(interval *v, const interval *w)
 {
     assert(v->col == w->col && v->real == w->real);
     v->low = w->low > v->low ? w->low : v->low;
     v->high = w->high < v->high ? w->high : v->high;
-    v->real_low = isnan(w->real_low) || w->real_low > v->real_low ? w->real_low : v->real_low;
-    v->real_high = isnan(w->real_high) || w->real_high < v->real_high ? w->real_high : v->real_high;
 }
 
 /* ---------------------------------------------------------------- loops over words */
 
-/* 64 bytes of 0 or 1 as bits, the first lowest: the multiplication moves eight of them into the top byte. */
-static uint64_t
-pack(const unsigned char *hits)
+/* Called with a literal `real`, so that each kind gets a loop of its own. */
+static inline uint64_t
+is_outside(sn_word word, bool real, uint64_t low, uint64_t span)
 {
-    uint64_t bits = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        uint64_t eight;
-        memcpy(&eight, hits + 8 * i, sizeof eight);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        eight = __builtin_bswap64(eight);
-#endif
-        bits |= (eight * UINT64_C(0x0102040810204080) >> 56) << (8 * i);
-    }
-    return bits;
+    return (real ? real_key(word) : word) - low > span;
 }
 
-static void
-between_integers(unsigned char *hits, const sn_word *v, size_t n, uint64_t low, uint64_t span)
+static inline uint64_t
+outside_64(const sn_word *v, bool real, uint64_t low, uint64_t span)
 {
-    for (size_t i = 0; i < n; i++) {
-        hits[i] = v[i] - low <= span;
+    uint64_t a = 0, b = 0, c = 0, d = 0;
+    for (size_t i = 16; i-- > 0;) {
+        a = a + a + is_outside(v[i], real, low, span);
+        b = b + b + is_outside(v[16 + i], real, low, span);
+        c = c + c + is_outside(v[32 + i], real, low, span);
+        d = d + d + is_outside(v[48 + i], real, low, span);
     }
+    return a | b << 16 | c << 32 | d << 48;
 }
 
-static void
-between_reals(unsigned char *hits, const sn_word *v, size_t n, double low, double high)
+static inline void
+inside_bits(uint64_t *out, const sn_word *v, size_t n, bool real, uint64_t low, uint64_t span)
 {
-    for (size_t i = 0; i < n; i++) {
-        double x;
-        memcpy(&x, &v[i], sizeof x);
-        hits[i] = (unsigned char)((x >= low) & (x <= high));
+    size_t w = 0;
+    for (; 64 * (w + 1) <= n; w++) {
+        out[w] = ~outside_64(v + 64 * w, real, low, span);
+    }
+    for (size_t i = 64 * w; i < n; i++) {
+        out[w] = (i == 64 * w ? 0 : out[w]) | (is_outside(v[i], real, low, span) ^ 1) << (i - 64 * w);
     }
 }
 
@@ -198,22 +200,13 @@ static void
 interval_bits(uint64_t *out, const block *b, const interval *v)
 {
     const sn_column *column = &b->t->columns[v->col];
-    if (!v->real && v->low > v->high) {
+    uint64_t low = (uint64_t)v->low, span = (uint64_t)v->high - low;
+    if (v->low > v->high) {
         memset(out, 0, b->words * sizeof *out);
-        return;
-    }
-    const sn_word *words = column->blocks[b->at];
-    for (size_t w = 0; w < b->words; w++) {
-        unsigned char hits[64] = {0};
-        size_t n = b->n - 64 * w < 64 ? b->n - 64 * w : 64;
-        if (v->real) {
-            between_reals(hits, words + 64 * w, n, v->real_low, v->real_high);
-        } else if (n == 64) { /* of known length, which compilers like */
-            between_integers(hits, words + 64 * w, 64, (uint64_t)v->low, (uint64_t)v->high - (uint64_t)v->low);
-        } else {
-            between_integers(hits, words + 64 * w, n, (uint64_t)v->low, (uint64_t)v->high - (uint64_t)v->low);
-        }
-        out[w] = pack(hits);
+    } else if (v->real) {
+        inside_bits(out, column->blocks[b->at], b->n, true, low, span);
+    } else {
+        inside_bits(out, column->blocks[b->at], b->n, false, low, span);
     }
     for (size_t w = 0; column->nulls && w < b->words; w++) {
         out[w] &= ~column->nulls[b->at][w];
@@ -395,6 +388,27 @@ take_rows(sn__found *out, const sn__find *f, size_t fast, const block *b, const 
     return status;
 }
 
+/* Survivors of fast tests alone: only to be counted, or to be listed. */
+static sn_status
+take_all(sn__found *out, const sn__find *f, const block *b, const uint64_t *bits)
+{
+    size_t n = count_bits(bits, b->words), left = out->need - out->n;
+    out->n += n < left ? n : left;
+    sn_status status = out->rows ? sn_rows_reserve(f->db, out->rows, n) : SN_OK;
+    if (status || !out->rows) {
+        return status;
+    }
+    sn_row *to = out->rows->rows + out->rows->n;
+    for (size_t w = 0; w < b->words; w++) {
+        sn_row first = (sn_row)((b->at << SN_BLOCK_SHIFT) + 64 * w);
+        for (uint64_t rest = bits[w]; rest; rest &= rest - 1) {
+            *to++ = first + (sn_row)__builtin_ctzll(rest);
+        }
+    }
+    out->rows->n += n < left ? n : left;
+    return SN_OK;
+}
+
 static sn_status
 scan_block(sn__found *out, sn__find *f, size_t fast, const block *b)
 {
@@ -402,16 +416,7 @@ scan_block(sn__found *out, sn__find *f, size_t fast, const block *b)
     memcpy(bits, f->table->live[b->at], b->words * sizeof *bits);
     out->examined += f->n > 0 ? count_bits(bits, b->words) : 0;
     all_bits(bits, b, f->tests, fast);
-    if (f->n > fast) {
-        return take_rows(out, f, fast, b, bits);
-    }
-    size_t n = count_bits(bits, b->words);
-    if (!out->rows) {
-        out->n = n < out->need - out->n ? out->n + n : out->need;
-        return SN_OK;
-    }
-    sn_status status = sn_rows_reserve(f->db, out->rows, n);
-    return status ? status : take_rows(out, f, fast, b, bits);
+    return f->n > fast ? take_rows(out, f, fast, b, bits) : take_all(out, f, b, bits);
 }
 
 sn_status

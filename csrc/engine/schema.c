@@ -93,11 +93,12 @@ check_fill(sn_table *t, const sn_column_def *def, const sn_cell *fill)
     return SN_OK;
 }
 
+/* A new column starts with nulls, or zeros that numbers replace. */
 static void
 store_fill(sn_table *t, sn_col col, const sn_cell *fill)
 {
     for (sn_row row = 0; fill && row < t->positions; row++) {
-        if (sn__alive(t, row))
+        if (sn__alive(t, row) && !fill[row].null)
             sn__table_store(t, row, col, fill[row]);
     }
 }

@@ -138,9 +138,9 @@ size_t sn_db_drop_count(const sn_db *db);
 size_t sn_db_handle_count(const sn_db *db);
 
 /* Removes all rows without a journal, up to `cap` handles at a time; returns how many handles it wrote, 0 when all
- * tables are empty. The schema stays, automatic numbers start again. Refused (returns 0 with rows left) while a unit is open. Row handles (records)
- * must have been cleared by the host. cap: at least the number of columns of any table. Between the calls the store is half taken
- * apart: nothing else may be called, so a host whose handles run code when released collects them all first. */
+ * tables are empty. The schema stays, automatic numbers start again. Refused (returns 0 with rows left) while a unit is
+ * open. Row handles (records) must have been cleared by the host. Between the calls the store is half taken apart: nothing
+ * else may be called, so a host whose handles run code when released collects them all first. */
 size_t sn_db_dismantle(sn_db *db, void **out, size_t cap);
 
 /* Live blocks and bytes obtained through the door. */

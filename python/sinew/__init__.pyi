@@ -11,11 +11,10 @@ program that mypy --strict, pyright and basedpyright must accept, and mistakes t
 # mypy: disable-error-code="overload-overlap"
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from types import EllipsisType
+from types import EllipsisType, TracebackType
 from typing import Any, ClassVar, Final, Generic, Literal, Never, NoReturn, TypeAlias, dataclass_transform, overload
 from uuid import UUID
 
@@ -384,19 +383,21 @@ def exists(path: _Path, /, *conditions: Expr) -> Expr:
 def count() -> Aggregate[int]: ...
 @overload
 def count(path: _Path, /, *conditions: Expr, distinct: bool = True) -> Aggregate[int]: ...
-def sum_(column: Column[_Num | None], /) -> Aggregate[_Num]:
+def sum_(column: Column[_Num | None], /, *conditions: Expr, distinct: bool = True) -> Aggregate[_Num]:
     """The sum of a column over a path or a group; 0 over nothing."""
 
 @overload
-def avg(column: Column[float | None], /) -> Aggregate[float | None]: ...
+def avg(column: Column[float | None], /, *conditions: Expr, distinct: bool = True) -> Aggregate[float | None]: ...
 @overload
-def avg(column: Column[Decimal | None], /) -> Aggregate[Decimal | None]: ...
+def avg(column: Column[Decimal | None], /, *conditions: Expr, distinct: bool = True) -> Aggregate[Decimal | None]: ...
 @overload
-def avg(column: Column[timedelta | None], /) -> Aggregate[timedelta | None]: ...
-def min_(column: Column[_T | None], /) -> Aggregate[_T | None]:
+def avg(
+    column: Column[timedelta | None], /, *conditions: Expr, distinct: bool = True
+) -> Aggregate[timedelta | None]: ...
+def min_(column: Column[_T | None], /, *conditions: Expr, distinct: bool = True) -> Aggregate[_T | None]:
     """The least value of a column over a path or a group."""
 
-def max_(column: Column[_T | None], /) -> Aggregate[_T | None]:
+def max_(column: Column[_T | None], /, *conditions: Expr, distinct: bool = True) -> Aggregate[_T | None]:
     """The greatest value of a column over a path or a group."""
 
 # ---------------------------------------------------------------- queries
@@ -428,6 +429,7 @@ class Query(Generic[_K_co]):
     def group_by(self, *by: Column[Any] | _Path) -> Groups: ...
     def __iter__(self) -> Iterator[_K_co]: ...
     def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
     def __contains__(self, record: object, /) -> bool: ...
     @overload
     def __getitem__(self, index: int, /) -> _K_co: ...
@@ -635,7 +637,7 @@ def field(
     key: Callable[[Any], object] | None = None,
     intern: bool = False,
     type: Any = None,
-    tz: Literal["naive", "aware"] = "naive",
+    tz: Literal["naive", "aware"] | None = None,
     doc: str | None = None,
 ) -> Attr[Any]: ...
 @overload
@@ -651,7 +653,7 @@ def field(
     key: Callable[[Any], object] | None = None,
     intern: bool = False,
     type: Any = None,
-    tz: Literal["naive", "aware"] = "naive",
+    tz: Literal["naive", "aware"] | None = None,
     doc: str | None = None,
 ) -> Attr[_T]: ...
 @overload
@@ -667,7 +669,7 @@ def field(
     key: Callable[[Any], object] | None = None,
     intern: bool = False,
     type: Any = None,
-    tz: Literal["naive", "aware"] = "naive",
+    tz: Literal["naive", "aware"] | None = None,
     doc: str | None = None,
 ) -> Attr[_T]: ...
 def created_at(
@@ -843,8 +845,8 @@ class ModelMeta(type):
     def get(cls: type[_K], key: Any, /) -> _K: ...
     def find(cls: type[_K], key: Any, /) -> _K | None: ...
     def find_by(cls: type[_K], **values: Any) -> _K | None: ...
-    def get_or_create(cls: type[_K], *, defaults: _Row = ..., **values: Any) -> tuple[_K, bool]: ...
-    def upsert(cls: type[_K], *, on: _Names = ..., **values: Any) -> _K: ...
+    def get_or_create(cls: type[_K], *, defaults: _Row | None = None, **values: Any) -> tuple[_K, bool]: ...
+    def upsert(cls: type[_K], *, on: _Names | None = None, **values: Any) -> _K: ...
     def create_tree(cls: type[_K], **values: Any) -> _K: ...
     @overload
     def insert_many(
@@ -955,7 +957,7 @@ def define(
     fields: Mapping[str, Any],
     /,
     *,
-    base: _Path = ...,
+    base: _Path | None = None,
     abstract: bool = False,
     db: Database | None = None,
     primary_key: _Names = ...,
@@ -969,11 +971,17 @@ def define(
 class Transaction:
     """What `with db.transaction() as tx` gives."""
 
+    def __enter__(self) -> Transaction: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
     def rollback(self) -> None: ...
 
 class Clock:
     """The time that `now()` tells in one database."""
 
+    def now(self) -> datetime: ...  # aware, UTC
+    def naive(self) -> datetime: ...  # local
     def freeze(self, moment: datetime, /) -> None: ...
     def move(self, delta: timedelta, /) -> None: ...
     def unfreeze(self) -> None: ...
@@ -985,7 +993,7 @@ class Database:
     def __init__(self) -> None: ...
     @property
     def models(self) -> Mapping[str, type[Any]]: ...
-    def transaction(self, *, wait: float | None = None) -> AbstractContextManager[Transaction, None]: ...
+    def transaction(self, *, wait: float | None = None) -> Transaction: ...
     def check(self) -> None: ...
     def clear(self) -> None: ...
     def close(self) -> None: ...
@@ -995,16 +1003,34 @@ class Database:
 
 db: Database
 
-def transaction(*, wait: float | None = None) -> AbstractContextManager[Transaction, None]:
+def transaction(*, wait: float | None = None) -> Transaction:
     """`db.transaction()` of the default database."""
 
+@dataclass(frozen=True)
 class Plan:
-    """What a query does: `str` is for people."""
+    """How a query was answered: `str` is for people."""
 
+    model: str
+    access: str  # scan probe postings range semijoin path rows empty
+    index: tuple[str, ...] | None
+    ordered_by_index: bool
+    sorted: bool
     rows_examined: int
+    rows_found: int
+    predicates: int
 
+@dataclass(frozen=True)
 class Stats:
-    """Counts of rows, indexes and bytes: `str` is for people."""
+    """What a database holds: `str` is for people."""
+
+    rows: int
+    by_model: Mapping[str, int]
+    positions: int
+    handles: int
+    blocks: int
+    bytes: int
+    revision: int
+    pins: int
 
 class GetterReport:
     """What a getter read and when it was computed: `str` is for people."""
@@ -1043,6 +1069,7 @@ class DefinitionError(SinewError):
 
     file: str | None
     line: int | None
+    problems: tuple[DefinitionError, ...]  # of `db.check()`, when there are several
 
 class FieldError(SinewError, TypeError, ValueError):
     """A value that a field does not take."""
@@ -1073,8 +1100,12 @@ class RelationError(SinewError):
 class IntegrityError(SinewError):
     """Foreign keys that refer to nothing."""
 
+    problems: tuple[tuple[type[Any], Any, str, Any], ...]  # model, key, relation, value
+
 class DeleteRestricted(SinewError):
     """Other records refer to what was to be deleted."""
+
+    referring: tuple[tuple[type[Any], str, int], ...]  # model, relation, how many
 
 class RecordDeleted(SinewError):
     """The record has no row any more."""

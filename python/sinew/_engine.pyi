@@ -4,7 +4,7 @@ Python declares and displays; whatever looks at more than one record happens her
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, Self, TypeAlias, final
 
 # ------------------------------------------------------------------ plans, as plain data
 #
@@ -23,8 +23,8 @@ from typing import Any, Final, Literal, TypeAlias, final
 #      ("exists", depth, Path, P | None)
 #   O  (V, descending, nulls_first)
 #
-# Inside "follow", and in the conditions of "exists" and "aggregate", the row stepped to is depth 0 and everything around
-# moves one deeper.
+# Inside "follow", and in the conditions of "exists" and "aggregate", the row stepped to is depth 0 and everything
+# around moves one deeper.
 
 _IR: TypeAlias = tuple[Any, ...]
 
@@ -45,8 +45,8 @@ def install(**hooks: Any) -> None:
 # ------------------------------------------------------------------ classes and records
 
 class ModelMeta(type):
-    """The type of every model: constructs in C, refuses unknown names with a suggestion. The query verbs are attached by
-    sinew.model when it is imported."""
+    """The type of every model: constructs in C, refuses unknown names with a suggestion. The query verbs are attached
+    by sinew.model when it is imported."""
 
     def __getitem__(cls, key: Any, /) -> Any: ...
     def get(cls, key: Any, /) -> Any: ...
@@ -57,8 +57,8 @@ def new_class(meta: type[ModelMeta], name: str, bases: tuple[type, ...], namespa
     """The class itself, without the Python layer's part: only for `declare`. `__slots__ = ()` is added."""
 
 class Record(metaclass=ModelMeta):
-    """The base of KeyedModel: a row of a table, one object for as long as somebody holds it. Weak-referenceable, compared
-    and hashed by identity."""
+    """The base of KeyedModel: a row of a table, one object for as long as somebody holds it. Weak-referenceable,
+    compared and hashed by identity."""
 
 def bind_model(
     cls: type,
@@ -70,8 +70,9 @@ def bind_model(
     primary_key: Sequence[Field],
     validators: Mapping[str, Sequence[Callable[[Any, Any], Any]]],
 ) -> None:
-    """Gives a class its table (columns in the order of `fields`) and its constructor (keyword `parameters`). Binds each field.
-    Called by the layout; a second call for the same class is an error (see Store.add_field and its neighbours)."""
+    """Gives a class its table (columns in the order of `fields`) and its constructor (keyword `parameters`). Binds each
+    field. Called by the layout; a second call for the same class is an error (see Store.add_field and its
+    neighbours)."""
 
 def set_primary_index(cls: type, index: Index, /) -> None:
     """The unique index over the primary key, which Model[key] probes."""
@@ -97,8 +98,8 @@ def insert_rows(
     progress: Callable[[int], None] | None = None,
     /,
 ) -> int:
-    """Inserts mappings (columns None) or sequences in the order of `columns` (names of fields or of belongs_to). All or nothing.
-    progress(n) is called every few thousand rows with the number so far."""
+    """Inserts mappings (columns None) or sequences in the order of `columns` (names of fields or of belongs_to). All or
+    nothing. progress(n) is called every few thousand rows with the number so far."""
 
 def insert_columns(
     cls: type,
@@ -115,15 +116,15 @@ class Field:
     """A stored column of one model: the descriptor in the class, and the converter of its values.
 
     kind: bool int float str bytes date datetime time timedelta Decimal UUID Enum Literal object.
-    arg: the Enum class; the tuple of Literal members; for object the class (or tuple of classes) for isinstance, None for Any;
-    for datetime and time "naive" or "aware".
-    key: for kind object: a function to an orderable, hashable value of another field type, called once when stored; what the
-    indexes and orderings use is then `key_field`, a hidden column (kind "key") made along.
+    arg: the Enum class; the tuple of Literal members; for object the class (or tuple of classes) for isinstance, None
+    for Any; for datetime and time "naive" or "aware".
+    key: for kind object: a function to an orderable, hashable value of another field type, called once when stored;
+    what the indexes and orderings use is then `key_field`, a hidden column (kind "key") made along.
     column: what the class gives for this attribute (a Column).
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         name: str,
         kind: str,
         /,
@@ -141,10 +142,10 @@ class Field:
         touch: bool = False,
         column: Any = None,
         doc: str | None = None,
-    ) -> None:
-        """default: MISSING for none. automatic: an int key that counts up. read_only: a primary key, or a created_at: set at
-        construction only. touch: an updated_at: default_factory gives it anew with each update of the row. hidden: no
-        attribute of its own (a foreign key's column that shares its name with nothing is not hidden)."""
+    ) -> Self:
+        """default: MISSING for none. automatic: an int key that counts up. read_only: a primary key, or a created_at:
+        set at construction only. touch: an updated_at: default_factory gives it anew with each update of the row.
+        hidden: no attribute of its own (a foreign key's column that shares its name with nothing is not hidden)."""
 
     name: Final[str]
     kind: Final[str]
@@ -159,8 +160,8 @@ class Field:
     def __get__(self, record: Any, cls: Any = None, /) -> Any: ...
     def __set__(self, record: Any, value: Any, /) -> None: ...
     def convert(self, value: Any, /) -> Any:
-        """The value as it would be read back after being stored; FieldError if it would be refused. Runs neither check= nor
-        validators."""
+        """The value as it would be read back after being stored; FieldError if it would be refused. Runs neither check=
+        nor validators."""
 
 @final
 class Reference:
@@ -168,33 +169,67 @@ class Reference:
 
     path: what the class gives for this attribute."""
 
-    def __init__(self, name: str, fields: Sequence[Field], /, *, required: bool, path: Any = None, default: Any = ...,
-                 doc: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        fields: Sequence[Field],
+        /,
+        *,
+        required: bool,
+        path: Any = None,
+        default: Any = ...,
+        doc: str | None = None,
+    ) -> None:
         """default: MISSING, or None; Ellipsis is spelled by the Python layer. required: None is refused."""
     name: Final[str]
     fields: Final[tuple[Field, ...]]
+    required: Final[bool]
     path: Any
     model: Final[type | None]
     target: Final[type | None]
-    def bind(self, target: type, target_fields: Sequence[Field], from_index: Index, to_index: Index, on_delete: str,
-             enforce: bool, /) -> None:
-        """Makes the engine's reference. from_index: over `fields` (many, or unique); to_index: unique, over target_fields."""
+    def bind(
+        self,
+        target: type,
+        target_fields: Sequence[Field],
+        from_index: Index,
+        to_index: Index,
+        on_delete: str,
+        enforce: bool,
+        /,
+    ) -> None:
+        """Makes the engine's reference. from_index: over `fields` (many, or unique); to_index: unique, over
+        target_fields."""
     def unbind(self) -> None: ...
 
 @final
 class One:
     """The descriptor of a has_one: reads the first target of its path. Setting calls setter(record, value)."""
-    def __init__(self, name: str, /, *, path: Any = None, setter: Callable[[Any, Any], None] | None = None,
-                 doc: str | None = None) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        /,
+        *,
+        path: Any = None,
+        setter: Callable[[Any, Any], None] | None = None,
+        doc: str | None = None,
+    ) -> None: ...
     name: Final[str]
     path: Any
+    relation: Any  # the Python layer's description
     def bind(self, path: Path, /) -> None: ...
 
 @final
 class Many:
     """The descriptor of a has_many: reads a live collection. Setting calls setter(record, values)."""
-    def __init__(self, name: str, /, *, path: Any = None, setter: Callable[[Any, Any], None] | None = None,
-                 doc: str | None = None) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        /,
+        *,
+        path: Any = None,
+        setter: Callable[[Any, Any], None] | None = None,
+        doc: str | None = None,
+    ) -> None: ...
     name: Final[str]
     path: Any
     relation: Any  # the Python layer's description, reachable from each collection
@@ -217,18 +252,21 @@ class Store:
 
     def __init__(self, database: Any = None, /) -> None:
         """database: what a record's db is for the Python layer (held weakly)."""
+    database: Final[Any]
     depth: Final[int]
     revision: Final[int]
+    schema: Final[int]
+    """Grows when columns, indexes or references change."""
     closed: Final[bool]
     def begin(self, wait: float | None = None, /) -> None:
-        """Opens a transaction (or a savepoint in it) that belongs to this thread and asyncio task. TransactionError if another
-        has one open, after `wait` seconds."""
+        """Opens a transaction (or a savepoint in it) that belongs to this thread and asyncio task. TransactionError if
+        another has one open, after `wait` seconds."""
     def commit(self) -> None:
         """Closes the innermost. IntegrityError, DeleteRestricted or UniqueError leave it open: roll back then."""
     def rollback(self) -> None: ...
     def refuse(self, refuse: bool, /) -> None:
-        """While true, every statement (and begin) of this store raises errors.transaction_closed(): the rest of a block whose
-        transaction has been rolled back by hand. Ends by itself never; rollback() and commit() still work."""
+        """While true, every statement (and begin) of this store raises errors.transaction_closed(): the rest of a block
+        whose transaction has been rolled back by hand. Ends by itself never; rollback() and commit() still work."""
     def check(self) -> None:
         """Walks every structure of the engine; AssertionError names the invariant that does not hold."""
     def clear(self) -> None:
@@ -237,21 +275,27 @@ class Store:
     def stats(self) -> dict[str, int]:
         """rows, positions, handles, blocks, bytes, revision, pins."""
     def add_field(self, cls: type, field: Field, values: Sequence[Any] | None = None, /) -> None:
-        """Adds a column to a laid-out model; values: one for each live row in insertion order (None: all null or the default)."""
+        """Adds a column to a laid-out model; values: one for each live row in insertion order (None: all null or the
+        default)."""
     def drop_field(self, field: Field, /) -> None: ...
     def add_index(self, cls: type, kind: str, fields: Sequence[Field], /, *, deferred: bool = False) -> Index: ...
     def drop_index(self, index: Index, /) -> None: ...
-    def set_parameters(self, cls: type, parameters: Sequence[Field | Reference],
-                       validators: Mapping[str, Sequence[Callable[[Any, Any], Any]]], /) -> None: ...
+    def set_parameters(
+        self,
+        cls: type,
+        parameters: Sequence[Field | Reference],
+        validators: Mapping[str, Sequence[Callable[[Any, Any], Any]]],
+        /,
+    ) -> None: ...
     def compact(self) -> int:
         """Compacts what is worth it now (it happens by itself between statements); the number of tables compacted."""
 
 @final
 class Path:
-    """A compiled relation. hops: (Reference, backward, single, P | None, sequence of O, limit | None), each starting where the one
-    before ended."""
+    """A compiled relation. hops: (Reference, backward, single, P | None, sequence of O, limit | None), each starting
+    where the one before ended."""
 
-    def __init__(self, store: Store, hops: Sequence[tuple[Any, ...]], /, *, distinct: bool = True) -> None: ...
+    def __new__(cls, store: Store, hops: Sequence[tuple[Any, ...]], /, *, distinct: bool = True) -> Self: ...
     single: Final[bool]
     source: Final[type]
     target: Final[type]
@@ -279,8 +323,8 @@ class Collection:
 
 @final
 class Rows:
-    """Row numbers of one model, in order: what a plan yields. Valid for as long as it lives; iterating skips rows that have been
-    deleted since."""
+    """Row numbers of one model, in order: what a plan yields. Valid for as long as it lives; iterating skips rows that
+    have been deleted since."""
 
     model: Final[type]
     def __len__(self) -> int: ...
@@ -292,7 +336,16 @@ class Rows:
         """The rows whose truth (one for each, in order) is true."""
     def delete(self) -> int: ...
     def update(self, fields: Sequence[Field], columns: Sequence[Sequence[Any]], constant: Sequence[bool], /) -> int:
-        """Sets fields of all rows as one statement. columns[i]: a value for each row, or, if constant[i], one value for all."""
+        """Sets fields of all rows as one statement. columns[i]: a value for each row, or, if constant[i], one value for
+        all."""
+
+@final
+class RowsIter:
+    """What iterating over Rows or a Collection goes with."""
+
+    def __iter__(self) -> RowsIter: ...
+    def __next__(self) -> Any: ...
+    def __length_hint__(self) -> int: ...
 
 @final
 class Plan:
@@ -301,8 +354,9 @@ class Plan:
     source: None (all rows), a (Path, record) pair, or Rows. values: what `columns`, `aggregate` and `group` refer to by
     position."""
 
-    def __init__(
-        self,
+    model: Final[type]
+    def __new__(
+        cls,
         model: type,
         /,
         *,
@@ -312,7 +366,7 @@ class Plan:
         limit: int | None = None,
         values: Sequence[_IR] = (),
         source: Any = None,
-    ) -> None: ...
+    ) -> Self: ...
     def rows(self) -> Rows: ...
     def first(self) -> Any: ...
     def count(self) -> int: ...
@@ -320,16 +374,20 @@ class Plan:
     def columns(self, rows: Rows, /) -> list[list[Any]]:
         """For each of `values` the list of its Python values over rows."""
     def aggregate(self, operation: str, value: int | None, rows: Rows, /) -> Any:
-        """count sum avg min max of values[value] (None: rows). Not for kinds without arithmetic in the engine (Decimal sums)."""
+        """count sum avg min max of values[value] (None: rows). Not for kinds without arithmetic in the engine (Decimal
+        sums)."""
     def group(self, keys: Sequence[int], rows: Rows, /) -> tuple[Rows, Sequence[int]]:
-        """Groups rows by values[k]: the first row of each group in order of first encounter, and each row's group number (as a
-        memoryview of unsigned ints; 2**32 - 1 for a row that has been deleted since)."""
-    def group_aggregate(self, operation: str, value: int | None, rows: Rows, groups: Sequence[int], count: int, /) -> list[Any]: ...
+        """Groups rows by values[k]: the first row of each group in order of first encounter, and each row's group
+        number (as a memoryview of unsigned ints; 2**32 - 1 for a row that has been deleted since)."""
+    def group_aggregate(
+        self, operation: str, value: int | None, rows: Rows, groups: Sequence[int], count: int, /
+    ) -> list[Any]: ...
     def set_host(self, slot: int, model: type, rows: Rows | None, values: Sequence[Any], /) -> None:
-        """The values of a host slot for these rows of model (None: all live rows in insertion order); null elsewhere."""
+        """The values of a host slot for these rows of model (None: all live rows in insertion order); null
+        elsewhere."""
     def explain(self) -> dict[str, Any]:
-        """Runs the query and tells: access (scan probe postings range semijoin path rows empty), index (field names or None),
-        ordered_by_index, sorted, examined, found."""
+        """Runs the query and tells: access (scan probe postings range semijoin path rows empty), index (field names or
+        None), ordered_by_index, sorted, examined, found."""
     def kind(self, value: int, /) -> str:
         """The kind of values[value]: of a field, or the plain kind of arithmetic."""
 

@@ -1,4 +1,5 @@
-"""The models of the examples in the docstrings: three authors, three posts, two categories, in a database of their own."""
+"""The models of the examples in the docstrings: three authors, three posts, two categories, in a database of their
+own."""
 
 from __future__ import annotations
 

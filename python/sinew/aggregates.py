@@ -1,15 +1,14 @@
 """Aggregates over a path (in `where`, `order_by`, `select`) or over a group (in `agg`), and `exists`.
 
-Over a path each target counts once, however many ways lead to it; `distinct=False` counts ways. Conditions speak of the target.
-`sum_` of nothing is 0, `avg`, `min_` and `max_` of nothing are None; missing values are passed over.
-"""
+Over a path each target counts once, however many ways lead to it; `distinct=False` counts ways. Conditions speak of the
+target. `sum_` of nothing is 0, `avg`, `min_` and `max_` of nothing are None; missing values are passed over."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .errors import FieldError, show
 from .columns import Operand
+from .errors import FieldError, show
 from .path import Path, is_path
 from .predicates import Exists, Expr, shown
 
@@ -115,7 +114,7 @@ def _conditions(conditions: tuple[object, ...], verb: str) -> tuple[Expr, ...]:
 def _of_column(op: str, column: object, conditions: tuple[object, ...], distinct: bool) -> Aggregate:
     name = "avg" if op == "avg" else f"{op}_"
     if not isinstance(column, Operand):
-        hint = f"; name a column of it" if is_path(column) else ""
+        hint = "; name a column of it" if is_path(column) else ""
         raise FieldError(f"{name}() takes a column, not {_named(column)}{hint}")
     return Aggregate(op, None, column, _conditions(conditions, name), distinct)
 

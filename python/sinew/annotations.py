@@ -6,9 +6,9 @@ Under `from __future__ import annotations`, and on 3.14 always, annotations are 
     BelongsTo[Post | None], HasMany[Post]    relations; the targets are names, matched against the registry much later
     ClassVar[T]                              nothing of ours
 
-Annotations that are objects already (no such import, 3.11 to 3.13) are read as objects and come out the same. T is looked up in
-the class body (classes and aliases only: a field may have the name of its type), in the frames around the class
-statement, in its module, among the builtins, and at last in a table of standard names.
+Annotations that are objects already (no such import, 3.11 to 3.13) are read as objects and come out the same. T is
+looked up in the class body (classes and aliases only: a field may have the name of its type), in the frames around the
+class statement, in its module, among the builtins, and at last in a table of standard names.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _P = TypeVar("_P")
 class Annotation:
     """One annotation, read. head: Attr, BelongsTo, HasOne, HasMany, ManyToMany, ClassVar, or "" for anything else.
 
-    targets: the names of the models (a relation). optional: `| None` is part of it. inner: the text of a field's type, or
-    the object itself if it was evaluated already."""
+    targets: the names of the models (a relation). optional: `| None` is part of it. inner: the text of a field's type,
+    or the object itself if it was evaluated already."""
 
     head: str
     text: str
@@ -139,8 +139,9 @@ def of_namespace(namespace: Mapping[str, Any]) -> dict[str, Any]:
 def read(annotation: Any) -> Annotation:
     """Reads one annotation.
 
-    >>> read("BelongsTo[blog.Author | None]")
-    Annotation(head='BelongsTo', text='BelongsTo[blog.Author | None]', targets=('Author',), pivot=None, optional=True, inner=None, problem=None)
+    >>> found = read("BelongsTo[blog.Author | None]")
+    >>> found.head, found.targets, found.optional
+    ('BelongsTo', ('Author',), True)
     """
     if isinstance(annotation, typing.ForwardRef):
         annotation = annotation.__forward_arg__
@@ -282,7 +283,7 @@ def _name_of(item: Any) -> str:
         return item
     if isinstance(item, Subscripted):
         return f"{item.head}[{', '.join(_name_of(each) for each in item.items)}]"
-    if isinstance(item, type) and not isinstance(item, types.GenericAlias):
+    if type(item) is not types.GenericAlias and isinstance(item, type):
         return "None" if item is type(None) else item.__name__
     return repr(item)
 

@@ -1,30 +1,31 @@
 """Collections: the live other side of a to-many relation, `ann.posts`.
 
-The extension's part answers length, membership and iteration; here are every query verb and what changes membership. All of it is
-setting foreign keys on the members: moving records one after another is one statement each, and several are one transaction, so
-that a refusal leaves everything as it was.
+The extension's part answers length, membership and iteration; here are every query verb and what changes membership.
+All of it is setting foreign keys on the members: moving records one after another is one statement each, and several
+are one transaction, so that a refusal leaves everything as it was.
 
-Rules: a record whose belongs_to is required is never taken out, only moved or deleted. What a relation's where= refuses does not
-get in: the simple equalities among its conditions are given to records created through it, everything else is checked.
-"""
+Rules: a record whose belongs_to is required is never taken out, only moved or deleted. What a relation's where= refuses
+does not get in: the simple equalities among its conditions are given to records created through it, everything else is
+checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _engine
 from .errors import FieldError, NotFound, RelationError, kind_of, show
-from .query import Query, Queryable
+from .query import Query
+from .queryable import Queryable
 
 if TYPE_CHECKING:
     from .definition import Definition, Relation
 
 
 class Collection(_engine.Collection, Queryable):
-    """The records that refer to one record, in order of arrival (or by the relation's order_by); live, with every query verb.
+    """The records that refer to one record, in order of arrival (or by the relation's order_by); live, with every query
+    verb.
 
     >>> from sinew._example import ann, hello
     >>> len(ann.posts), hello in ann.posts, [post.title for post in ann.posts]
@@ -34,11 +35,11 @@ class Collection(_engine.Collection, Queryable):
     """
 
     __slots__ = ()
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
     __hash__ = None  # type: ignore[assignment]
 
     def _query(self) -> Query:
-        return Query(self.path.target, source=(self.path, self.owner))
+        return Query(self.path.target, source=(self.relation, self.owner))
 
     def __getitem__(self, index: Any, /) -> Any:
         if isinstance(index, slice):
@@ -68,7 +69,8 @@ class Collection(_engine.Collection, Queryable):
     def append(self, record: Any, /) -> None:
         """Puts a record here, as setting its belongs_to does; a record that is here stays where it is.
 
-        FieldError for anything but a record of the target model, RelationError for one that the relation's where= refuses.
+        FieldError for anything but a record of the target model, RelationError for one that the relation's where=
+        refuses.
 
         >>> from sinew._example import bob, hello
         >>> bob.posts.append(hello)
@@ -85,15 +87,15 @@ class Collection(_engine.Collection, Queryable):
         """Puts several records here: all or none."""
         relation: Relation = self.relation
         joining = _members(relation, records)
-        with _unit(relation):
+        with relation.definition.db.transaction():
             for record in joining:
                 _join(relation, self.owner, record)
 
     # ------------------------------------------------------------ leaving
 
     def remove(self, record: Any, /) -> None:
-        """Takes a record out: its belongs_to becomes None. NotFound if it is not here, RelationError if its belongs_to is
-        required: then move it (set its belongs_to) or delete it.
+        """Takes a record out: its belongs_to becomes None. NotFound if it is not here, RelationError if its belongs_to
+        is required: then move it (set its belongs_to) or delete it.
 
         >>> from sinew._example import hello, news
         >>> news.posts.remove(hello)
@@ -121,15 +123,16 @@ class Collection(_engine.Collection, Queryable):
     # ------------------------------------------------------------ creating
 
     def create(self, /, **values: Any) -> Any:
-        """A new record here. Its key is set; so is what the relation's where= demands by `==`. RelationError for another key, or
-        for values that its where= refuses; otherwise what the constructor raises. Nothing is created then.
+        """A new record here. Its key is set; so is what the relation's where= demands by `==`. RelationError for
+        another key, or for values that its where= refuses; otherwise what the constructor raises. Nothing is created
+        then.
 
         >>> from sinew._example import cid
         >>> cid.posts.create(title="New").author is cid
         True
         """
         relation: Relation = self.relation
-        with _unit(relation):
+        with relation.definition.db.transaction():
             return _create(relation, self.owner, values)
 
     def create_many(self, rows: Iterable[Mapping[str, Any]], /) -> list[Any]:
@@ -144,7 +147,7 @@ class Collection(_engine.Collection, Queryable):
         for row in listed:
             if not isinstance(row, Mapping):
                 raise FieldError(f"{_name(relation)}.create_many() takes mappings of values, not {show(row)}")
-        with _unit(relation):
+        with relation.definition.db.transaction():
             return [_create(relation, self.owner, row) for row in listed]
 
 
@@ -154,16 +157,15 @@ class Collection(_engine.Collection, Queryable):
 def assign(record: Any, relation: Relation, values: Iterable[Any]) -> None:
     """`ann.posts = [...]`: the collection becomes exactly that, in that order, or nothing changes.
 
-    RelationError if a record would have to leave whose belongs_to is required, or if the relation refuses one; FieldError for
-    anything but records of the target model.
-    """
+    RelationError if a record would have to leave whose belongs_to is required, or if the relation refuses one;
+    FieldError for anything but records of the target model."""
     wanted = _members(relation, values)
     if len(set(wanted)) < len(wanted):
         raise RelationError(f"{_name(relation)} cannot hold a record twice")
     if relation.hops()[0][5] is not None:
         raise RelationError(f"{_name(relation)} has a limit and cannot be assigned; assign the collection without one")
     held: Any = getattr(record, relation.name)
-    with _unit(relation):
+    with relation.definition.db.transaction():
         staying = set(wanted)
         leaving = [member for member in held if member not in staying]
         if leaving:
@@ -180,44 +182,31 @@ def assign(record: Any, relation: Relation, values: Iterable[Any]) -> None:
 def assign_one(record: Any, relation: Relation, value: Any) -> None:
     """`user.login = login`: the old one is given up (its belongs_to becomes None), the new one is put in its place.
 
-    RelationError if the old one's belongs_to is required, or if the relation would still show another record (its order_by puts that
-    one first); nothing changes then.
-    """
+    RelationError if the old one's belongs_to is required, or if the relation would still show another record (its
+    order_by puts that one first); nothing changes then."""
     if value is not None:
         _members(relation, (value,))
     path = relation.path
     old = path.first(record)
     if old is value:
         return
-    with _unit(relation):
+    with relation.definition.db.transaction():
         if old is not None:
             _require_leaving(relation, old)
             setattr(old, _inverse(relation).name, None)
         if value is not None:
             _join(relation, record, value)
-            _engine.move(value, relation.hops()[0][0], 0)
+            if path.first(record) is not value:
+                _engine.move(value, relation.hops()[0][0], 0)
         shown = path.first(record)
         if shown is not value:
             raise RelationError(
-                f"{_name(relation)} of {record!r} would be {shown!r} and not {value!r}: there are several, and that one comes "
-                "first; move or delete it"
+                f"{_name(relation)} of {record!r} would be {shown!r} and not {value!r}: there are several, and that "
+                "one comes first; move or delete it"
             )
 
 
 # ---------------------------------------------------------------- the rules
-
-
-@contextmanager
-def _unit(relation: Relation) -> Iterator[None]:
-    """All or nothing."""
-    store = relation.definition.db.store
-    store.begin()
-    try:
-        yield
-        store.commit()
-    except BaseException:
-        store.rollback()
-        raise
 
 
 def _members(relation: Relation, records: object) -> list[Any]:
@@ -228,7 +217,9 @@ def _members(relation: Relation, records: object) -> list[Any]:
     listed = list(records)
     for record in listed:
         if not isinstance(record, target.cls):
-            raise FieldError(f"{_name(relation)} takes records of {target.name}, not {show(record)} ({kind_of(record)})")
+            raise FieldError(
+                f"{_name(relation)} takes records of {target.name}, not {show(record)} ({kind_of(record)})"
+            )
     return listed
 
 
@@ -244,8 +235,8 @@ def _create(relation: Relation, owner: Any, values: Mapping[str, Any]) -> Any:
     for name, value in own.items():
         if name in values and values[name] is not value and (name == inverse.name or values[name] != value):
             raise RelationError(
-                f"{_name(relation)} of {owner!r} creates records with {inverse.name}={owner!r}; {name}={show(values[name])} "
-                "contradicts that"
+                f"{_name(relation)} of {owner!r} creates records with {inverse.name}={owner!r}; "
+                f"{name}={show(values[name])} contradicts that"
             )
     given = {name: value for name, value in values.items() if name not in own}
     record = relation.target.cls(**{**relation.where_values(), **given, inverse.name: owner})
@@ -261,10 +252,13 @@ def _require_fit(relation: Relation, record: Any) -> None:
     target: Definition = relation.target
     fields = [target.fields[name].engine for name in target.primary_key]
     keys = _engine.values(record, fields)
-    same = (("compare", "==", ("column", 0, field), ("const", field, key)) for field, key in zip(fields, keys, strict=True))
+    same = (
+        ("compare", "==", ("column", 0, field), ("const", field, key)) for field, key in zip(fields, keys, strict=True)
+    )
     if not _engine.Plan(target.cls, where=("and", *same, where)).exists():
         raise RelationError(
-            f"{_name(relation)} holds only records for which {relation.condition!r}; {record!r} is none, give it other values first"
+            f"{_name(relation)} holds only records for which {relation.condition!r}; {record!r} is none, give it other "
+            "values first"
         )
 
 

@@ -1,8 +1,8 @@
 """Operands: the values of a row that conditions, orderings and results are made of.
 
-An operand is a Column (a stored field, here or at the end of a path), Arithmetic on operands, or an Aggregate over a path
-(aggregates.py). Columns are singletons (`Post.title is Post.title`), so they hash by identity although `==` gives a predicate.
-"""
+An operand is a Column (a stored field, here or at the end of a path), Arithmetic on operands, or an Aggregate over a
+path (aggregates.py). Columns are singletons (`Post.title is Post.title`), so they hash by identity although `==` gives
+a predicate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Operand:
 
     __slots__ = ("__weakref__",)
     _sinew_is_operand = True
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __eq__(self, other: object, /) -> Expr:  # type: ignore[override]
         return Compare("==", self, _operand(other))
@@ -56,7 +56,9 @@ class Operand:
     __rand__ = __or__ = __ror__ = __and__
 
     def __iter__(self) -> NoReturn:
-        raise FieldError(f"{self!r} is a column: `in` and iteration do not work on it; see in_(), contains() and pluck()")
+        raise FieldError(
+            f"{self!r} is a column: `in` and iteration do not work on it; see in_(), contains() and pluck()"
+        )
 
     def __copy__(self) -> Operand:
         return self
@@ -95,7 +97,7 @@ class Operand:
 
         >>> from sinew._example import Post
         >>> Post.where(Post.views.between(1, 10)).count()
-        1
+        2
         """
         return Between(self, _operand(low), _operand(high))
 

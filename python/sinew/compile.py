@@ -2,10 +2,13 @@
 
 A Lowering translates predicates, values and orderings for a frame (scope.py). Its rules:
 
-  - A comparison that goes over to-many paths is put into one `exists` for each distinct path, and whatever it says is said about
-    the rows bound there. So `Author.posts.title != "a"` is *some post with another title*, and `~` around it stays outside.
+  - A comparison that goes over to-many paths is put into one `exists` for each distinct path, and whatever it says is
+  said about
+    the rows bound there. So `Author.posts.title != "a"` is *some post with another title*, and `~` around it stays
+    outside.
   - To-one steps are part of the value ("follow"): null where there is no target.
-  - What the engine cannot compute becomes a host slot: a function of some values, to be evaluated in Python for every row of one
+  - What the engine cannot compute becomes a host slot: a function of some values, to be evaluated in Python for every
+  row of one
     model before the plan runs (host.py).
   - Moments are replaced by the time at which the lowering is made, which makes it good for one run (`volatile`).
 """
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import _engine, kinds, scope
@@ -23,9 +26,11 @@ from .columns import Arithmetic, Column, Operand, Ordering, columns_of
 from .errors import DefinitionError, FieldError, show
 from .kinds import Kind
 from .moment import Instant, Moment
-from .path import is_path, root_of, steps_of
+from .path import root_of, steps_of
 from .predicates import And, Between, Compare, Exists, Expr, IsNull, KeyIs, Member, Not, Or, Test, Text, shown
+from .reach import as_operand, leaves, over, subject
 from .scope import Frame, field_of
+from .truths import COMPARE, is_none, itself, membership
 
 if TYPE_CHECKING:
     from .database import Database
@@ -37,8 +42,8 @@ NEVER: IR = ("or",)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """Values that Python computes: `function` of the operands, at each row of the frame's model. kind: what the engine calls the
-    result. zone: of moments among the operands."""
+    """Values that Python computes: `function` of the operands, at each row of the frame's model. kind: what the engine
+    calls the result. zone: of moments among the operands."""
 
     number: int
     frame: Frame
@@ -73,8 +78,8 @@ def _only_for_queries(lowering: Lowering, definition: Definition, parts: Sequenc
     if lowering.volatile or lowering.slots:
         said = ", ".join(map(repr, parts))
         raise DefinitionError(
-            f"a relation to {definition.name} is compiled once and cannot hold `{said}`: now(), arithmetic on Decimal and "
-            "Python functions are evaluated by queries; use a scope, or .where(...) on the collection"
+            f"a relation to {definition.name} is compiled once and cannot hold `{said}`: now(), arithmetic on Decimal "
+            "and Python functions are evaluated by queries; use a scope, or .where(...) on the collection"
         )
 
 
@@ -97,8 +102,8 @@ def equalities(condition: Expr, definition: Definition) -> Iterator[tuple[str, A
 
 
 class Lowering:
-    """Translates expressions for one plan. volatile: whether the result is good for one run only; slots: what Python has to
-    compute before."""
+    """Translates expressions for one plan. volatile: whether the result is good for one run only; slots: what Python
+    has to compute before."""
 
     def __init__(self, db: Database, instant: Instant | None = None) -> None:
         self.store = db.store
@@ -116,6 +121,10 @@ class Lowering:
     def predicate(self, expr: Expr, frame: Frame) -> IR:
         """Any predicate."""
         match expr:
+            case Compare():
+                return self._some(
+                    (expr.left, expr.right), frame, lambda f: self._compare(expr.op, expr.left, expr.right, f)
+                )
             case And():
                 return ("and", *(self.predicate(part, frame) for part in expr.parts))
             case Or():
@@ -126,8 +135,6 @@ class Lowering:
                 return self._exists(expr, frame)
             case KeyIs():
                 return self._key_is(expr, frame)
-            case Compare():
-                return self._some((expr.left, expr.right), frame, lambda f: self._compare(expr.op, expr.left, expr.right, f))
             case Between():
                 return self._some((expr.value, expr.low, expr.high), frame, lambda f: self._between(expr, f))
             case Member():
@@ -141,7 +148,8 @@ class Lowering:
         raise FieldError(f"{show(expr)} is not a predicate that queries know")
 
     def _some(self, operands: Sequence[object], frame: Frame, say: Callable[[Frame], IR]) -> IR:
-        """What `say` says, about some rows at the ends of the to-many paths among the operands: one row for each distinct path."""
+        """What `say` says, about some rows at the ends of the to-many paths among the operands: one row for each
+        distinct path."""
         heads: list[IR] = []
         bound: set[scope.Key] = set()
         for column in (column for operand in operands for column in columns_of(operand)):
@@ -204,14 +212,21 @@ class Lowering:
             return null if op == "==" else ("not", null) if op == "!=" else NEVER
         kind, other = self.kind(left), self.kind(right)
         zone = (kind.arg or other.arg) if kind.name == "datetime" else None
-        if self._compared_in_python(op, left, kind, right, other) or self._python(left, zone) or self._python(right, zone):
-            return ("truth", self._slot(_COMPARE[op], (left, right), frame, "bool", zone))
+        if (
+            self._compared_in_python(op, left, kind, right, other)
+            or self._python(left, zone)
+            or self._python(right, zone)
+        ):
+            return ("truth", self._slot(COMPARE[op], (left, right), frame, "bool", zone))
         value = self.value(left, frame, zone, keyed=True)
-        beside = self.value(right, frame, zone, keyed=True) if isinstance(right, Operand) else self.constant(kind, right)
+        beside = (
+            self.value(right, frame, zone, keyed=True) if isinstance(right, Operand) else self.constant(kind, right)
+        )
         return ("compare", op, value, beside)
 
     def _compared_in_python(self, op: str, left: Any, kind: Kind, right: Any, other: Kind) -> bool:
-        """Whether Python has to compare. A constant beside a field may be anything: the field's own conversion judges it."""
+        """Whether Python has to compare. A constant beside a field may be anything: the field's own conversion judges
+        it."""
         who = kinds.comparer(op, kind, other)
         if isinstance(right, Operand) or kind.field is None:
             if who is None:
@@ -226,11 +241,15 @@ class Lowering:
         return who == "python" and kind.name not in ("Decimal", "Literal")
 
     def _between(self, expr: Between, frame: Frame) -> IR:
-        return ("and", self._compare(">=", expr.value, expr.low, frame), self._compare("<=", expr.value, expr.high, frame))
+        return (
+            "and",
+            self._compare(">=", expr.value, expr.low, frame),
+            self._compare("<=", expr.value, expr.high, frame),
+        )
 
     def _null(self, value: Any, frame: Frame) -> IR:
         if self._python(value, self.kind(value).arg):
-            return ("truth", self._slot(_is_none, (value,), frame, "bool", None))
+            return ("truth", self._slot(is_none, (value,), frame, "bool", None))
         return ("null", self.value(value, frame))
 
     def _member(self, expr: Member, frame: Frame) -> IR:
@@ -239,7 +258,7 @@ class Lowering:
         constants = [None if each is None else self._simple(kind, each) for each in expr.values]
         said: IR
         if kind.name == "object" and kind.key is None and not any(isinstance(each, Operand) for each in expr.values):
-            said = ("truth", self._slot(_membership(expr.values), (value,), frame, "bool", None))
+            said = ("truth", self._slot(membership(expr.values), (value,), frame, "bool", None))
         elif self._python(value, None) or any(each == () for each in constants):
             said = ("or", *(self._compare("==", value, each, frame) for each in expr.values))
         else:
@@ -295,7 +314,7 @@ class Lowering:
         kind = self.kind(node)
         if not self._python(node, kind.arg):
             return self.value(node, frame, kind.arg, keyed=True)
-        return self._slot(_itself, (node,), frame, kind.plain, kind.arg)
+        return self._slot(itself, (node,), frame, kind.plain, kind.arg)
 
     def constant(self, kind: Kind, value: Any) -> IR:
         """A constant beside a value of a kind."""
@@ -363,7 +382,7 @@ class Lowering:
 
     def order(self, term: object, frame: Frame) -> IR:
         """A term of an order."""
-        ordering = term if isinstance(term, Ordering) else Ordering(operand(term, "order_by"))
+        ordering = term if isinstance(term, Ordering) else Ordering(as_operand(term, "order_by"))
         kind = self.kind(ordering.value)
         if kind.name == "object":
             self._need_key("order_by", ordering.value, kind)
@@ -399,111 +418,12 @@ class Lowering:
         if len(found) != 1:
             names = " and ".join(here.definition.name for here in found.values())
             raise FieldError(
-                f"{', '.join(map(repr, operands))}: this is computed in Python, for the rows of one model, but speaks of rows "
-                f"of {names}; write the condition on one of them"
+                f"{', '.join(map(repr, operands))}: this is computed in Python, for the rows of one model, but speaks "
+                f"of rows of {names}; write the condition on one of them"
             )
         depth, here = next(iter(found.items()))
         return here, depth
 
 
-def operand(value: object, verb: str) -> Operand:
-    """A column, or whatever stands for one. FieldError with a hint for anything else."""
-    if isinstance(value, Operand):
-        return value
-    if is_path(value):
-        raise FieldError(f"{verb}() takes columns; {value!r} is a path, name a column of it, such as {value!r}.id")
-    if isinstance(value, Ordering):
-        raise FieldError(f"{verb}() takes columns, and {value!r} is an ordering; that belongs into order_by()")
-    hint = f"; write the column itself, Model.{value}" if isinstance(value, str) and value.isidentifier() else ""
-    raise FieldError(f"{verb}() takes columns such as Post.title, not {show(value)}{hint}")
-
-
-def leaves(value: object) -> Iterator[Column | Aggregate]:
-    """The columns and aggregates in an operand."""
-    if isinstance(value, (Column, Aggregate)):
-        yield value
-    elif isinstance(value, Arithmetic):
-        yield from leaves(value.left)
-        yield from leaves(value.right)
-
-
-def over(node: Aggregate, frame: Frame) -> tuple[Definition, list[Relation], Frame]:
-    """Where an aggregate's path starts, its steps, and the frame in which its value is computed at each target."""
-    if node.path is not None:
-        root, steps = root_of(node.path), steps_of(node.path)
-    elif isinstance(node.over, Column):
-        root, steps = node.over.root, node.over.steps
-    else:
-        root, steps = _common_path(node)
-    if not steps:
-        raise FieldError(
-            f"{node!r} has no path: in agg() it is computed over the rows of a group; elsewhere give it a path, such as "
-            "count(Author.posts) or sum_(Author.posts.views)"
-        )
-    relations = scope.walk(root, steps)
-    return root, relations, Frame(relations[-1].target, frame, scope.key_of(root, steps))
-
-
-def subject(node: Aggregate) -> object:
-    """What names an aggregate's path in a message."""
-    return node.path if node.path is not None else next(columns_of(node.over), node.over)
-
-
-def _common_path(node: Aggregate) -> tuple[Any, Sequence[Relation]]:
-    found = {}
-    for column in columns_of(node.over):
-        prefix = column.steps[: scope.cut(column.steps)]
-        if prefix:
-            found[scope.key_of(column.root, prefix)] = (column.root, prefix)
-    if len(found) > 1:
-        raise FieldError(f"{node!r} goes along several to-many paths; aggregate over one of them")
-    return next(iter(found.values()), (None, ()))
-
-
 def _engine_values(record: Any, definition: Definition, names: Iterable[str]) -> tuple[Any, ...]:
     return _engine.values(record, [definition.fields[name].engine for name in names])
-
-
-# ---------------------------------------------------------------- comparisons in Python, two-valued
-
-
-def _itself(value: Any) -> Any:
-    return value
-
-
-def _is_none(value: Any) -> bool:
-    return value is None
-
-
-def _equal(left: Any, right: Any) -> bool:
-    return bool(left == right)
-
-
-def _differ(left: Any, right: Any) -> bool:
-    return not (left == right)
-
-
-def _membership(members: tuple[Any, ...]) -> Callable[[Any], bool]:
-    return lambda value: any(_equal(value, member) for member in members)
-
-
-def _ordered(test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
-    def compare(left: Any, right: Any) -> bool:
-        if left is None or right is None:
-            return False
-        try:
-            return bool(test(left, right))
-        except InvalidOperation:  # a Decimal that is not a number
-            return False
-
-    return compare
-
-
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "==": _equal,
-    "!=": _differ,
-    "<": _ordered(lambda a, b: a < b),
-    "<=": _ordered(lambda a, b: a <= b),
-    ">": _ordered(lambda a, b: a > b),
-    ">=": _ordered(lambda a, b: a >= b),
-}

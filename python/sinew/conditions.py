@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .columns import Column, Operand
-from .compile import operand
 from .errors import FieldError, UnknownName, show
 from .path import Path, is_path
 from .predicates import Compare, Expr, Member, Or, Test, shown
+from .reach import as_operand
 
 if TYPE_CHECKING:
     from .definition import Definition, FieldInfo, Relation
 
 Predicate = Callable[[Any], object]
-_LISTS = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()))
+_LISTS: tuple[type, ...] = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()))
 
 
 def parse(
@@ -39,7 +39,9 @@ def parse(
 
 def _function(definition: Definition, value: Any) -> Predicate:
     if is_path(value):
-        raise FieldError(f"where() takes predicates; {value!r} is a path: exists({value!r}) asks whether it leads anywhere")
+        raise FieldError(
+            f"where() takes predicates; {value!r} is a path: exists({value!r}) asks whether it leads anywhere"
+        )
     if isinstance(value, Operand):
         raise FieldError(f"where() takes predicates; {value!r} is a column, compare it: {shown(value)} == True")
     if isinstance(value, MethodType) and value.__self__ is definition.cls:
@@ -48,8 +50,8 @@ def _function(definition: Definition, value: Any) -> Predicate:
     if callable(value) and not isinstance(value, type):
         return value  # type: ignore[no-any-return]
     raise FieldError(
-        f"where() takes predicates such as {definition.name}.{next(iter(definition.fields), 'id')} == 1, functions of a record, "
-        f"and name=value, not {show(value)}"
+        f"where() takes predicates such as {definition.name}.{next(iter(definition.fields), 'id')} == 1, functions of "
+        f"a record, and name=value, not {show(value)}"
     )
 
 
@@ -72,7 +74,7 @@ def equality(definition: Definition, name: str, value: Any) -> Expr | Predicate:
 
 def _field(column: Column, info: FieldInfo, value: Any) -> Expr:
     if isinstance(value, _LISTS):
-        return Member(column, tuple(value), negated=False)
+        return Member(column, tuple(cast("Iterable[Any]", value)), negated=False)
     if callable(value) and not isinstance(value, (Operand, Enum, type)) and not is_path(value):
         return Test(column, value)
     compared = column == value
@@ -90,7 +92,9 @@ def _related(definition: Definition, relation: Relation, value: Any) -> Expr | P
         return Or(tuple(path.is_(each) for each in value))
     target = relation.target.name
     key = f"; a key goes into `{relation.name}_id`" if relation.kind == "belongs_to" else ""
-    raise FieldError(f"{definition.name}.{relation.name} takes a record of {target}, several, or None, not {show(value)}{key}")
+    raise FieldError(
+        f"{definition.name}.{relation.name} takes a record of {target}, several, or None, not {show(value)}{key}"
+    )
 
 
 class _TestOf:
@@ -112,14 +116,16 @@ def named(columns: Sequence[Any], others: Mapping[str, Any], verb: str) -> dict[
     """Columns by their own names, then whatever was named. FieldError if two have the same name."""
     found: dict[str, Operand] = {}
     for column in columns:
-        value = operand(column, verb)
+        value = as_operand(column, verb)
         if not isinstance(value, Column):
             raise FieldError(f"{verb}(): {value!r} has no name of its own; give it one: {verb}(name=...)")
         if value.name in found:
-            raise FieldError(f"{verb}(): {found[value.name]!r} and {value!r} have the same name; name one: {verb}(other={value!r})")
+            raise FieldError(
+                f"{verb}(): {found[value.name]!r} and {value!r} have the same name; name one: {verb}(other={value!r})"
+            )
         found[value.name] = value
     for name, other in others.items():
         if name in found:
             raise FieldError(f"{verb}(): `{name}` is there twice; choose another name")
-        found[name] = operand(other, verb)
+        found[name] = as_operand(other, verb)
     return found

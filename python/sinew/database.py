@@ -1,7 +1,7 @@
 """A database: an isolated registry of models with their records, its transactions, and its clock.
 
-Models enter it by their class statements. Tables are made at the first use of a model; because the engine refuses new tables
-within a transaction, opening the outermost one first lays out whatever can be laid out.
+Models enter it by their class statements. Tables are made at the first use of a model; because the engine refuses new
+tables within a transaction, opening the outermost one first lays out whatever can be laid out.
 """
 
 from __future__ import annotations
@@ -9,12 +9,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _engine, layout, notyet
-from .errors import DefinitionError, FieldError, NotFound, SinewError, TransactionError, kind_of, show, suggest, transaction_closed
+from .errors import (
+    DefinitionError,
+    FieldError,
+    NotFound,
+    SinewError,
+    TransactionError,
+    kind_of,
+    show,
+    suggest,
+    transaction_closed,
+)
 
 if TYPE_CHECKING:
     from .definition import Definition
@@ -26,7 +36,7 @@ class Clock:
     """The time that `now()`, `created_at` and `updated_at` of a database see.
 
     >>> clock = Clock()
-    >>> clock.freeze(datetime(2030, 1, 1, tzinfo=timezone.utc))
+    >>> clock.freeze(datetime(2030, 1, 1, tzinfo=UTC))
     >>> clock.move(timedelta(days=1))
     >>> clock.now()
     datetime.datetime(2030, 1, 2, 0, 0, tzinfo=datetime.timezone.utc)
@@ -40,7 +50,7 @@ class Clock:
         """The current moment, aware, in UTC."""
         if self._frozen is not None:
             return self._frozen
-        return datetime.now(timezone.utc) + self._shift
+        return datetime.now(UTC) + self._shift
 
     def naive(self) -> datetime:
         """The same moment as a naive datetime, which means local time."""
@@ -50,7 +60,7 @@ class Clock:
         """Stops the clock at a moment (a naive one means local time). FieldError if it is no datetime."""
         if not isinstance(moment, datetime):
             raise FieldError(f"clock.freeze() takes a datetime, not {show(moment)} ({kind_of(moment)})")
-        self._frozen = moment.astimezone(timezone.utc)
+        self._frozen = moment.astimezone(UTC)
 
     def move(self, delta: timedelta, /) -> None:
         """Puts the clock forward (or back), frozen or not. FieldError if delta is no timedelta."""
@@ -69,8 +79,8 @@ class Clock:
 
 @dataclass(frozen=True)
 class Stats:
-    """What a database holds. rows: of all models; by_model: of each. bytes, blocks: memory of the engine (the Python values
-    themselves not counted); positions: rows and the places of deleted ones."""
+    """What a database holds. rows: of all models; by_model: of each. bytes, blocks: memory of the engine (the Python
+    values themselves not counted); positions: rows and the places of deleted ones."""
 
     rows: int
     by_model: Mapping[str, int]
@@ -160,8 +170,8 @@ class Transaction:
             raise
 
     def rollback(self) -> None:
-        """Undoes the block at once; further statements in it raise TransactionError. TransactionError if it is over, or if a
-        block within it is still open."""
+        """Undoes the block at once; further statements in it raise TransactionError. TransactionError if it is over, or
+        if a block within it is still open."""
         if self._state != "open":
             raise transaction_closed()
         store = self._database.store
@@ -239,7 +249,7 @@ class Database:
         raise notyet.unbuilt("diagram()")
 
     def clear(self) -> None:
-        """Removes all records; the models stay, ids count on. TransactionError in a transaction."""
+        """Removes all records; the models stay, ids start at 1 again. TransactionError in a transaction."""
         self.store.clear()
 
     def close(self) -> None:

@@ -4,8 +4,8 @@
     make    the extension makes the class; from its MRO come the attributes of abstract bases
     enter   the Definition enters the registry, or replaces the one of the same module and qualified name
 
-Every mistake is a DefinitionError that names class, attribute and place; nothing has been entered then, so that the corrected class can
-be defined.
+Every mistake is a DefinitionError that names class, attribute and place; nothing has been entered then, so that the
+corrected class can be defined.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import FrameType, FunctionType
 from typing import Any
 
 from . import _engine, database, layout, redefinition
-from .annotations import Annotation, HEADS, Scope, Subscripted, evaluate, of_namespace, read
+from .annotations import HEADS, Annotation, Scope, Subscripted, evaluate, of_namespace, read
 from .definition import Definition, Options, Place
 from .errors import show, store_closed, suggest
 from .fields import FieldDeclaration, NotAType, Type, check_options, kind_for
@@ -68,7 +68,8 @@ def declare_at(
     keywords: Mapping[str, Any],
     order: Sequence[str] = (),
 ) -> Any:
-    """Declares a class whose statement stands in this frame. order: that of its attributes, where the namespace does not tell."""
+    """Declares a class whose statement stands in this frame. order: that of its attributes, where the namespace does
+    not tell."""
     module = namespace.get("__module__", frame.f_globals.get("__name__", "?"))
     place = Place(name, module, namespace.get("__qualname__", name), frame.f_code.co_filename, frame.f_lineno)
     if bases == (_engine.Record,):
@@ -99,8 +100,9 @@ def _check_bases(place: Place, bases: tuple[type, ...]) -> None:
         elif getattr(base, "__sinew__", None) is not None:
             raise place.problem(
                 None,
-                f"cannot derive from {base.__name__}, which is a concrete model: its records would have two tables. Put what both "
-                f"share into `class Base(Model, abstract=True)`, or refer to it with BelongsTo[{base.__name__}]",
+                f"cannot derive from {base.__name__}, which is a concrete model: its records would have two tables. "
+                "Put what both share into `class Base(Model, abstract=True)`, or refer to it with "
+                f"BelongsTo[{base.__name__}]",
             )
 
 
@@ -124,7 +126,8 @@ def _check_contents(place: Place, contents: Mapping[str, Any], owner: str = "") 
     for name, value in contents.items():
         if isinstance(value, functools.cached_property):
             raise place.problem(
-                f"{owner}{name}", "is a functools.cached_property, which would go stale and needs a __dict__; use @getter"
+                f"{owner}{name}",
+                "is a functools.cached_property, which would go stale and needs a __dict__; use @getter",
             )
 
 
@@ -141,9 +144,7 @@ _INSTEAD = {
 # ---------------------------------------------------------------- keywords
 
 
-def _read_keywords(
-    place: Place, keywords: Mapping[str, Any]
-) -> tuple[Options, database.Database | None, bool]:
+def _read_keywords(place: Place, keywords: Mapping[str, Any]) -> tuple[Options, database.Database | None, bool]:
     for name in keywords:
         if name not in KEYWORDS:
             raise place.problem(None, f"has the class keyword `{name}`, which there is not{suggest(name, KEYWORDS)}")
@@ -166,7 +167,9 @@ def _names(place: Place, option: str, value: Any) -> tuple[str, ...]:
 
 def _groups(place: Place, option: str, value: Any) -> tuple[tuple[str, ...], ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise place.problem(None, f"has {option}={show(value)}; use a list of names and tuples of names, [('name', 'role')]")
+        raise place.problem(
+            None, f"has {option}={show(value)}; use a list of names and tuples of names, [('name', 'role')]"
+        )
     return tuple(_names(place, option, group) for group in value)
 
 
@@ -200,7 +203,9 @@ def _check_name(place: Place, name: str) -> None:
 def _annotated(place: Place, name: str, annotation: Annotation, value: Any, scope: Scope) -> Attribute | None:
     if annotation.head == "ClassVar":
         if isinstance(value, (FieldDeclaration, RelationDeclaration)):
-            raise place.problem(name, f"is annotated `{annotation.text}`, a constant, but declared as a field or relation")
+            raise place.problem(
+                name, f"is annotated `{annotation.text}`, a constant, but declared as a field or relation"
+            )
         return None
     if annotation.head == "":
         raise place.problem(
@@ -219,9 +224,7 @@ def _annotated(place: Place, name: str, annotation: Annotation, value: Any, scop
     return _relation(place, name, declaration, annotation)
 
 
-def _unannotated(
-    place: Place, name: str, value: FieldDeclaration | RelationDeclaration, scope: Scope
-) -> Attribute:
+def _unannotated(place: Place, name: str, value: FieldDeclaration | RelationDeclaration, scope: Scope) -> Attribute:
     if isinstance(value, RelationDeclaration):
         return _relation(place, name, value, None)
     if value.type is None:
@@ -241,7 +244,9 @@ def _field(place: Place, name: str, annotation: Annotation, value: Any, scope: S
     if isinstance(value, RelationDeclaration):
         raise place.problem(name, f"is annotated `{annotation.text}` but declared with {value.kind}()")
     if value is not _ABSENT and not isinstance(value, FieldDeclaration):
-        raise place.problem(name, f"has a bare default; write `{name}: {annotation.text} = field(default={show(value, 40)})`")
+        raise place.problem(
+            name, f"has a bare default; write `{name}: {annotation.text} = field(default={show(value, 40)})`"
+        )
     declaration = FieldDeclaration() if value is _ABSENT else value
     of = _type(place, name, annotation, declaration, scope)
     for problem in check_options(declaration, of):
@@ -257,7 +262,8 @@ def _type(place: Place, name: str, annotation: Annotation, declaration: FieldDec
         raise place.problem(name, f"cannot be `{annotation.text or show(given)}`: {error}") from None
     except Exception as error:
         raise place.problem(
-            name, f"cannot evaluate `{annotation.text or show(given)}`: {error}; give the type itself, field(type=Color)"
+            name,
+            f"cannot evaluate `{annotation.text or show(given)}`: {error}; give the type itself, field(type=Color)",
         ) from error
     return replace(of, nullable=of.nullable or annotation.optional)
 
@@ -304,17 +310,20 @@ def _check_not_hidden(cls: type[Any], place: Place, name: str) -> None:
         if isinstance(body, Body) and name in body.attributes:
             return
         if name in vars(base):
-            raise place.problem(name, f"is a field or relation of an abstract base and is hidden by {base.__name__}.{name}")
+            raise place.problem(
+                name, f"is a field or relation of an abstract base and is hidden by {base.__name__}.{name}"
+            )
 
 
 def _settle_key(place: Place, attributes: dict[str, Attribute], options: Options) -> None:
     """Drops the implicit id if there is another key; makes a redeclared `id` the key if there is none."""
     fields = {name: a for name, a in attributes.items() if isinstance(a.declaration, FieldDeclaration)}
-    marked = [n for n, a in fields.items() if a.declaration.primary_key and not _counts(a)]
+    marked = [n for n, a in fields.items() if a.declaration.primary_key and not _counts(a)]  # type: ignore[union-attr]
     key = options.primary_key or tuple(marked)
     if marked and options.primary_key and not set(marked) <= set(options.primary_key):
         raise place.problem(
-            None, f"has two keys: primary_key={options.primary_key!r} and field(primary_key=True) on {', '.join(marked)}"
+            None,
+            f"has two keys: primary_key={options.primary_key!r} and field(primary_key=True) on {', '.join(marked)}",
         )
     if key:
         for name in [n for n, a in fields.items() if _counts(a) and n not in key]:
@@ -325,7 +334,9 @@ def _settle_key(place: Place, attributes: dict[str, Attribute], options: Options
     own = fields.get("id")
     if own is None or own.type is None:
         raise place.problem(
-            None, "has no primary key; mark a field with field(primary_key=True), give the class primary_key=(...), or derive from Model"
+            None,
+            "has no primary key; mark a field with field(primary_key=True), give the class primary_key=(...), "
+            "or derive from Model",
         )
     d = own.declaration
     assert isinstance(d, FieldDeclaration)
@@ -400,9 +411,9 @@ def define(
 ) -> Any:
     """A model made at run time: what `class name(base, **keywords)` with these fields makes.
 
-    fields: by name a type (`str`, `str | None`, a class), an annotation (`Attr[str]`, "BelongsTo[Author]"), a declaration
-    (`belongs_to("Author")`, `field(type=str, unique=True)`), or a function, classmethod or property for the class. base: the abstract
-    model to derive from (default: `Model`). DefinitionError as from a class statement.
+    fields: by name a type (`str`, `str | None`, a class), an annotation (`Attr[str]`, "BelongsTo[Author]"), a
+    declaration (`belongs_to("Author")`, `field(type=str, unique=True)`), or a function, classmethod or property for the
+    class. base: the abstract model to derive from (default: `Model`). DefinitionError as from a class statement.
 
         Run = define("Run", {"title": str, "author": belongs_to("Author")}, db=shop, index=["title"])
     """
@@ -417,7 +428,9 @@ def define(
         "__annotations__": annotations,
     }
     for attribute, value in fields.items():
-        if isinstance(value, (FieldDeclaration, RelationDeclaration, FunctionType, classmethod, staticmethod, property)):
+        if isinstance(
+            value, (FieldDeclaration, RelationDeclaration, FunctionType, classmethod, staticmethod, property)
+        ):
             namespace[attribute] = value
         else:
             annotations[attribute] = _as_annotation(value)

@@ -6,9 +6,9 @@ A Definition passes three stages.
     resolved    foreign keys have their columns, relations their inverse, lambdas have been called: nothing is built
     laid out    the engine has the table, its indexes and references (layout.py)
 
-Resolving works on everything reachable at once and is undone as a whole when it fails, so that the next attempt, perhaps with
-other models defined in between, starts afresh. What is resolved only reads names from the registry: replacing a model
-(redefinition.py) changes its Definition in place, and whoever holds it sees the new one.
+Resolving works on everything reachable at once and is undone as a whole when it fails, so that the next attempt,
+perhaps with other models defined in between, starts afresh. What is resolved only reads names from the registry:
+replacing a model (redefinition.py) changes its Definition in place, and whoever holds it sees the new one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, compile, expressions, layout
+from . import _engine, compile, expressions, keys, layout, resolve
 from .annotations import Annotation
 from .errors import DefinitionError, FieldError, show, suggest
 from .fields import MISSING, FieldDeclaration, Type
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class FieldInfo:
     """A stored field of one concrete model, with what the extension needs to know of it.
 
-    relation: the belongs_to whose foreign key it was created for, if it was not declared. engine: the extension's field, made
-    anew (`build`) when resolving finds that it is part of the key."""
+    relation: the belongs_to whose foreign key it was created for, if it was not declared. engine: the extension's
+    field, made anew (`build`) when resolving finds that it is part of the key."""
 
     def __init__(
         self,
@@ -203,7 +203,7 @@ class Relation:
         if self._hop is None:
             self.definition.ensure()
             if not self.definition.laid_out or not self.target.laid_out:
-                raise layout.NotLaidOut
+                raise resolve.NotLaidOut
             self._hop = self._compiled_hop()
         return (self._hop,)
 
@@ -313,6 +313,10 @@ class Definition:
         for relation in self.relations.values():
             relation.reset()
 
+    def created(self, relation: Relation, name: str, type: Type, declaration: FieldDeclaration) -> FieldInfo:
+        """A foreign key field for a belongs_to, not yet among the fields."""
+        return FieldInfo(self, name, type, declaration, relation=relation)
+
     def add_created(self, relation: Relation, infos: Iterable[FieldInfo]) -> None:
         """Foreign keys created for a belongs_to, which take its place in the order."""
         created = {info.name: info for info in infos}
@@ -323,7 +327,9 @@ class Definition:
         for info in fields.values():
             if info.relation is not None:
                 by_relation.setdefault(info.relation.name, []).append(info.name)
-        names = [each for name in self.order for each in ([name] if name in self.declared else by_relation.get(name, []))]
+        names = [
+            each for name in self.order for each in ([name] if name in self.declared else by_relation.get(name, []))
+        ]
         self.fields = {name: fields[name] for name in names}
 
     # ------------------------------------------------------------ questions
@@ -359,7 +365,7 @@ class Definition:
         """Names of the fields of the primary key."""
         if all(name in self.declared for name in self.key_names):
             return self.key_names
-        return tuple(info.name for info in layout.key_of(self))
+        return tuple(info.name for info in keys.key_of(self))
 
     @property
     def verbs(self) -> Sequence[str]:

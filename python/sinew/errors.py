@@ -1,7 +1,8 @@
 """Exceptions, and the functions that word them.
 
-Each message says what was asked, on which model and field, with which value, and what to do about it. The extension raises
-by calling one of the functions below (each *returns* the exception); their names and arguments are a contract with it:
+Each message says what was asked, on which model and field, with which value, and what to do about it. The extension
+raises by calling one of the functions below (each *returns* the exception); their names and arguments are a contract
+with it:
 
     bad_value bad_check invalid nan_in_index bad_reference reference_contradiction missing_arguments unknown_argument
     positional read_only unique dangling restricted key_in_use dangling_read deleted not_found bad_key overflow
@@ -33,8 +34,8 @@ class SinewError(Exception):
 
 
 class DefinitionError(SinewError):
-    """A model is declared in a way that cannot work. `file` and `line` say where; `problems` holds the single errors when
-    `Database.check` reports several."""
+    """A model is declared in a way that cannot work. `file` and `line` say where; `problems` holds the single errors
+    when `Database.check` reports several."""
 
     file: str | None
     line: int | None
@@ -75,8 +76,8 @@ class Invalid(SinewError):
 
 
 class UniqueError(SinewError):
-    """Another record (`existing`, None if it is part of the same refused statement) has these `values` in these `fields` of
-    `model`."""
+    """Another record (`existing`, None if it is part of the same refused statement) has these `values` in these
+    `fields` of `model`."""
 
     model: Any
     fields: tuple[str, ...]
@@ -119,8 +120,8 @@ class IntegrityError(SinewError):
 
 
 class DeleteRestricted(SinewError):
-    """A record that others refer to, with on_delete="restrict", cannot be deleted. `referring` lists (model, relation name,
-    count)."""
+    """A record that others refer to, with on_delete="restrict", cannot be deleted. `referring` lists (model, relation
+    name, count)."""
 
     referring: tuple[tuple[Any, str, int], ...] = ()
 
@@ -215,11 +216,10 @@ def _parameter_names(cls: Any) -> list[str]:
 
 def bad_value(field: _engine.Field, value: object, expected: str, remedy: str | None = None) -> FieldError:
     """A value of the wrong type or beyond the range; None in a required field."""
-    hint = f"; {remedy}" if remedy else ""
+    hint = f"; {'try ' if '(' in remedy else ''}{remedy}" if remedy else ""
     if value is None:
-        return FieldError(
-            f"{field_name(field)} is required and takes no None{hint or '; give ' + expected + ', or annotate it `| None`'}"
-        )
+        hint = hint or f"; give {expected}, or annotate it `| None`"
+        return FieldError(f"{field_name(field)} is required and takes no None{hint}")
     return FieldError(f"{field_name(field)} takes {expected}, not {show(value)} ({kind_of(value)}){hint}")
 
 
@@ -227,7 +227,9 @@ def bad_check(field: _engine.Field, value: object, check: object) -> FieldError:
     """`check=` said no."""
     name = getattr(check, "__qualname__", None)
     which = f" `{name}`" if isinstance(name, str) and "<lambda>" not in name else ""
-    return FieldError(f"{field_name(field)}: its check={which} refuses {show(value)}; give a value for which it is true")
+    return FieldError(
+        f"{field_name(field)}: its check={which} refuses {show(value)}; give a value for which it is true"
+    )
 
 
 def invalid(cls: Any, errors: Mapping[str, Sequence[object]]) -> Invalid:
@@ -267,7 +269,8 @@ def reference_contradiction(
 ) -> FieldError:
     """`author=` and `author_id=` disagree."""
     return FieldError(
-        f"{field_name(reference)}={show(record)} and {field.name}={show(value)} contradict each other; give one of the two"
+        f"{field_name(reference)}={show(record)} and {field.name}={show(value)} contradict each other; "
+        "give one of the two"
     )
 
 
@@ -299,7 +302,9 @@ def positional(cls: Any, count: int) -> FieldError:
     """Fields are given by keyword."""
     names = _parameter_names(cls)
     example = f", such as {model_name(cls)}({names[0]}=...)" if names else ""
-    return FieldError(f"{model_name(cls)}() takes fields by keyword only, got {_plural(count, 'positional argument')}{example}")
+    return FieldError(
+        f"{model_name(cls)}() takes fields by keyword only, got {_plural(count, 'positional argument')}{example}"
+    )
 
 
 def read_only(field: _engine.Field, value: object) -> FieldError:
@@ -313,9 +318,7 @@ def read_only(field: _engine.Field, value: object) -> FieldError:
     return FieldError(f"{field_name(field)} fills itself and cannot be set to {show(value)}")
 
 
-def unique(
-    cls: Any, fields: Sequence[_engine.Field], values: Sequence[object], existing: object = None
-) -> UniqueError:
+def unique(cls: Any, fields: Sequence[_engine.Field], values: Sequence[object], existing: object = None) -> UniqueError:
     """Another record has this key."""
     names = tuple(field.name for field in fields)
     given = ", ".join(f"{name}={show(value)}" for name, value in zip(names, values, strict=True))
@@ -332,7 +335,9 @@ def unique(
 
 def bad_key(cls: Any, key: object, expected: str) -> FieldError:
     """A key of the wrong type or length."""
-    return FieldError(f"{model_name(cls)} has keys that are {expected}, not {show(key)} ({kind_of(key)})")
+    definition = getattr(cls, "__sinew__", None)
+    names = f" ({', '.join(definition.primary_key)})" if definition is not None else ""
+    return FieldError(f"the key of {model_name(cls)}{names} is {expected}, not {show(key)} ({kind_of(key)})")
 
 
 def not_found(cls: Any, key: object) -> NotFound:
@@ -363,15 +368,15 @@ def at_row(error: BaseException, index: int) -> BaseException:
 # ---------------------------------------------------------------- integrity
 
 
-def dangling(
-    problems: Sequence[tuple[Any, Any, str, Any]], count: int, in_transaction: bool = False
-) -> IntegrityError:
+def dangling(problems: Sequence[tuple[Any, Any, str, Any]], count: int, in_transaction: bool = False) -> IntegrityError:
     """References to records that do not exist."""
     listed = "; ".join(f"{_record(cls, key)}.{name} -> {show(value)}" for cls, key, name, value in problems)
     more = count - len(problems)
     listed += f"; and {more:,} more" if more > 0 else ""
-    remedy = "create them before the end of the transaction" if in_transaction else (
-        "load parents first, or wrap the statements in db.transaction()"
+    remedy = (
+        "create them before the end of the transaction"
+        if in_transaction
+        else ("load parents first, or wrap the statements in db.transaction()")
     )
     error = IntegrityError(f"{_plural(count, 'reference')} to records that do not exist: {listed}; {remedy}")
     error.problems = tuple(problems)
@@ -426,7 +431,8 @@ def transaction_busy(opener: str, waited: float = 0.0) -> TransactionError:
 def transaction_closed() -> TransactionError:
     """The transaction has ended."""
     return TransactionError(
-        "the transaction of this block is over (it was rolled back or closed); leave the `with` block before the next statement"
+        "the transaction of this block is over (it was rolled back or closed); "
+        "leave the `with` block before the next statement"
     )
 
 

@@ -20,8 +20,8 @@ _ACCESS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How a query was answered. access: scan, probe, postings, range, semijoin, path, rows or empty; index: the fields of the
-    index that served; predicates: Python functions that ran on what was found.
+    """How a query was answered. access: scan, probe, postings, range, semijoin, path, rows or empty; index: the fields
+    of the index that served; predicates: Python functions that ran on what was found.
 
     >>> from sinew._example import Post
     >>> print(Post.where(id=1).explain())
@@ -55,7 +55,9 @@ class Plan:
     def __str__(self) -> str:
         how = _ACCESS.get(self.access, self.access)
         parts = [f"{self.model}: {how}{' ' + ', '.join(self.index) if self.index else ''}"]
-        parts.append(f"{self.rows_examined:,} row{'' if self.rows_examined == 1 else 's'} examined, {self.rows_found:,} found")
+        parts.append(
+            f"{self.rows_examined:,} row{'' if self.rows_examined == 1 else 's'} examined, {self.rows_found:,} found"
+        )
         if self.ordered_by_index:
             parts.append("in the order of the index")
         if self.sorted:

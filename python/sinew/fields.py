@@ -1,8 +1,8 @@
 """Declaring fields: `field(...)` and its relatives, and the table of field types.
 
-A declaration holds the options as they were given and says nothing until the class statement is over: only then are model and
-field known, so that every mistake can name them. `kind_for` finds the row of the table for a type; `check_options` holds
-the rules between options.
+A declaration holds the options as they were given and says nothing until the class statement is over: only then are
+model and field known, so that every mistake can name them. `kind_for` finds the row of the table for a type;
+`check_options` holds the rules between options.
 
 Adding a field type is one row in `KINDS` (and one in the extension's table of conversions).
 """
@@ -12,7 +12,8 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field as dataclass_field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
@@ -30,8 +31,8 @@ MISSING: Final = _engine.MISSING
 
 @dataclass(frozen=True)
 class Kind:
-    """One field type. name: as the extension calls it. type: the annotation. expected: what messages say a value must be.
-    ordered: whether it may be in an ordered index. zoned: whether tz= means something."""
+    """One field type. name: as the extension calls it. type: the annotation. expected: what messages say a value must
+    be. ordered: whether it may be in an ordered index. zoned: whether tz= means something."""
 
     name: str
     type: type | None
@@ -65,8 +66,8 @@ _BY_TYPE = {kind.type: kind for kind in KINDS.values() if kind.type is not None}
 
 @dataclass(frozen=True)
 class Type:
-    """The type of one field: a row of the table, what makes it this one (`arg` as the extension wants it, but for the zone),
-    and whether None is among its values."""
+    """The type of one field: a row of the table, what makes it this one (`arg` as the extension wants it, but for the
+    zone), and whether None is among its values."""
 
     kind: Kind
     arg: Any
@@ -102,7 +103,7 @@ def _alternatives(annotation: Any) -> tuple[list[Any], bool]:
         return [], True
     if hasattr(annotation, "__supertype__"):  # NewType
         return _alternatives(annotation.__supertype__)
-    if isinstance(annotation, getattr(typing, "TypeAliasType", ())):
+    if type(annotation).__name__ == "TypeAliasType":  # from 3.12 on
         return _alternatives(annotation.__value__)
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
@@ -176,7 +177,8 @@ def implicit_id() -> Any:
 
 
 OPTIONS = (
-    "default", "default_factory", "unique", "index", "primary_key", "repr", "init", "check", "key", "intern", "type", "tz", "doc",
+    "default", "default_factory", "unique", "index", "primary_key", "repr", "init", "check", "key", "intern", "type",
+    "tz", "doc",
 )  # fmt: skip
 
 
@@ -199,12 +201,13 @@ def field(
 ) -> Any:
     """Options of a field.
 
-    default: its value when none is given; `default=...` (the Ellipsis) says that it may be left out because something else
-    gives it. default_factory: called for each record. unique: no two records have the same value ("deferred": checked at the
-    end of the transaction). index: for `where` by equality; "ordered" also for ranges and order. check: a value for which it is
-    false is refused. key: for a class of one's own, a pure function to a comparable value, used by unique, index and
-    ordering. intern: keep one copy of equal texts. type: the type, where the annotation cannot be evaluated. tz: "naive" (default)
-    or "aware" datetimes and times. repr, init: whether `repr()` shows it and the constructor takes it.
+    default: its value when none is given; `default=...` (the Ellipsis) says that it may be left out because something
+    else gives it. default_factory: called for each record. unique: no two records have the same value ("deferred":
+    checked at the end of the transaction). index: for `where` by equality; "ordered" also for ranges and order. check:
+    a value for which it is false is refused. key: for a class of one's own, a pure function to a comparable value, used
+    by unique, index and ordering. intern: keep one copy of equal texts. type: the type, where the annotation cannot be
+    evaluated. tz: "naive" (default) or "aware" datetimes and times. repr, init: whether `repr()` shows it and the
+    constructor takes it.
 
     Mistakes raise DefinitionError when the class statement ends.
 
@@ -220,7 +223,8 @@ def field(
 
 
 def created_at(*, tz: Literal["naive", "aware"] = "aware", doc: str | None = None, **unknown: Any) -> Any:
-    """A datetime that is set when the record is created: aware UTC, or naive local time with tz="naive". No constructor argument.
+    """A datetime that is set when the record is created: aware UTC, or naive local time with tz="naive". No constructor
+    argument.
 
         created_at: Attr[datetime] = created_at()
     """
@@ -230,7 +234,7 @@ def created_at(*, tz: Literal["naive", "aware"] = "aware", doc: str | None = Non
 def updated_at(*, tz: Literal["naive", "aware"] = "aware", doc: str | None = None, **unknown: Any) -> Any:
     """A datetime that is set when the record is created and with each change. See `created_at`.
 
-        updated_at: Attr[datetime] = updated_at()
+    updated_at: Attr[datetime] = updated_at()
     """
     return _timestamp("updated", "updated_at", tz, doc, unknown)
 
@@ -301,7 +305,7 @@ def _check_values(d: FieldDeclaration) -> Iterator[str]:
     for name in ("primary_key", "repr", "init", "intern"):
         if not isinstance(getattr(d, name), bool):
             yield f"{name}= takes True or False, not {show(getattr(d, name))}"
-    if d.doc is not None and not isinstance(d.doc, str):
+    if not isinstance(d.doc, (str, type(None))):
         yield f"doc= takes a str, not {show(d.doc)}"
     if not d.init and not d.has_default:
         yield "init=False needs default= or default_factory="

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _By:
-    """What rows are grouped by: the columns that are compared, and, for a relation, the path to the record that is shown."""
+    """What rows are grouped by: the columns that are compared, and, for a relation, the path to the record that is
+    shown."""
 
     name: str
     columns: tuple[Operand, ...]
@@ -61,14 +63,14 @@ class Groups:
         rows = query._rows()
         run = host.start(definition.db)
         lowering, frame = run.lowering(), Frame(definition)
+        for each in self._by:
+            _need_key(each)
         keys = [lowering.computed(column, frame) for each in self._by for column in each.columns]
         plan = _engine.Plan(definition.cls, values=keys)
         host.fill(plan, lowering.slots, run)
         firsts, groups = plan.group(range(len(keys)), rows)
         shown_keys = [_shown(each, definition, firsts, run) for each in self._by]
-        found = [
-            _computed(aggregate, query, rows, groups, len(firsts), run) for aggregate in aggregates.values()
-        ]
+        found = [_computed(aggregate, query, rows, groups, len(firsts), run) for aggregate in aggregates.values()]
         names = [*(each.name for each in self._by), *aggregates]
         return [dict(zip(names, row, strict=True)) for row in zip(*shown_keys, *found, strict=True)]
 
@@ -79,7 +81,9 @@ class Groups:
                 f"{shown(aggregate) if isinstance(aggregate, Operand) else show(aggregate)}"
             )
         if aggregate.path is not None or aggregate.conditions:
-            raise FieldError(f"agg({name}=...): {aggregate!r} goes along a path; over a group write count(), or name a column")
+            raise FieldError(
+                f"agg({name}=...): {aggregate!r} goes along a path; over a group write count(), or name a column"
+            )
         if any(each.name == name for each in self._by):
             raise FieldError(f"agg({name}=...): the groups have `{name}` already; choose another name")
 
@@ -92,12 +96,21 @@ def _key(value: Any) -> _By:
     raise FieldError(f"group_by() takes columns and relations such as Post.author, not {show(value)}")
 
 
+def _need_key(by: _By) -> None:
+    for column in by.columns:
+        kind = kinds.of_value(column, field_of)
+        if kind.name == "object" and kind.key is None:
+            raise FieldError(f"group_by() needs values that can be indexed; declare {column!r} with field(key=...)")
+
+
 def _relation_key(path: Any) -> _By:
     """By the foreign key where it surely leads to a record, else by the key of the record."""
     root, steps = root_of(path), tuple(walk(root_of(path), steps_of(path)))
     last = steps[-1]
     if cut(steps):
-        raise FieldError(f"group_by() takes to-one relations, and {path!r} is to-many; group the other model: by its belongs_to")
+        raise FieldError(
+            f"group_by() takes to-one relations, and {path!r} is to-many; group the other model: by its belongs_to"
+        )
     last.definition.ensure()
     if last.kind == "belongs_to" and last.declaration.enforce:
         columns = tuple(Column(root, steps[:-1], info) for info in last.foreign_key)
@@ -116,7 +129,7 @@ def _shown(by: _By, definition: Any, firsts: _engine.Rows, run: host.Run) -> lis
 
 
 def _computed(
-    aggregate: Aggregate, query: Query, rows: _engine.Rows, groups: list[int], count: int, run: host.Run
+    aggregate: Aggregate, query: Query, rows: _engine.Rows, groups: Sequence[int], count: int, run: host.Run
 ) -> list[Any]:
     """One aggregate, a value for each group."""
     definition = query._definition

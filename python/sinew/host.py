@@ -1,8 +1,8 @@
 """What Python computes for a query: Decimals, aware times, objects, and the functions that users give.
 
-Values are computed a column at a time: the engine yields the columns of the parts, `map` runs the operator over them, and what a
-plan needs goes back to it as a host slot. Missing values stay missing, and so does what a division by zero would give.
-"""
+Values are computed a column at a time: the engine yields the columns of the parts, `map` runs the operator over them,
+and what a plan needs goes back to it as a host slot. Missing values stay missing, and so does what a division by zero
+would give."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from . import _engine, kinds
 from .aggregates import Aggregate
 from .columns import Arithmetic, Operand
-from .compile import Lowering, Slot, over
+from .compile import Lowering, Slot
 from .errors import overflow
 from .kinds import Kind
 from .moment import Instant, Moment
 from .predicates import shown
+from .reach import over
 from .scope import Frame, field_of
 
 if TYPE_CHECKING:

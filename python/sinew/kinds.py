@@ -1,9 +1,8 @@
 """The kinds of values in expressions: which operators go together, and who computes them.
 
-The engine computes on bool, int, float, text and inline times. Decimals, aware datetimes and objects it can compare by a key
-or only hold; arithmetic on them is Python's (host.py), as are comparisons between kinds that Python can compare and the engine
-cannot (an int and a Decimal).
-"""
+The engine computes on bool, int, float, text and inline times. Decimals, aware datetimes and objects it can compare by
+a key or only hold; arithmetic on them is Python's (host.py), as are comparisons between kinds that Python can compare
+and the engine cannot (an int and a Decimal)."""
 
 from __future__ import annotations
 
@@ -17,7 +16,8 @@ from uuid import UUID
 
 from .aggregates import Aggregate
 from .columns import Arithmetic, Column, Operand
-from .errors import FieldError, kind_of as type_name, show
+from .errors import FieldError, show
+from .errors import kind_of as type_name
 from .moment import Moment
 from .predicates import shown
 
@@ -29,10 +29,11 @@ NUMBERS = frozenset({"int", "float", "Decimal"})
 SUMMABLE = frozenset({"int", "float", "Decimal", "timedelta"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Kind:
-    """The kind of a value. name: as of a field. arg: what makes it this one (the enum, "naive" or "aware"; None for a moment
-    that adapts). field: the engine's field by which it is converted, if it has one; key: how an object becomes its key."""
+    """The kind of a value. name: as of a field. arg: what makes it this one (the enum, "naive" or "aware"; None for a
+    moment that adapts). field: the engine's field by which it is converted, if it has one; key: how an object becomes
+    its key."""
 
     name: str
     arg: Any = None
@@ -187,7 +188,11 @@ def comparer(op: str, left: Kind, right: Kind) -> Comparer | None:
             return "engine" if left.arg is right.arg else None
         if left.name == "Literal" and left.arg != right.arg:
             return "python" if equality else None
-        return "engine" if left.name not in ("datetime", "time") or left.arg == right.arg or not _fixed(left, right) else None
+        return (
+            "engine"
+            if left.name not in ("datetime", "time") or left.arg == right.arg or not _fixed(left, right)
+            else None
+        )
     if names <= NUMBERS:
         return "python" if "Decimal" in names else "engine"
     return "python" if "Literal" in names and equality else None

@@ -1,10 +1,10 @@
 """Models and records: the verbs of the class, those of the record, `@validates`.
 
-The class itself and its construction are C (`_engine.ModelMeta`, `_engine.Record`); what a class statement does is in declare.py. This
-module connects the two (`_engine.install`) and must be imported first of all.
+The class itself and its construction are C (`_engine.ModelMeta`, `_engine.Record`); what a class statement does is in
+declare.py. This module connects the two (`_engine.install`) and must be imported first of all.
 
-The verbs of a class stand on the metaclass, so that a field of the same name hides them without a conflict: each is that of
-`Query(cls)`.
+The verbs of a class stand on the metaclass, so that a field of the same name hides them without a conflict: each is
+that of `Query(cls)`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
-from . import _engine, annotations, declare, errors, notyet, query
-from .errors import DefinitionError, FieldError, SinewError, UniqueError, UnknownName, show, suggest
+from . import _engine, declare, errors, notyet, query
+from .annotations import Attr
+from .errors import DefinitionError, FieldError, SinewError, UnknownName, show, suggest
 from .fields import FieldDeclaration, implicit_id
 
 ModelMeta = _engine.ModelMeta
@@ -34,13 +35,16 @@ def _layout(cls: Any) -> None:
 
 
 def _missing_class_attribute(cls: Any, name: str) -> Any:
-    """The error for an attribute that a class does not have; or, in a 1-tuple, the foreign key that its layout has created."""
+    """The error for an attribute that a class does not have; or, in a 1-tuple, the foreign key that its layout has
+    created."""
     definition = getattr(cls, "__sinew__", None)
     if definition is None:
         for base in cls.__mro__:
             body = vars(base).get("__sinew_body__")
             if body is not None and name in body.attributes:
-                return UnknownName(f"{cls.__name__} is abstract: `{name}` is an attribute of the models derived from it")
+                return UnknownName(
+                    f"{cls.__name__} is abstract: `{name}` is an attribute of the models derived from it"
+                )
         return UnknownName(f"{cls.__name__} has no attribute `{name}`{suggest(name, dir(cls))}")
     if name not in definition.fields and definition.may_create(name):
         definition.ensure()
@@ -101,13 +105,13 @@ class KeyedModel(_engine.Record):
         _engine.update(self, values)
 
     def delete(self, *, force: bool = False) -> None:
-        """Deletes the record, and what on_delete="cascade" deletes with it. DeleteRestricted if others refer to it. force is for
-        soft delete; without it, it makes no difference."""
+        """Deletes the record, and what on_delete="cascade" deletes with it. DeleteRestricted if others refer to it.
+        force is for soft delete; without it, it makes no difference."""
         _engine.delete(self)
 
     def to_dict(self, *names: str) -> dict[str, Any]:
-        """The stored fields and foreign keys in the order of declaration, and what is named besides; relations as dicts, or lists of
-        them. UnknownName.
+        """The stored fields and foreign keys in the order of declaration, and what is named besides; relations as
+        dicts, or lists of them. UnknownName.
 
         >>> from sinew._example import news
         >>> news.to_dict()
@@ -181,7 +185,7 @@ class Model(KeyedModel, abstract=True):
         title: Attr[str]
     """
 
-    id: annotations.Attr[int] = implicit_id()
+    id: Attr[int] = implicit_id()
 
 
 def _repr(record: Any) -> str:
@@ -193,7 +197,9 @@ def _repr(record: Any) -> str:
         infos = [info for info in definition.fields.values() if _shown(info)]
         values = _engine.values(record, [info.engine for info in infos])
         parts = [
-            f" {info.name}={show(value, 40)}" for info, value in zip(infos, values, strict=True) if not _is_default(info, value)
+            f" {info.name}={show(value, 40)}"
+            for info, value in zip(infos, values, strict=True)
+            if not _is_default(info, value)
         ]
         return f"<{definition.name} {show(_engine.key(record), 60)}{''.join(parts)}>"
     except SinewError:
@@ -220,7 +226,8 @@ def _is_default(info: Any, value: Any) -> bool:
 
 def validates(*names: str) -> Callable[[_F], _F]:
     """Marks a method as the validator of fields: it takes the value and returns it, normalised or as it was, or raises
-    Invalid. It is not called with None. During construction `self` is None. (Without names, for whole records: not built yet.)
+    Invalid. It is not called with None. During construction `self` is None. (Without names, for whole records: not
+    built yet.)
 
         @validates("email")
         def _email(self, value: str) -> str:
@@ -244,8 +251,9 @@ def validates(*names: str) -> Callable[[_F], _F]:
 # ---------------------------------------------------------------- the verbs of a class
 
 VERBS = (
-    "where", "order_by", "offset", "limit", "all", "with_deleted", "only_deleted", "include", "group_by", "first", "last", "one",
-    "one_or_none", "count", "exists", "pluck", "select", "sum", "avg", "min", "max", "in_batches", "explain",
+    "where", "order_by", "offset", "limit", "all", "with_deleted", "only_deleted", "include", "group_by", "explain",
+    "first", "last", "one", "one_or_none", "count", "exists", "pluck", "select", "sum", "avg", "min", "max",
+    "in_batches",
 )  # fmt: skip
 
 
@@ -274,8 +282,8 @@ def _get_or_create(cls: Any, *, defaults: Mapping[str, Any] | None = None, **val
 
 
 def _upsert(cls: Any, *, on: str | Sequence[str] | None = None, **values: Any) -> Any:
-    """Updates the record that has the unique key among these values, or creates it. on: the fields of that key, needed if there are
-    several. FieldError if there is none, or if it is not clear which."""
+    """Updates the record that has the unique key among these values, or creates it. on: the fields of that key, needed
+    if there are several. FieldError if there is none, or if it is not clear which."""
     definition = _definition(cls)
     definition.ensure()
     names = _upsert_key(definition, on, values)
@@ -309,9 +317,8 @@ def _upsert_key(definition: Any, on: str | Sequence[str] | None, values: Mapping
     if not keys:
         asked = f" {show(on)}" if on is not None else ""
         raise FieldError(f"{definition.name}.upsert() needs the values of a unique key{asked}; there are: {unique}")
-    raise FieldError(
-        f"{definition.name}.upsert(): several unique keys are given ({'; '.join(', '.join(names) for names in keys)}); name one with on="
-    )
+    several = "; ".join(", ".join(names) for names in keys)
+    raise FieldError(f"{definition.name}.upsert(): several unique keys are given ({several}); name one with on=")
 
 
 def _insert_many(
@@ -325,8 +332,8 @@ def _insert_many(
 ) -> int:
     """Inserts many records as one statement, all or nothing, and returns their number.
 
-    rows: mappings; or sequences, with columns= naming what they hold; or one mapping of columns of equal length. progress=True shows
-    a count on stderr; a function is called with it.
+    rows: mappings; or sequences, with columns= naming what they hold; or one mapping of columns of equal length.
+    progress=True shows a count on stderr; a function is called with it.
 
     >>> from sinew import Attr, Database, Model
     >>> class Point(Model, db=Database()):
@@ -338,11 +345,15 @@ def _insert_many(
         raise notyet.unbuilt("insert_many(hooks=True)", depth=2)
     show_count = _Progress(cls.__name__) if progress is True else None
     report = show_count or (progress if callable(progress) else None)
-    names = None if columns is None else [column if isinstance(column, str) else column.field.name for column in columns]
+    names = (
+        None if columns is None else [column if isinstance(column, str) else column.field.name for column in columns]
+    )
     try:
         if isinstance(rows, Mapping):
             if names is not None:
-                raise FieldError(f"{cls.__name__}.insert_many(): a mapping of columns names them itself; leave columns= out")
+                raise FieldError(
+                    f"{cls.__name__}.insert_many(): a mapping of columns names them itself; leave columns= out"
+                )
             return _engine.insert_columns(cls, rows, report)
         return _engine.insert_rows(cls, rows, names, report)
     finally:
@@ -380,7 +391,9 @@ def _set_class_attribute(cls: Any, name: str, value: object) -> None:
     """Fields and relations stay what they are, and unknown names are refused."""
     definition = getattr(cls, "__sinew__", None)
     if definition is not None and (name in definition.fields or name in definition.relations):
-        raise FieldError(f"{cls.__name__}.{name} is declared by the class statement and cannot be assigned; set it on a record")
+        raise FieldError(
+            f"{cls.__name__}.{name} is declared by the class statement and cannot be assigned; set it on a record"
+        )
     if not name.startswith("__") and not any(name in vars(base) for base in cls.__mro__):
         hint = suggest(name, dir(cls)) if definition is None else definition.suggest(name)
         raise UnknownName(f"{cls.__name__} has no attribute `{name}`{hint}")

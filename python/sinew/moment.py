@@ -1,8 +1,8 @@
 """The time at which something runs.
 
-`now()` is no datetime but a *Moment*: "now", plus or minus a duration. Within a query it stays symbolic and is evaluated when
-the query runs, by the clock of the query's database, naive or aware as the column that it meets. Anywhere else it is a plain
-datetime as soon as it is compared, subtracted, stored or read (`.value`).
+`now()` is no datetime but a *Moment*: "now", plus or minus a duration. Within a query it stays symbolic and is
+evaluated when the query runs, by the clock of the query's database, naive or aware as the column that it meets.
+Anywhere else it is a plain datetime as soon as it is compared, subtracted, stored or read (`.value`).
 
 A naive time is the local one, an aware time is in UTC; both are the same instant.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType
 
 if TYPE_CHECKING:
     from .database import Clock
@@ -27,7 +28,7 @@ class Moment:
     __slots__ = ("_offset",)
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, offset: timedelta = timedelta(), /) -> None:  # noqa: B008 - timedeltas are immutable
+    def __init__(self, offset: timedelta = timedelta(), /) -> None:
         self._offset = offset
 
     @property
@@ -38,6 +39,11 @@ class Moment:
     def at(self, clock: Clock | Instant, /, *, aware: bool) -> datetime:
         """The moment as a datetime, by a clock."""
         return (clock.now() if aware else clock.naive()) + self._offset
+
+    def __datetime__(self, database: ReferenceType[Any] | None, aware: bool, /) -> datetime:
+        """What is stored: called by the extension when a datetime field is given a moment."""
+        owner = None if database is None else database()
+        return self.at(_default_clock() if owner is None else owner.clock, aware=aware)
 
     def __add__(self, other: object, /) -> Any:
         return Moment(self._offset + other) if isinstance(other, timedelta) else NotImplemented

@@ -1,9 +1,9 @@
-"""What is declared for the type checkers and not built yet: each name exists and raises DefinitionError when it is used."""
+"""What is declared for the type checkers and not built yet: each name exists and raises DefinitionError when it is
+used."""
 
 from __future__ import annotations
 
 import sys
-from types import GenericAlias
 from typing import Any, NoReturn
 
 from .errors import DefinitionError
@@ -150,41 +150,3 @@ class Serializer:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         raise unbuilt("Serializer")
-
-
-class _Unmade:
-    """A type of which nothing is made yet; it stands for annotations. Calling it raises DefinitionError."""
-
-    def __class_getitem__(cls, item: Any) -> GenericAlias:
-        return GenericAlias(cls, item)
-
-    def __new__(cls, *arguments: Any, **keywords: Any) -> NoReturn:
-        raise unbuilt(cls.__name__)
-
-
-class Getter(_Unmade):
-    """What `@getter` makes of a method."""
-
-
-class Links(_Unmade):
-    """A collection through a pivot."""
-
-
-class PivotChanges(_Unmade):
-    """What a change of links did."""
-
-
-class Tree(_Unmade):
-    """A query shaped by `include`."""
-
-
-class View(_Unmade):
-    """A record within a tree."""
-
-
-class GetterReport(_Unmade):
-    """What a getter read and when it was computed."""
-
-
-class Diagram(_Unmade):
-    """Models and relations as a drawing."""

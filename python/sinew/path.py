@@ -1,8 +1,8 @@
 """Paths: relations written one after another, `Author.posts.category`.
 
-A path has no attributes of its own in the way of the models': `Post.author.target` is Author's field `target` if there is one.
-So everything it knows is under names with the prefix `_sinew_`, its few verbs give way to fields, and the functions below look
-inside. Names are looked up late, when the path is used, in the target's definition as it is then.
+A path has no attributes of its own in the way of the models': `Post.author.target` is Author's field `target` if there
+is one. So everything it knows is under names with the prefix `_sinew_`, its few verbs give way to fields, and the
+functions below look inside. Names are looked up late, when the path is used, in the target's definition as it is then.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import DefinitionError, FieldError, RelationError, UnknownName, show, suggest
 from .columns import Column
+from .errors import DefinitionError, FieldError, RelationError, UnknownName, show, suggest
 from .predicates import Expr, KeyIs
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ class Path:
     """Relations from a model, one after another. Attributes are the target's columns, relations and scopes.
 
     A scope reached through a path runs on it: `Author.posts.published()` is `Post.published` with the path for `cls`.
-    Verbs, calls and `isinstance` are refused: rows are looked at by `exists(path, ...)`, `count(path)` and `Model.where(...)`.
+    Verbs, calls and `isinstance` are refused: rows are looked at by `exists(path, ...)`, `count(path)` and
+    `Model.where(...)`.
 
     >>> from sinew._example import Author, ann
     >>> Author.posts.title, Author.posts.author
@@ -153,7 +154,11 @@ def _child(path: Path, target: Definition, name: str) -> Column | Path | None:
         if isinstance(known, Path) and known._sinew_steps[-1] is step:
             return known
         known = Path(path._sinew_root, (*path._sinew_steps, step))
-    return path._sinew_children.setdefault(name, known) if name not in path._sinew_children else _replace(path, name, known)
+    return (
+        path._sinew_children.setdefault(name, known)
+        if name not in path._sinew_children
+        else _replace(path, name, known)
+    )
 
 
 def _replace(path: Path, name: str, child: Column | Path) -> Column | Path:

@@ -1,8 +1,7 @@
 """Predicates: what conditions are made of.
 
-Comparing operands (columns.py) gives an Expr, which composes with & | ~. Each kind is a small immutable node that holds names
-and constants and looks at no row; compile.py translates it for the model of a query.
-"""
+Comparing operands (columns.py) gives an Expr, which composes with & | ~. Each kind is a small immutable node that holds
+names and constants and looks at no row; compile.py translates it for the model of a query."""
 
 from __future__ import annotations
 
@@ -37,8 +36,8 @@ class Expr:
 
     def __bool__(self) -> NoReturn:
         raise FieldError(
-            f"the predicate {self!r} is neither true nor false before a query runs; join predicates by & | ~ instead of "
-            "`and`, `or`, `not`, and write a chain such as 1 < a < 5 as (a > 1) & (a < 5)"
+            f"the predicate {self!r} is neither true nor false before a query runs; join predicates by & | ~ instead "
+            "of `and`, `or`, `not`, and write a chain such as 1 < a < 5 as (a > 1) & (a < 5)"
         )
 
 
@@ -169,7 +168,8 @@ class Test(Expr):
 
 
 class KeyIs(Expr):
-    """The key of a to-one step is that of a record, or null; at the end of a to-many path: some target is the record."""
+    """The key of a to-one step is that of a record, or null; at the end of a to-many path: some target is the
+    record."""
 
     __slots__ = ("path", "record")
 

@@ -1,290 +1,53 @@
 """Queries: immutable descriptions of rows, run when they are iterated or asked.
 
-A Query is a model (or a relation of one record), conditions, Python predicates, an order, an offset and a limit. Each verb that
-narrows or sorts gives a new Query and checks it at once, so that mistakes are reported where they are made; each verb that asks
-runs it on the store as it is then.
+A Query is a model (or a relation of one record), conditions, Python predicates, an order, an offset and a limit. Each
+verb that narrows or sorts gives a new Query and checks it at once, so that mistakes are reported where they are made;
+each verb that asks runs it on the store as it is then.
 
-Conditions and orders given after an offset or limit apply to the whole query, before these cut (as in SQLAlchemy). Orders add up:
-a later one breaks the ties of the earlier. Python predicates run last, on the rows that everything else left, before the cut.
+Conditions and orders given after an offset or limit apply to the whole query, before these cut (as in SQLAlchemy).
+Orders add up: a later one breaks the ties of the earlier. Python predicates run last, on the rows that everything else
+left, before the cut.
 
-Every verb stands in Queryable, which asks `_query()` for the description, so that collections have them all; Query holds the state.
-"""
+Every verb stands in Queryable, which asks `_query()` for the description, so that collections have them all; Query
+holds the state."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from . import _engine, conditions, errors, host, kinds, writing
+from . import _engine, host, kinds
 from .columns import Operand, Ordering
-from .compile import operand
-from .errors import DefinitionError, FieldError, NotFound, SinewError, show
-from .explain import Plan
-from .groups import Groups
+from .errors import DefinitionError, FieldError, SinewError, show
 from .predicates import Compare, Expr
-from .scope import Frame, field_of
+from .queryable import Queryable
+from .reach import as_operand
+from .scope import Frame, field_of, relation_now
 
 if TYPE_CHECKING:
     from .compile import Slot
-    from .definition import Definition
+    from .definition import Definition, Relation
     from .moment import Instant
+
+MOST = sys.maxsize
+"""More rows than there can be."""
 
 Predicate = Callable[[Any], object]
 
 
-class Queryable:
-    """The verbs of queries and collections."""
-
-    __slots__ = ()
-
-    def _query(self) -> Query:
-        raise NotImplementedError
-
-    def __contains__(self, record: object, /) -> bool:
-        raise NotImplementedError
-
-    # ------------------------------------------------------------ narrowing and sorting
-
-    def where(self, /, *predicates: Any, **equalities: Any) -> Query:
-        """Only rows for which everything given holds: predicates, Python functions of a record, and `name=value`.
-
-        A value may be a list (any of them), a function (tests the value), None (missing), or for a relation a record.
-        UnknownName, FieldError, RelationError for what the model cannot answer.
-
-        >>> from sinew._example import Post, ann
-        >>> Post.where(Post.views > 5, author=ann).pluck(Post.title)
-        ['Hello']
-        """
-        query = self._query()
-        found, tests = conditions.parse(query._definition, predicates, equalities)
-        changed = query._replace(conditions=(*query._conditions, *found), tests=(*query._tests, *tests))
-        return changed._checked()
-
-    def order_by(self, /, *terms: Any) -> Query:
-        """Sorted by columns, each ascending or `.desc()`; None last. A second order breaks the ties of the first.
-
-        >>> from sinew._example import Post
-        >>> Post.order_by(Post.author.name, Post.views.desc()).pluck(Post.title)
-        ['Hello', 'Again', 'World']
-        """
-        query = self._query()
-        listed = tuple(term if isinstance(term, Ordering) else Ordering(operand(term, "order_by")) for term in terms)
-        return query._replace(terms=(*query._terms, *listed))._checked()
-
-    def offset(self, rows: int, /) -> Query:
-        """Without the first rows."""
-        return self._query()._replace(offset=_number(rows, "offset"))
-
-    def limit(self, rows: int, /) -> Query:
-        """At most so many rows.
-
-        >>> from sinew._example import Post
-        >>> Post.offset(1).limit(1).pluck(Post.title)
-        ['Again']
-        """
-        return self._query()._replace(limit=_number(rows, "limit"))
-
-    def all(self) -> Query:
-        """All rows; says that an `update` or `delete` of all of them is meant."""
-        return self._query()._replace(explicit=True)
-
-    def with_deleted(self) -> NoReturn:
-        """Soft delete is not built yet: raises DefinitionError."""
-        _unbuilt("with_deleted() (soft delete)")
-
-    def only_deleted(self) -> NoReturn:
-        """Soft delete is not built yet: raises DefinitionError."""
-        _unbuilt("only_deleted() (soft delete)")
-
-    def restore(self) -> NoReturn:
-        """Soft delete is not built yet: raises DefinitionError."""
-        _unbuilt("restore() (soft delete)")
-
-    def include(self, /, *paths: Any, **options: Any) -> NoReturn:
-        """Trees of views are not built yet: raises DefinitionError."""
-        _unbuilt("include()")
-
-    def group_by(self, /, *by: Any) -> Groups:
-        """Rows in groups of equal columns or equal related records; ask by `.agg(...)`.
-
-        >>> from sinew._example import Author, Post, ann
-        >>> from sinew import count
-        >>> Post.group_by(Post.author).agg(n=count())[0] == {"author": ann, "n": 2}
-        True
-        """
-        return Groups(self._query(), by)
-
-    # ------------------------------------------------------------ one record
-
-    def find(self, key: Any, /) -> Any:
-        """The record with this primary key (a tuple for a composite one) if it is among the rows, else None."""
-        record = _engine.ModelMeta.find(self._query()._model, key)
-        return record if record is not None and record in self else None
-
-    def get(self, key: Any, /) -> Any:
-        """The record with this primary key. NotFound if it is not among the rows.
-
-        >>> from sinew._example import Post
-        >>> Post.where(Post.views > 5).get(1).title
-        'Hello'
-        """
-        record = self.find(key)
-        if record is None:
-            raise errors.not_found(self._query()._model, key)
-        return record
-
-    def find_by(self, /, **equalities: Any) -> Any:
-        """The first record with these values, or None. FieldError without any."""
-        if not equalities:
-            raise FieldError(
-                f"{self._query()._definition.name}.find_by() needs a value to look for, such as find_by(name=...)"
-            )
-        return self.where(**equalities).first()
-
-    def first(self) -> Any:
-        """The first record in the query's order, or None."""
-        query = self._query()
-        if query._tests:
-            return query._at(0)
-        return query._plan().first()
-
-    def last(self) -> Any:
-        """The last record in the query's order, or None."""
-        return self._query()._at(-1)
-
-    def one(self) -> Any:
-        """The only record. NotFound if there is none, SinewError if there are several.
-
-        >>> from sinew._example import Post
-        >>> Post.where(title="World").one().views
-        30
-        """
-        record = self.one_or_none()
-        if record is None:
-            raise NotFound(f"{self._query()!r} finds no record; one_or_none() gives None instead of an error")
-        return record
-
-    def one_or_none(self) -> Any:
-        """The only record, or None if there is none. SinewError if there are several."""
-        query = self._query()
-        found = query._window(0, 2)._rows().records()
-        if len(found) > 1:
-            raise SinewError(f"{query!r} finds several records, among them {found[0]!r} and {found[1]!r}; first() takes one")
-        return found[0] if found else None
-
-    # ------------------------------------------------------------ numbers and values
-
-    def count(self) -> int:
-        """How many rows."""
-        query = self._query()
-        return len(query._rows()) if query._tests else query._plan().count()
-
-    def exists(self) -> bool:
-        """Whether there is a row."""
-        query = self._query()
-        if query._tests:
-            return len(query._rows()) > 0
-        return query._plan().exists()
-
-    def pluck(self, /, *columns: Any) -> list[Any]:
-        """The values of a column as a list; of several as a list of tuples.
-
-        >>> from sinew._example import Post
-        >>> Post.pluck(Post.author.name, Post.views)
-        [('Ann', 10), ('Ann', 3), ('Bob', 30)]
-        """
-        query = self._query()
-        found = query._values(_some([operand(column, "pluck") for column in columns], "pluck"))
-        return found[0] if len(found) == 1 else list(zip(*found, strict=True))
-
-    def select(self, /, *columns: Any, **named: Any) -> list[dict[str, Any]]:
-        """Rows as dicts: columns by their names, and whatever is named (aggregates, arithmetic, columns over paths).
-
-        >>> from sinew._example import Post
-        >>> Post.where(title="Hello").select(Post.id, author=Post.author.name, twice=Post.views * 2)
-        [{'id': 1, 'author': 'Ann', 'twice': 20}]
-        """
-        given = conditions.named(columns, named, "select")
-        found = self._query()._values(_some(list(given.values()), "select"))
-        return [dict(zip(given, row, strict=True)) for row in zip(*found, strict=True)]
-
-    def sum(self, column: Any, /) -> Any:
-        """The sum of a column of numbers or durations; 0 without rows.
-
-        >>> from sinew._example import Post
-        >>> Post.sum(Post.views)
-        43
-        """
-        return self._query()._aggregate("sum", column)
-
-    def avg(self, column: Any, /) -> Any:
-        """The mean of a column of numbers or durations, None without rows."""
-        return self._query()._aggregate("avg", column)
-
-    def min(self, column: Any, /) -> Any:
-        """The smallest value of a column, None without rows."""
-        return self._query()._aggregate("min", column)
-
-    def max(self, column: Any, /) -> Any:
-        """The largest value of a column, None without rows."""
-        return self._query()._aggregate("max", column)
-
-    def in_batches(self, size: int = 1000, /) -> Iterator[list[Any]]:
-        """Lists of at most `size` records, of the rows as they are when the first is taken; rows deleted since are left out.
-
-        >>> from sinew._example import Post
-        >>> [len(batch) for batch in Post.all().in_batches(2)]
-        [2, 1]
-        """
-        if _number(size, "in_batches") == 0:
-            raise FieldError("in_batches(0): a batch has at least one record")
-        return self._query()._batches(size)
-
-    def explain(self) -> Plan:
-        """Runs the query and tells how: which index served, how many rows were looked at.
-
-        >>> from sinew._example import Post, ann
-        >>> Post.where(author=ann).explain().rows_examined
-        2
-        """
-        query = self._query()
-        return Plan.of(query._definition.name, query._plan().explain(), len(query._tests))
-
-    # ------------------------------------------------------------ changing
-
-    def update(self, /, **values: Any) -> int:
-        """Sets fields and belongs_to of all rows as one statement; values may be expressions. Returns the number of rows.
-
-        A query of all rows needs `.all()`. UnknownName, FieldError, UniqueError, IntegrityError leave everything as it was.
-
-        >>> from sinew._example import Post
-        >>> Post.where(Post.views > 5).update(views=Post.views + 1)
-        2
-        """
-        query = self._query()._writable("update")
-        assignments = writing.parse(query._definition, values)
-        rows = query._rows()
-        return writing.apply(query._definition, assignments, rows) if assignments else len(rows)
-
-    def delete(self, *, force: bool = False) -> int:
-        """Deletes all rows as one statement, by the on_delete rules. Returns the number of rows.
-
-        A query of all rows needs `.all()`. DeleteRestricted if others refer to some; nothing has changed then. `force` means
-        something with soft delete only.
-        """
-        return self._query()._writable("delete")._rows().delete()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """What a query became for the engine. slots: what Python computes before each run."""
+    """What a query became for the engine. slots: what Python computes before each run. schema: the store's, which must
+    not have changed since."""
 
     definition: Definition
     plan: _engine.Plan
     slots: tuple[Slot, ...]
     instant: Instant
+    schema: int
 
 
 class Query(Queryable):
@@ -308,11 +71,10 @@ class Query(Queryable):
         "_source",
         "_terms",
         "_tests",
-        "_timed",
     )
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
-    def __init__(self, model: Any, /, *, source: tuple[_engine.Path, Any] | None = None) -> None:
+    def __init__(self, model: Any, /, *, source: tuple[Relation, Any] | None = None) -> None:
         if getattr(model, "__sinew__", None) is None:
             raise FieldError(f"a query needs a concrete model, and {show(model)} is none")
         self._model = model
@@ -324,14 +86,13 @@ class Query(Queryable):
         self._limit: int | None = None
         self._explicit = False
         self._compiled: Compiled | None = None
-        self._timed = False  # whether the time matters
         self._seen: tuple[int, int] | None = None  # revision and number of rows of the last iteration
 
     def __iter__(self) -> Iterator[Any]:
         rows = self._rows()
-        if not self._timed:
-            self._seen = (self._definition.db.store.revision, len(rows))
-        return iter(rows)
+        self._seen = (self._definition.db.store.revision, len(rows))
+        engine_only = self._compiled is not None and not self._tests
+        return iter(rows) if engine_only else self._forgetful(rows)
 
     def __len__(self) -> int:
         seen, self._seen = self._seen, None  # list(query) asks for the length right after the iterator
@@ -381,8 +142,12 @@ class Query(Queryable):
 
     def _replace(self, **changes: Any) -> Query:
         other = Query(self._model, source=self._source)
-        for name in ("conditions", "tests", "terms", "offset", "limit", "explicit"):
-            setattr(other, f"_{name}", changes.get(name, getattr(self, f"_{name}")))
+        other._conditions = changes.get("conditions", self._conditions)
+        other._tests = changes.get("tests", self._tests)
+        other._terms = changes.get("terms", self._terms)
+        other._offset = changes.get("offset", self._offset)
+        other._limit = changes.get("limit", self._limit)
+        other._explicit = changes.get("explicit", self._explicit)
         return other
 
     def _window(self, start: int, count: int | None) -> Query:
@@ -407,7 +172,8 @@ class Query(Queryable):
     # ------------------------------------------------------------ running
 
     def _checked(self) -> Query:
-        """This query, compiled once for the sake of its mistakes. Models that cannot be laid out yet report when it runs."""
+        """This query, compiled once for the sake of its mistakes. Models that cannot be laid out yet report when it
+        runs."""
         try:
             self._definition.ensure()
         except DefinitionError:
@@ -416,20 +182,29 @@ class Query(Queryable):
         return self
 
     def _ready(self) -> Compiled:
-        """The query for the engine; kept for the next run unless it holds moments or needs Python. Where Python predicates are
-        to come, it does not cut."""
+        """The query for the engine; kept for the next run unless it holds moments or needs Python. Where Python
+        predicates are to come, it does not cut."""
         definition = self._definition
-        if self._compiled is not None and self._compiled.definition is definition:
+        schema = definition.db.store.schema
+        if self._compiled is not None and self._compiled.schema == schema:
             return self._compiled
         definition.ensure()
+        schema = definition.db.store.schema
         run = host.start(definition.db)
         lowering, frame = run.lowering(), Frame(definition)
         where = lowering.conjunction(self._conditions, frame)
         order = [lowering.order(term, frame) for term in self._terms]
-        offset, limit = (0, None) if self._tests else (self._offset, self._limit)
-        plan = _engine.Plan(definition.cls, where=where, order=order, offset=offset, limit=limit, source=self._source)
-        made = Compiled(definition, plan, tuple(lowering.slots), run.instant)
-        self._timed = lowering.volatile
+        offset, limit = (0, None) if self._tests else (min(self._offset, MOST), self._limit)
+        source = None if self._source is None else (relation_now(self._source[0]).path, self._source[1])
+        plan = _engine.Plan(
+            definition.cls,
+            where=where,
+            order=order,
+            offset=offset,
+            limit=None if limit is None else min(limit, MOST),
+            source=source,
+        )
+        made = Compiled(definition, plan, tuple(lowering.slots), run.instant, schema)
         if not lowering.volatile and not lowering.slots:
             self._compiled = made
         return made
@@ -449,6 +224,12 @@ class Query(Queryable):
             rows = rows.keep(list(map(test, rows.records())))
         stop = len(rows) if self._limit is None else min(len(rows), self._offset + self._limit)
         return rows.slice(min(self._offset, stop), stop)
+
+    def _forgetful(self, rows: _engine.Rows) -> Iterator[Any]:
+        """The records. Their number is not remembered from the first on: time and Python functions may say
+        otherwise."""
+        self._seen = None
+        yield from rows
 
     def _at(self, place: int) -> Any:
         """The record at a place (negative from the end), or None."""
@@ -475,7 +256,7 @@ class Query(Queryable):
         return host.columns(self._definition, operands, rows, host.start(self._definition.db))
 
     def _aggregate(self, op: str, column: Any) -> Any:
-        value = operand(column, op)
+        value = as_operand(column, op)
         kind = kinds.of_value(value, field_of)
         result = kinds.aggregated(op, value, kind)
         rows = self._rows()
@@ -489,26 +270,9 @@ class Query(Queryable):
         return plan.aggregate(op, 0, rows)
 
 
-# ---------------------------------------------------------------- arguments
-
-
-def _number(value: Any, verb: str) -> int:
-    if isinstance(value, bool) or not hasattr(type(value), "__index__") or value.__index__() < 0:
-        raise FieldError(f"{verb}() takes a number of rows, 0 or more, not {show(value)}")
-    return int(value.__index__())
-
-
 def _index(value: Any) -> int:
     if not hasattr(type(value), "__index__"):
-        raise FieldError(f"a query is indexed by an int or a slice, not by {show(value)}; by key it is get({show(value)})")
+        raise FieldError(
+            f"a query is indexed by an int or a slice, not by {show(value)}; by key it is get({show(value)})"
+        )
     return int(value.__index__())
-
-
-def _some(values: list[Operand], verb: str) -> list[Operand]:
-    if not values:
-        raise FieldError(f"{verb}() needs columns, such as {verb}(Post.title)")
-    return values
-
-
-def _unbuilt(what: str) -> NoReturn:
-    raise DefinitionError(f"{what} is not built yet")

@@ -1,12 +1,14 @@
 """Replacing a model in place: a class statement with the module and qualified name of a model that exists.
 
-The class object stays, and with it the records that are held, what refers to the model, and its rows, by name of field. The new definition
-has been worked out beside the old one; here
+The class object stays, and with it the records that are held, what refers to the model, and its rows, by name of field.
+The new definition has been worked out beside the old one; here
 
     1  the Definition and the class take over what the new ones hold
     2  everything that leads here is resolved again
-    3  a model that has its table is altered around its rows: fields that differ are exchanged (their values carried over), then
-       what is built on them: indexes, references, paths. What did not change stays, the order of arrival in collections with it
+    3  a model that has its table is altered around its rows: fields that differ are exchanged (their values carried
+    over), then
+       what is built on them: indexes, references, paths. What did not change stays, the order of arrival in collections
+       with it
 
 Each step tells how to undo it. If one fails, all are undone in reverse order, and the old model stays in force.
 """
@@ -18,7 +20,7 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, layout
+from . import _engine, keys, layout, resolve
 from .errors import FieldError, SinewError, TransactionError
 from .fields import MISSING
 
@@ -150,7 +152,7 @@ def _leading_to(definition: Definition) -> list[Relation]:
 
 
 def _resolve(definition: Definition, leading: list[Relation]) -> list[Definition]:
-    found, problems = layout.resolve_all(definition.db, (definition,))
+    found, problems = resolve.resolve_all(definition.db, (definition,))
     if problems:
         raise problems[0]
     for relation in leading:
@@ -162,13 +164,13 @@ def _resolve_relation(relation: Relation) -> None:
     """Finds again what a relation refers to: fields of this model may be other ones now."""
     relation.reset()
     if relation.kind == "belongs_to":
-        layout.foreign_key_of(relation)
+        keys.foreign_key_of(relation)
         return
-    layout.find_inverse(relation)
+    resolve.find_inverse(relation)
     db = relation.definition.db
     db.resolving = True
     try:
-        layout.call_lambdas(relation)
+        resolve.call_lambdas(relation)
     finally:
         db.resolving = False
 
@@ -177,11 +179,15 @@ def _check_key(definition: Definition, old: _Old) -> None:
     names, before = definition.table.plan[0].names, old.table.plan[0].names
     if names != before:
         raise definition.problem(
-            None, f"has rows by the key {', '.join(before)}, which cannot become {', '.join(names)} in place; use another database"
+            None,
+            f"has rows by the key {', '.join(before)}, which cannot become {', '.join(names)} in place; "
+            "use another database",
         )
     for name in names:
         if not _same_column(old.fields[name], definition.fields[name]):
-            raise definition.problem(name, "is part of the primary key, which cannot change in place; use another database")
+            raise definition.problem(
+                name, "is part of the primary key, which cannot change in place; use another database"
+            )
 
 
 # ---------------------------------------------------------------- 3: fields
@@ -238,7 +244,9 @@ def _exchange_fields(definition: Definition, old: _Old, undo: Undo) -> list[Fiel
             continue
         if before is None and len(rows) and _needs_value(info):
             raise definition.problem(
-                name, f"is a new required field without a default, and there are {len(rows):,} rows; give it a default, or `| None`"
+                name,
+                f"is a new required field without a default, and there are {len(rows):,} rows; "
+                "give it a default, or `| None`",
             )
         values = None if before is None else _carried(cls, before, info, rows)
         try:
@@ -291,12 +299,16 @@ def _reference_stays(definition: Definition, old: _Old, before: Relation) -> boo
     if relation is None or relation.kind != "belongs_to" or relation.target_name != before.target_name:
         return False
     a, b = before.declaration, relation.declaration
-    options = all(getattr(a, name) == getattr(b, name) for name in ("on_delete", "enforce", "unique", "default", "init"))
+    options = all(
+        getattr(a, name) == getattr(b, name) for name in ("on_delete", "enforce", "unique", "default", "init")
+    )
     same = before.required == relation.required and before.foreign_key == relation.foreign_key
     if not (options and same and before.references == relation.references):
         return False
     names = tuple(info.name for info in relation.foreign_key)
-    stays = all(plan in definition.table.indexes for plan in old.table.indexes if plan.names == names and plan.kind != "ordered")
+    stays = all(
+        plan in definition.table.indexes for plan in old.table.indexes if plan.names == names and plan.kind != "ordered"
+    )
     if stays and (relation.target is not definition or _index_stays(definition.table, relation)):
         relation.descriptor = before.descriptor
         relation.descriptor.path = relation.column_path
@@ -322,14 +334,12 @@ def _unbind(relation: Relation, table: layout.Table, undo: Undo) -> None:
     undo.add(again)
 
 
-def _add_again(definition: Definition, old: _Old, plan: layout.IndexPlan) -> None:
+def _add_again(definition: Definition, old: _Old, plan: keys.IndexPlan) -> None:
     fields = [field.key_field or field for field in (old.fields[name].engine for name in plan.names)]
     old.table.indexes[plan] = definition.db.store.add_index(definition.cls, plan.kind, fields, deferred=plan.deferred)
 
 
-def _put_up(
-    definition: Definition, old: _Old, found: list[Definition], leading: list[Relation], undo: Undo
-) -> None:
+def _put_up(definition: Definition, old: _Old, found: list[Definition], leading: list[Relation], undo: Undo) -> None:
     store, cls, table = definition.db.store, definition.cls, definition.table
     for relation in definition.relations.values():
         if relation.descriptor is None:

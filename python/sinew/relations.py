@@ -1,13 +1,14 @@
 """Declaring relations: `belongs_to`, `has_one`, `has_many`, `many_to_many`.
 
 As with fields, a declaration holds the options as given; mistakes are reported when model and name are known. What the
-declarations mean (targets, foreign keys, inverses) is worked out in definition.py and layout.py.
+declarations mean (targets, foreign keys, inverses) is worked out in keys.py and resolve.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field as dataclass_field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any, Literal, get_args
 
 from .annotations import Annotation
@@ -34,9 +35,9 @@ class RelationDeclaration:
     on_delete: Any = "restrict"
     enforce: bool = True
     unique: bool = False
-    where: Callable[[], Any] | None = None
+    where: Any = None
     order_by: Any = None
-    limit: int | None = None
+    limit: Any = None
     distinct: bool = True
     init: bool = True
     unbuilt: tuple[str, ...] = ()
@@ -62,15 +63,16 @@ def belongs_to(
 ) -> Any:
     """Options of a reference to one other record, stored as a foreign key here (`author` -> `author_id`).
 
-    target: the name of the model, where no annotation says it. foreign_key: the column or columns. references: the unique
-    field or fields of the target that they hold (its primary key). inverse: the has_one or has_many that shows the other side.
-    default: None, or `...` if the argument may be left out because the foreign key is given. on_delete: what happens here when
-    the target is deleted. enforce=False accepts keys without a target. unique: at most one record per target.
+    target: the name of the model, where no annotation says it. foreign_key: the column or columns. references: the
+    unique field or fields of the target that they hold (its primary key). inverse: the has_one or has_many that shows
+    the other side. default: None, or `...` if the argument may be left out because the foreign key is given. on_delete:
+    what happens here when the target is deleted. enforce=False accepts keys without a target. unique: at most one
+    record per target.
 
         author: BelongsTo[Author] = belongs_to(on_delete="cascade")
     """
-    options = ("foreign_key", "references", "inverse", "default", "on_delete", "enforce", "unique", "acyclic", "type_field",
-               "type_values", "init")  # fmt: skip
+    options = ("foreign_key", "references", "inverse", "default", "on_delete", "enforce", "unique", "acyclic",
+               "type_field", "type_values", "init")  # fmt: skip
     return RelationDeclaration(
         "belongs_to",
         target,
@@ -100,8 +102,8 @@ def has_one(
 ) -> Any:
     """Options of the one record that refers here: the first to arrive, or by order_by. Annotate it `HasOne[X | None]`.
 
-    inverse: the belongs_to of the target (a lambda or its name), needed only if several refer here. where: a lambda for a
-    condition on the target.
+    inverse: the belongs_to of the target (a lambda or its name), needed only if several refer here. where: a lambda for
+    a condition on the target.
 
         login: HasOne[Login | None] = has_one(order_by=lambda: Login.at.desc())
     """
@@ -136,8 +138,8 @@ def has_many(
 ) -> Any:
     """Options of the records that refer here, in order of arrival or by order_by.
 
-    inverse: the belongs_to of the target (a lambda or its name), needed only if several refer here. where, order_by: lambdas
-    for a condition and an order; limit: at most so many.
+    inverse: the belongs_to of the target (a lambda or its name), needed only if several refer here. where, order_by:
+    lambdas for a condition and an order; limit: at most so many.
 
         posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
     """
@@ -209,7 +211,8 @@ def target_names(d: RelationDeclaration, annotation: Annotation | None) -> tuple
 
 
 def is_optional(d: RelationDeclaration, annotation: Annotation | None) -> bool:
-    """Whether a belongs_to may be None: from the annotation, or (without one) from the target's text or default=None."""
+    """Whether a belongs_to may be None: from the annotation, or (without one) from the target's text or
+    default=None."""
     if annotation is not None:
         return annotation.optional
     named = isinstance(d.target, str) and "None" in (name.strip() for name in d.target.split("|"))
@@ -242,9 +245,9 @@ def _check_has(d: RelationDeclaration, annotation: Annotation | None) -> Iterato
         yield f"may find no record: annotate it `HasOne[{annotation.targets[0]} | None]`"
     if d.kind == "has_many" and annotation is not None and annotation.optional:
         yield f"a collection is never None, only empty: annotate it `HasMany[{annotation.targets[0]}]`"
-    if d.limit is not None and (isinstance(d.limit, bool) or not isinstance(d.limit, int) or d.limit < 0):
+    if not (d.limit is None or (type(d.limit) is int and d.limit >= 0)):
         yield f"limit= takes a number of records, not {show(d.limit)}"
-    if d.where is not None and not callable(d.where):
+    if not (d.where is None or callable(d.where)):
         yield f"where= takes a lambda, such as `lambda: Post.title != ''`, not {show(d.where)}"
 
 

@@ -1,15 +1,17 @@
 """Which row a name in a condition speaks of.
 
-A condition is evaluated at a row, within `exists` or an aggregate at a row around which there are others. Each is a Frame, the
-innermost first; its depth is how many frames stand inside of it. Two sorts:
+A condition is evaluated at a row, within `exists` or an aggregate at a row around which there are others. Each is a
+Frame, the innermost first; its depth is how many frames stand inside of it. Two sorts:
 
-    named   the row of the query, or the target in exists(path, ...) and count(path, ...). A column `Post.title` speaks of the
+    named   the row of the query, or the target in exists(path, ...) and count(path, ...). A column `Post.title` speaks
+    of the
             innermost named frame of Post.
-    bound   the "some" row of one comparison over a to-many path. Only columns of that comparison with just that path see it.
+    bound   the "some" row of one comparison over a to-many path. Only columns of that comparison with just that path
+    see it.
 
-A path is cut in two: up to the last to-many step (that is what a comparison binds), and the to-one steps after it (followed as
-part of the value). Names are looked up in the definitions as they are now, so that a model may have been defined anew since.
-"""
+A path is cut in two: up to the last to-many step (that is what a comparison binds), and the to-one steps after it
+(followed as part of the value). Names are looked up in the definitions as they are now, so that a model may have been
+defined anew since."""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ Key: TypeAlias = tuple[type, tuple[str, ...]]
 """A path by names: the class at which it starts and its steps."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Frame:
     """A row that conditions look at. bound: the path that a comparison went along to it; None for a named frame."""
 
@@ -49,8 +51,8 @@ def current(definition: Definition) -> Definition:
 
 def walk(root: Definition, steps: Sequence[Relation]) -> list[Relation]:
     """The steps of a path in the definitions that are in force."""
-    here = current(root)
     relations: list[Relation] = []
+    here = current(root)
     for step in steps:
         relation = here.relations.get(step.name)
         if relation is None:
@@ -58,6 +60,11 @@ def walk(root: Definition, steps: Sequence[Relation]) -> list[Relation]:
         relations.append(relation)
         here = relation.target
     return relations
+
+
+def relation_now(relation: Relation) -> Relation:
+    """A relation as it is in the definition that is in force."""
+    return walk(relation.definition, (relation,))[0]
 
 
 def target_at(root: Definition, steps: Sequence[Relation]) -> Definition:
@@ -71,7 +78,9 @@ def field_of(column: Column) -> FieldInfo:
     target = target_at(column.root, column.steps)
     info = target.fields.get(column.field.name)
     if info is None:
-        raise UnknownName(f"{target.name} has no field `{column.field.name}` any more{target.suggest(column.field.name)}")
+        raise UnknownName(
+            f"{target.name} has no field `{column.field.name}` any more{target.suggest(column.field.name)}"
+        )
     return info
 
 
@@ -82,12 +91,15 @@ def key_of(root: Definition, steps: Sequence[Relation]) -> Key:
 
 def cut(steps: Sequence[Relation]) -> int:
     """How many steps there are up to the last to-many one, included."""
-    return max((place + 1 for place, step in enumerate(steps) if step.to_many), default=0)
+    for place in range(len(steps), 0, -1):
+        if steps[place - 1].to_many:
+            return place
+    return 0
 
 
 def locate(column: Column, frame: Frame) -> tuple[Frame, int, Sequence[Relation]]:
-    """The frame of which a column speaks, its depth, and the to-one steps from there. RelationError for a column of a model
-    that is not in sight, or over a to-many path that no comparison has bound."""
+    """The frame of which a column speaks, its depth, and the to-one steps from there. RelationError for a column of a
+    model that is not in sight, or over a to-many path that no comparison has bound."""
     place = cut(column.steps)
     if not place:
         return (*find(column.root, column, frame), column.steps)
@@ -119,7 +131,9 @@ def _foreign(root: Definition, thing: object, frame: Frame) -> NoReturn:
     rest = repr(thing).removeprefix(root.name)
     written = [f"`{path}{rest}`" for path in paths_to(here.definition, root.cls)]
     hint = f"write {' or '.join(written)}" if written else f"no relation of {here.definition.name} leads to {root.name}"
-    raise RelationError(f"{thing!r} speaks of {root.name}, but here the rows are those of {here.definition.name}; {hint}")
+    raise RelationError(
+        f"{thing!r} speaks of {root.name}, but here the rows are those of {here.definition.name}; {hint}"
+    )
 
 
 def _several(column: Column, prefix: Sequence[Relation]) -> NoReturn:

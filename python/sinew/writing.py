@@ -25,16 +25,16 @@ class Assignment:
 
 
 def parse(definition: Definition, values: Mapping[str, Any]) -> list[Assignment]:
-    """What is to be set. UnknownName for a name that cannot be; FieldError for a record of another model, and for a foreign key
-    that is given twice."""
+    """What is to be set. UnknownName for a name that cannot be; FieldError for a record of another model, and for a
+    foreign key that is given twice."""
     definition.ensure()
     found: dict[str, Assignment] = {}
     for name, value in values.items():
         for assignment in _assignments(definition, name, value):
             if assignment.info.name in found:
                 raise FieldError(
-                    f"{definition.name}.update(): `{assignment.info.name}` is given twice, by itself and by its relation; "
-                    "give one of the two"
+                    f"{definition.name}.update(): `{assignment.info.name}` is given twice, by itself and by its "
+                    "relation; give one of the two"
                 )
             found[assignment.info.name] = assignment
     return list(found.values())
@@ -48,7 +48,9 @@ def _assignments(definition: Definition, name: str, value: Any) -> list[Assignme
     if info is None:
         raise errors.unknown_argument(definition.cls, name)
     if is_path(value):
-        raise FieldError(f"{definition.name}.{name} takes a value or a column, and {value!r} is a path; name a column of it")
+        raise FieldError(
+            f"{definition.name}.{name} takes a value or a column, and {value!r} is a path; name a column of it"
+        )
     return [Assignment(info, value)]
 
 

@@ -1010,7 +1010,7 @@ def test_a_statement_is_not_ended_from_inside(engine: ModuleType) -> None:
 
 def test_a_closed_store_refuses_and_never_crashes(filled: World) -> None:
     w = filled
-    plan, rows, posts = w.engine.Plan(w.Post), w.engine.live_rows(w.Post), w.ann.posts
+    plan, rows, posts = w.engine.Plan(w.Post, values=[col(w.post.title)]), w.engine.live_rows(w.Post), w.ann.posts
     iterator = iter(posts)
     w.store.close()
     w.store.close()

@@ -13,20 +13,20 @@ from typing import Any
 class Raised(Exception):
     """What a function of the errors module is asked for: its name and arguments."""
 
-    def __init__(self, function: str, args: tuple[Any, ...]) -> None:
+    def __init__(self, function: str, args: tuple[Any, ...] = ()) -> None:
         super().__init__(function)
         self.function = function
         self.given = args
 
 
 class Errors:
-    """Stands for sinew.errors: every function of it gives a Raised."""
+    """Stands for sinew.errors: every function of it gives a Raised, and every other class of it is that."""
 
     class Invalid(Exception):
         pass
 
     def __getattr__(self, name: str) -> Any:
-        return lambda *args: Raised(name, args)
+        return Raised if name[0].isupper() else lambda *args: Raised(name, args)
 
 
 def _layout(cls: type) -> None:

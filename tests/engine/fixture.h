@@ -290,7 +290,7 @@ unchanged(const shop *s, const char *before)
 
 /* ---------------------------------------------------------------- sweeps */
 
-/* `prepare` makes the cells that an operation will give, in s->cells; they go back when the operation was refused. */
+/* `prepare` makes the cells of tasks that an operation will give, in s->cells; they go back when it was refused. */
 typedef struct shop_sweep {
     void (*prepare)(shop *s); /* or NULL */
     sn_status (*run)(shop *s);
@@ -314,13 +314,23 @@ sweep_setup(hostile *h)
     return s;
 }
 
+/* Of cells that make tasks: those that own something. */
+static inline void
+take_tasks_back(shop *s, size_t from)
+{
+    for (size_t i = from; i < s->cell_count; i++) {
+        if (i % TASK_COLUMNS == TASK_TITLE || i % TASK_COLUMNS == TASK_NAME)
+            take_back(s->db, s->cells[i]);
+    }
+}
+
 static inline sn_status
 sweep_run(void *state)
 {
     shop *s = state;
     sn_status st = swept.run(s);
-    for (size_t i = 0; st != SN_OK && i < s->cell_count; i++)
-        take_back(s->db, s->cells[i]);
+    if (st != SN_OK)
+        take_tasks_back(s, 0);
     return st;
 }
 

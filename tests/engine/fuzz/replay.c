@@ -1,5 +1,8 @@
 /*
- * replay.c - runs corpus files through the fuzz target, with any C compiler: files or directories as arguments.
+ * replay.c - runs the fuzz target with any C compiler:
+ *
+ *   replay FILE|DIRECTORY...        the inputs there
+ *   replay -r COUNT LENGTH SEED     so many inputs of random bytes
  */
 #define _DEFAULT_SOURCE
 #include <dirent.h>
@@ -7,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define MAX_FILE (1 << 20)
@@ -52,10 +56,36 @@ replay_directory(const char *path)
     return played;
 }
 
+static uint64_t
+next_random(uint64_t *state)
+{
+    *state += UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t z = (*state ^ *state >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+static int
+replay_random(long count, size_t length, uint64_t seed)
+{
+    static uint8_t data[MAX_FILE];
+    length = length < MAX_FILE ? length : MAX_FILE;
+    for (long i = 0; i < count; i++) {
+        uint64_t state = seed + (uint64_t)i;
+        for (size_t k = 0; k < length; k++)
+            data[k] = (uint8_t)(next_random(&state) >> 32);
+        LLVMFuzzerTestOneInput(data, length);
+    }
+    printf("replayed %ld random inputs\n", count);
+    return EXIT_SUCCESS;
+}
+
 int
 main(int argc, char **argv)
 {
     int total = 0;
+    if (argc == 5 && strcmp(argv[1], "-r") == 0)
+        return replay_random(strtol(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
     for (int i = 1; i < argc; i++) {
         struct stat info;
         bool directory = stat(argv[i], &info) == 0 && S_ISDIR(info.st_mode);
@@ -65,7 +95,7 @@ main(int argc, char **argv)
         total += n;
     }
     if (total == 0) {
-        fprintf(stderr, "usage: replay FILE|DIRECTORY...\n");
+        fprintf(stderr, "usage: replay FILE|DIRECTORY... or replay -r COUNT LENGTH SEED\n");
         return EXIT_FAILURE;
     }
     printf("replayed %d inputs\n", total);

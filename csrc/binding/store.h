@@ -1,0 +1,27 @@
+/*
+ * store.h - what store.c (the life of a store) and unit.c (statements and transactions) share.
+ */
+#ifndef SNPY_STORE_H
+#define SNPY_STORE_H
+
+#include "snpy.h"
+
+#define CHUNK 256 /* handles released between two calls of the engine */
+
+/* The model of the i-th class with a table here; NULL for a class that the collector has cleared. */
+snpy_model *snpy_model_at(const snpy_store *store, Py_ssize_t i);
+/* Compacts a table that is worth it; false if not, or without the memory for it. */
+bool snpy_compact_model(snpy_store *store, snpy_model *model);
+/* Gives up handles that the engine has given up. Run Python code. */
+void snpy_release_handles(void **handles, size_t n);
+void snpy_drain_engine(sn_db *db);
+/* What follows the end of every unit. May run Python code, as the last thing. */
+void snpy_after_unit(snpy_store *store);
+
+/* Methods of Store. */
+PyObject *snpy_store_begin(PyObject *store, PyObject *args, PyObject *kwargs);
+PyObject *snpy_store_commit(PyObject *store, PyObject *ignored);
+PyObject *snpy_store_rollback(PyObject *store, PyObject *ignored);
+PyObject *snpy_store_refuse(PyObject *store, PyObject *refuse);
+
+#endif

@@ -1,0 +1,49 @@
+"""Comparisons in Python, with the engine's logic: two-valued, an ordering with a missing value is False."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import InvalidOperation
+from typing import Any
+
+
+def itself(value: Any) -> Any:
+    return value
+
+
+def is_none(value: Any) -> bool:
+    return value is None
+
+
+def _equal(left: Any, right: Any) -> bool:
+    return bool(left == right)
+
+
+def _differ(left: Any, right: Any) -> bool:
+    return not (left == right)
+
+
+def membership(members: tuple[Any, ...]) -> Callable[[Any], bool]:
+    return lambda value: any(_equal(value, member) for member in members)
+
+
+def _ordered(test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
+    def compare(left: Any, right: Any) -> bool:
+        if left is None or right is None:
+            return False
+        try:
+            return bool(test(left, right))
+        except InvalidOperation:  # a Decimal that is not a number
+            return False
+
+    return compare
+
+
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "==": _equal,
+    "!=": _differ,
+    "<": _ordered(lambda a, b: a < b),
+    "<=": _ordered(lambda a, b: a <= b),
+    ">": _ordered(lambda a, b: a > b),
+    ">=": _ordered(lambda a, b: a >= b),
+}

@@ -1,0 +1,90 @@
+"""Writes the seed corpus of the fuzz target: deterministic inputs that reach every operation in every schema.
+
+    python make_corpus.py [FOLDER]
+
+The first bytes of an input choose the schema (an action and `enforce` for each of the five references, then two nullable flags), the
+rest are operations; fuzz.c says what each byte means. Inputs here are random operations weighted towards long units with many rows,
+because uniform bytes commit or roll back too soon, and a few that follow one theme.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+BEGIN, COMMIT, ROLLBACK, INSERT, LOAD, UPDATE, UPDATE_MANY, DELETE, MOVE, COMPACT, HANDLE = 0, 1, 2, 3, 6, 7, 9, 10, 12, 13, 14
+COLUMNS = (5, 7, 4)
+CALM, REFUSE_ONCE, REFUSE_ON = 0x00, 0xA0, 0xB0
+
+THEMES: dict[str, list[int]] = {
+    "mixed": [BEGIN, COMMIT, ROLLBACK] + [INSERT] * 6 + [LOAD] + [UPDATE] * 6 + [UPDATE_MANY] * 2 + [DELETE] * 3 + [MOVE] * 2
+    + [COMPACT, HANDLE],
+    "cascade": [BEGIN, ROLLBACK, COMMIT] + [INSERT] * 10 + [DELETE] * 5,
+    "keys": [BEGIN, COMMIT] + [INSERT] * 6 + [UPDATE] * 4 + [UPDATE_MANY] * 8,
+    "order": [BEGIN, ROLLBACK] + [INSERT] * 6 + [UPDATE] * 4 + [MOVE] * 8 + [DELETE],
+    "compact": [COMMIT] * 2 + [INSERT] * 6 + [DELETE] * 4 + [COMPACT] * 3 + [HANDLE] * 4,
+}
+
+
+def schema(rng: random.Random) -> bytes:
+    """Actions and enforce bits of the five references, and the nullable flags."""
+    return bytes([rng.randrange(8) for _ in range(5)] + [rng.randrange(4)])
+
+
+def refusal(rng: random.Random) -> int:
+    """Mostly an allocator that never refuses, else one that refuses one of the first allocations."""
+    kind = rng.choice([CALM] * 7 + [REFUSE_ONCE, REFUSE_ON])
+    return kind | rng.randrange(4) if kind else CALM
+
+
+def cells(rng: random.Random, count: int) -> bytes:
+    """Small values, so that keys meet; a null now and then."""
+    return bytes(rng.choice([0xFF, rng.randrange(8), rng.randrange(8), 0x80 | rng.randrange(32)]) for _ in range(count))
+
+
+def operation(rng: random.Random, op: int) -> bytes:
+    """One operation with the bytes that it reads."""
+    table = rng.randrange(3)
+    head = bytes([op | table << 4])
+    keep_open = bytes([rng.randrange(4)])
+    if op == INSERT:
+        return head + cells(rng, COLUMNS[table]) + bytes([refusal(rng)]) + keep_open
+    if op == LOAD:
+        count = rng.randrange(6)
+        return head + bytes([count]) + cells(rng, count * COLUMNS[table]) + bytes([refusal(rng)]) + keep_open
+    if op == UPDATE:
+        columns = rng.randrange(3)
+        picked = rng.sample(range(COLUMNS[table]), columns + 1)
+        return head + bytes([columns, rng.randrange(20), *picked]) + cells(rng, columns + 1) + bytes([refusal(rng)]) + keep_open
+    if op == UPDATE_MANY:
+        count, columns = rng.randrange(6), rng.randrange(2)
+        rows = bytes(rng.randrange(16) for _ in range(count))
+        picked = bytes(rng.sample(range(COLUMNS[table]), columns + 1))
+        body = bytes([count, columns]) + rows + picked + cells(rng, count * (columns + 1))
+        return head + body + bytes([refusal(rng)]) + keep_open
+    if op == DELETE:
+        count = rng.randrange(3)
+        return head + bytes([count]) + bytes(rng.randrange(20) for _ in range(count + 1)) + bytes([refusal(rng)]) + keep_open
+    if op == MOVE:
+        index = rng.randrange(5) << 4
+        return bytes([op | index, rng.randrange(20), rng.choice([0, 0x80]), rng.randrange(8), refusal(rng)]) + keep_open
+    if op == HANDLE:
+        return head + bytes([rng.randrange(20), rng.randrange(2), refusal(rng)])
+    if op == COMPACT:
+        return head + bytes([refusal(rng)])
+    return bytes([op])
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "corpus"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, operations in THEMES.items():
+        for number in range(8):
+            rng = random.Random(f"{name}-{number}")
+            body = b"".join(operation(rng, rng.choice(operations)) for _ in range(60))
+            (folder / f"{name}-{number}").write_bytes(schema(rng) + body)
+
+
+if __name__ == "__main__":
+    main()
