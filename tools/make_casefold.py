@@ -17,8 +17,8 @@ HEAD = """\
 /*
  * casefold.c - Unicode {version} simple case folding as ranges. Made by tools/make_casefold.py; do not edit.
  *
- * A range {{first, last, delta, step}} folds first, first + step, ... last by adding delta. Ranges do not overlap and are in
- * order, so that a character is found by bisection.
+ * A range {{first, last, delta, step}} folds first, first + step, ... last by adding delta. Ranges do not overlap and
+ * are in order, so that a character is found by bisection.
  */
 #include "match.h"
 

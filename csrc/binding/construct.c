@@ -64,6 +64,7 @@ fill_slot(snpy_slot *slot, snpy_shape *shape, snpy_model *model, snpy_field *fie
         return -1;
     slot->field = field;
     slot->col = field->col;
+    slot->in = snpy_conversions[field->kind].in;
     slot->parameter = parameter_of(shape->parameters, field);
     slot->plain = !validated && field->check == NULL && field->key_field == NULL;
     slot->filled = field->default_value || field->default_factory || field->automatic;
@@ -91,6 +92,8 @@ shape_new(snpy_model *model)
     shape->parameter_count = PyTuple_GET_SIZE(shape->parameters);
     for (Py_ssize_t i = 0; i < shape->parameter_count; i++)
         shape->has_references |= is_reference(PyTuple_GET_ITEM(shape->parameters, i));
+    for (Py_ssize_t i = 0; i < n; i++)
+        shape->touches |= snpy_field_at(shape->fields, i)->touch;
     int r = shape->validators ? 0 : -1;
     for (Py_ssize_t i = 0; r == 0 && i < n; i++)
         r = fill_slot(&shape->slots[i], shape, model, snpy_field_at(shape->fields, i));
@@ -117,6 +120,17 @@ shape_current(const snpy_shape *shape, const snpy_model *model)
 {
     return shape && shape->fields == model->fields && shape->parameters == model->parameters
            && (shape->validators == model->validators || model->validators == NULL);
+}
+
+bool
+snpy_model_touches(snpy_model *model)
+{
+    if (shape_current(model->shape, model))
+        return model->shape->touches;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(model->fields); i++)
+        if (snpy_field_at(model->fields, i)->touch)
+            return true;
+    return false;
 }
 
 snpy_shape *
@@ -357,12 +371,13 @@ set_given(snpy_build *b, sn_cell *cells, Py_ssize_t i, PyObject *value)
     const snpy_slot *slot = &b->shape->slots[i];
     if (!slot->plain)
         return set_validated(b, cells, i, value);
-    sn_cell cell;
-    if (snpy_cell_in(&cell, b->model->store, slot->field, value) < 0)
-        return -1;
-    cells[slot->col] = cell;
-    b->set[i] = true;
-    return 0;
+    snpy_store *store = b->model->store;
+    sn_cell *at = &cells[slot->col]; /* converted in place: copying what has just been stored piecewise stalls */
+    int r = value == Py_None ? snpy_cell_in(at, store, slot->field, value) : slot->in(at, store, slot->field, value);
+    if (r < 0)
+        *at = SN_NULL_CELL;
+    b->set[i] = r == 0;
+    return r;
 }
 
 static int
@@ -601,8 +616,8 @@ snpy_construct(PyObject *cls, PyObject *const *args, size_t nargsf, PyObject *ke
 {
     snpy_build b;
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-    snpy_model *model = snpy_model_of(cls);
-    if (model == NULL)
+    snpy_model *model = snpy_model_peek((PyTypeObject *)cls); /* only classes of ModelMeta get here */
+    if (model == NULL && (model = snpy_model_of(cls)) == NULL)
         return NULL;
     if (nargs)
         return snpy_raise(model->store->state, "positional", "On", cls, nargs), NULL;

@@ -12,7 +12,7 @@
  *
  * Cost: read 10 to 20 ns beyond the attribute lookup for text and small ints; write one statement.
  */
-#include "snpy.h"
+#include "model.h"
 
 /* ---------------------------------------------------------------- reading and writing */
 
@@ -30,9 +30,14 @@ snpy_field_read(snpy_field *field, PyObject *record)
     snpy_model *model = field->model;
     if (model == NULL || Py_TYPE(record) != model->cls)
         return not_our_record(field, record), NULL;
-    if (!snpy_record_alive((snpy_record *)record))
+    sn_word word;
+    snpy_record *r = (snpy_record *)record;
+    int stored = r->epoch == model->epoch ? sn_table_read(&word, model->table, r->row, field->col) : -1;
+    if (stored > 0)
+        return snpy_conversions[field->kind].out(field, word);
+    if (stored < 0)
         return snpy_raise_deleted(record), NULL;
-    return snpy_cell_out(field, sn_table_get(model->table, ((snpy_record *)record)->row, field->col));
+    Py_RETURN_NONE;
 }
 
 PyObject *
@@ -63,6 +68,22 @@ cells_of(sn_cell cells[2], snpy_field *field, PyObject *record, PyObject *value)
     return -1;
 }
 
+/* A statement that cannot fail and need not be undone: one cell, in no index, nobody else writing, nothing to do beside it. */
+static bool
+write_at_once(snpy_field *field, PyObject *record, sn_cell cell)
+{
+    snpy_model *model = field->model;
+    snpy_store *store = model ? model->store : NULL;
+    sn_cell old;
+    if (model == NULL || store->db == NULL || store->statements || store->refusing
+        || !snpy_record_alive((snpy_record *)record) || snpy_model_touches(model)
+        || !sn_table_exchange(&old, model->table, ((snpy_record *)record)->row, field->col, cell))
+        return false;
+    snpy_cell_release(store, field, old);
+    snpy_drain(store);
+    return true;
+}
+
 int
 snpy_field_write(snpy_field *field, PyObject *record, PyObject *value)
 {
@@ -81,6 +102,8 @@ snpy_field_write(snpy_field *field, PyObject *record, PyObject *value)
         snpy_drain(model->store);
         return -1;
     }
+    if (n == 1 && write_at_once(field, record, cells[0]))
+        return 0;
     snpy_field *fields[2] = {field, field->key_field};
     return snpy_record_write(record, fields, cells, (size_t)n);
 }

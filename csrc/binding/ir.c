@@ -364,6 +364,9 @@ predicate_in(snpy_ir *ir, PyObject *node)
         return SN_NO_NODE;
     }
     sn_node result = built(ir, sn_expr_in(ir->expr, a, cells, n));
+    for (size_t i = 0; i < n && result == SN_NO_NODE; i++) {
+        snpy_cell_release(ir->store, like, cells[i]);
+    }
     PyMem_Free(cells);
     return result;
 }

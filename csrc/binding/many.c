@@ -108,9 +108,8 @@ many_bind(PyObject *op, PyObject *args)
     if (!PyArg_ParseTuple(args, "OO!:bind", &path, &PyType_Type, &collection)) {
         return NULL;
     }
-    if (!PyType_IsSubtype((PyTypeObject *)collection, self->state->Collection)
-        || ((PyTypeObject *)collection)->tp_basicsize != self->state->Collection->tp_basicsize) {
-        PyErr_SetString(PyExc_TypeError, "bind() takes a class derived from Collection, with __slots__ = ()");
+    if (!PyType_IsSubtype((PyTypeObject *)collection, self->state->Collection)) {
+        PyErr_SetString(PyExc_TypeError, "bind() takes a class derived from Collection");
         return NULL;
     }
     return bind_path(self, path, collection);

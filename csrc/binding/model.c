@@ -402,12 +402,20 @@ snpy_model_probe(sn_row *row, snpy_model *model, PyObject *key)
     return snpy_index_probe(row, ix, &key, 1);
 }
 
+/* Of what ModelMeta's own methods get: that it is a model has been seen to. */
+static inline snpy_model *
+model_of_instance(PyObject *cls)
+{
+    snpy_model *model = snpy_model_peek((PyTypeObject *)cls);
+    return model ? model : snpy_model_of(cls);
+}
+
 /* The record, NULL without an exception for a miss, NULL with one. */
 static PyObject *
 find_record(PyObject *cls, PyObject *key)
 {
     sn_row row;
-    snpy_model *model = snpy_model_of(cls);
+    snpy_model *model = model_of_instance(cls);
     if (model == NULL || snpy_model_probe(&row, model, key) < 0 || row == SN_NO_ROW)
         return NULL;
     return snpy_record_for(model, row);
@@ -474,8 +482,7 @@ find_by_general(snpy_state *st, PyObject *cls, PyObject *const *values, PyObject
 static PyObject *
 meta_find_by(PyObject *cls, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
 {
-    snpy_state *st = snpy_state_of(Py_TYPE(cls));
-    snpy_model *model = snpy_model_of(cls);
+    snpy_model *model = model_of_instance(cls);
     if (model == NULL)
         return NULL;
     if (nargs)
@@ -484,7 +491,7 @@ meta_find_by(PyObject *cls, PyObject *const *args, Py_ssize_t nargs, PyObject *n
     bool one = names && PyTuple_GET_SIZE(names) == 1 && args[0] != Py_None;
     snpy_index *ix = one ? unique_index(model, PyTuple_GET_ITEM(names, 0)) : NULL;
     if (ix == NULL || ix->index == NULL || !model->store->db)
-        return find_by_general(st, cls, args, names);
+        return find_by_general(model->store->state, cls, args, names);
     sn_row row;
     Py_INCREF(ix);
     int r = snpy_index_probe(&row, ix, args, 1);

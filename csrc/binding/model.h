@@ -10,6 +10,7 @@
 /* One column as the constructor sees it. */
 typedef struct snpy_slot {
     snpy_field *field;    // borrowed: in shape->fields
+    int (*in)(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value);
     sn_col col;           /* as it was then */
     Py_ssize_t parameter; /* by which it is given, or -1 */
     bool plain;           /* no check=, no validators, no key= */
@@ -24,11 +25,12 @@ typedef struct snpy_shape {
     Py_ssize_t uses;
     PyObject *fields, *parameters, *names, *validators; /* of the model when this was made */
     Py_ssize_t field_count, parameter_count;
-    bool has_references;
+    bool has_references, touches;
     snpy_slot slots[];
 } snpy_shape;
 
 snpy_shape *snpy_shape_use(snpy_model *model); /* NULL with an exception */
+bool snpy_model_touches(snpy_model *model);    /* some field changes with every write */
 void snpy_shape_done(snpy_shape *shape);
 
 #define SNPY_FEW 32 /* columns and parameters for which no memory is asked */

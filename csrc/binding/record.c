@@ -299,20 +299,11 @@ snpy_touch(snpy_model *model, snpy_field **fields, sn_cell *cells, size_t *n)
     return r;
 }
 
-static bool
-has_touch(snpy_model *model)
-{
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(model->fields); i++)
-        if (snpy_field_at(model->fields, i)->touch)
-            return true;
-    return false;
-}
-
 /* Appends the touch fields. */
 static int
 change_touch(change *c)
 {
-    if (c->n == 0 || !has_touch(c->model))
+    if (c->n == 0 || !snpy_model_touches(c->model))
         return 0;
     return change_current(c) < 0 ? -1 : snpy_touch(c->model, c->fields, c->cells, &c->n);
 }

@@ -312,7 +312,7 @@ static PyObject *
 store_database(PyObject *op, void *Py_UNUSED(closure))
 {
     PyObject *weak = ((snpy_store *)op)->database;
-    return Py_NewRef(weak && weak != Py_None ? PyWeakref_GET_OBJECT(weak) : Py_None);
+    return weak && weak != Py_None ? PyObject_CallNoArgs(weak) : Py_NewRef(Py_None);
 }
 
 static PyGetSetDef store_getset[] = {

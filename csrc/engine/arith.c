@@ -1,15 +1,16 @@
 /*
  * arith.c - what + - * / mean for which types, and how aggregates add up.
  *
- * One table says everything: (operator, type, type) -> (type, function). A pair that is not in it has no meaning. Adding an
- * operator is adding a row.
+ * One table says everything: (operator, type, type) -> (type, function). A pair that is not in it has no meaning.
+ * Adding an operator is adding a row.
  *
  * Rules
  *   int        through 128 bits; a result that needs more than 64 is SN_OVERFLOW
  *   /          is true division and gives a float, correctly rounded also for ints beyond 2^53; by zero gives null
- *   times      as Python's datetime: date +- timedelta counts whole days (floor), years are 1 to 9999, products and quotients
- *              round half to even, a float factor is taken as the exact ratio that it is
- *   sums       of int and timedelta are exact; of float they are compensated (Neumaier), so that the order of rows matters little
+ *   times      as Python's datetime: date +- timedelta counts whole days (floor), years are 1 to 9999, products and
+ *              quotients round half to even, a float factor is taken as the exact ratio that it is
+ *   sums       of int and timedelta are exact; of float they are compensated (Neumaier), so that the order of rows
+ *              matters little
  *   NaN        is passed over by min and max unless there is nothing else
  *
  * Nothing here allocates.

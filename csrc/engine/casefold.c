@@ -1,8 +1,8 @@
 /*
  * casefold.c - Unicode 15.1.0 simple case folding as ranges. Made by tools/make_casefold.py; do not edit.
  *
- * A range {first, last, delta, step} folds first, first + step, ... last by adding delta. Ranges do not overlap and are in
- * order, so that a character is found by bisection.
+ * A range {first, last, delta, step} folds first, first + step, ... last by adding delta. Ranges do not overlap and
+ * are in order, so that a character is found by bisection.
  */
 #include "match.h"
 

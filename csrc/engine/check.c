@@ -6,13 +6,13 @@
  *   schema       columns count their indexes, indexes their references; both tables of a reference list it
  *   counters     next_number is above every number in the automatic column
  *   references   no unit open: every enforced reference has its target
- *   entries      an entry has at least as many uses as cells hold it (live rows, rows killed in the open unit, old words in the
- *                journal; constants of expressions and cells in the host's hands come on top)
+ *   entries      an entry has at least as many uses as cells hold it (live rows, rows killed in the open unit, old
+ *                words in the journal; constants of expressions and cells in the host's hands come on top)
  *   drop list    drop_len + drop_promised <= drop_cap, and the journal's records account for no more than was promised
  *   units        no unit open: nothing journaled, pending or unsettled
  *
- * It needs no memory, so that it can be called after a refused allocation: uses are counted down in the entries themselves, judged, and
- * counted up again. Cost: all rows times all columns and indexes.
+ * It needs no memory, so that it can be called after a refused allocation: uses are counted down in the entries
+ * themselves, judged, and counted up again. Cost: all rows times all columns and indexes.
  */
 #include "database.h"
 #include "reference.h"
@@ -82,7 +82,8 @@ check_numbers(const sn_table *t)
     if (t->automatic == SN_NO_COL || t->next_number == INT64_MAX)
         return NULL;
     for (sn_row row = 0; row < t->positions; row++) {
-        if (sn__alive(t, row) && !sn__is_null(t, row, t->automatic) && sn_word_int(sn__word(t, row, t->automatic)) >= t->next_number)
+        bool numbered = sn__alive(t, row) && !sn__is_null(t, row, t->automatic);
+        if (numbered && sn_word_int(sn__word(t, row, t->automatic)) >= t->next_number)
             return "table: a number is not below the counter";
     }
     return NULL;

@@ -1,13 +1,13 @@
 /*
  * compact.c - moving live rows together when many positions are dead.
  *
- * Row numbers are what the host holds, so this happens only between units, without pins, when the host asks, and tells it where each row
- * went: map[old] = new, or SN_NO_ROW. The map is monotone, so order of insertion stays, ordered indexes keep their order, and
- * rows move down in place. The only thing that can be refused is room for handles at positions whose block had none, which is
- * asked for before anything moves.
+ * Row numbers are what the host holds, so this happens only between units, without pins, when the host asks, and tells
+ * it where each row went: map[old] = new, or SN_NO_ROW. The map is monotone, so order of insertion stays, ordered
+ * indexes keep their order, and rows move down in place. The only thing that can be refused is room for handles at
+ * positions whose block had none, which is asked for before anything moves.
  *
- * Cost: linear in positions, in each column and index. A table is worth it when more than half of its positions are dead, so a table
- * that is always compacted then pays for it a constant per deleted row.
+ * Cost: linear in positions, in each column and index. A table is worth it when more than half of its positions are
+ * dead, so a table that is always compacted then pays for it a constant per deleted row.
  */
 #include "database.h"
 

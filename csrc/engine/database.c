@@ -1,15 +1,15 @@
 /*
  * database.c - making and freeing a database, errors, pins, the drop list, and emptying all tables at once.
  *
- * The drop list is two things seen as one: a vector of bare handles, and the chain of entries that have lost their last use
- * (intern.c), which needs no memory since the entry is its own link. Bare handles need a slot each, so whoever may come to drop one
- * without being allowed to fail promises it first:
+ * The drop list is two things seen as one: a vector of bare handles, and the chain of entries that have lost their last
+ * use (intern.c), which needs no memory since the entry is its own link. Bare handles need a slot each, so whoever may
+ * come to drop one without being allowed to fail promises it first:
  *
  *   drop_len + drop_promised <= drop_cap
  *
- * sn__drop_reserve makes room, a promise counts it, sn__drop_push and sn__drop_cell use it up. Every type that owns something counts,
- * also where the cell turns out to hold an entry or null: a promise is a property of the column, so undoing needs no bookkeeping of
- * its own. Taking the last handle shrinks a vector that a large unit has left.
+ * sn__drop_reserve makes room, a promise counts it, sn__drop_push and sn__drop_cell use it up. Every type that owns
+ * something counts, also where the cell turns out to hold an entry or null: a promise is a property of the column, so
+ * undoing needs no bookkeeping of its own. Taking the last handle shrinks a vector that a large unit has left.
  */
 #include "journal.h"
 #include "reference.h"

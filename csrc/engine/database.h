@@ -9,12 +9,12 @@
  *             WROTE  a cell had `old`              -> store it again; the new word goes to the drop list
  *             MOVED  row changed its position      -> it goes back
  *           Counters are not journaled: they do not go back.
- *           The outermost commit discards it: old words of WROTE and the words of KILLED rows go to the drop list. It is also
- *           the unit's change set.
- * drops     handles that nobody needs, for the host to release. Whoever journals a change promises the handles that its end
- *           may drop (sn__drop_promise), so that neither commit nor rollback needs memory.
- * pending   what must be looked at again when the outermost unit commits: references that found no target, deleted targets that are
- *           still referred to, rows that share a deferred unique key. Normal rows add nothing here.
+ *           The outermost commit discards it: old words of WROTE and the words of KILLED rows go to the drop list. It
+ *           is also the unit's change set.
+ * drops     handles that nobody needs, for the host to release. Whoever journals a change promises the handles that its
+ *           end may drop (sn__drop_promise), so that neither commit nor rollback needs memory.
+ * pending   what must be looked at again when the outermost unit commits: references that found no target, deleted
+ *           targets that are still referred to, rows that share a deferred unique key. Normal rows add nothing here.
  */
 #ifndef SN_DATABASE_H
 #define SN_DATABASE_H
@@ -87,8 +87,8 @@ sn_status sn__drop_reserve(sn_db *db, size_t handles);
 sn_status sn__drop_promise(sn_db *db, size_t handles);
 /* Puts a handle on the drop list out of a promise. NULL is ignored but uses the promise up. */
 void sn__drop_push(sn_db *db, void *handle);
-/* Releases what a cell of this type owns into the drop list (entry use or bare handle). If the type owns anything (sn_type_owns),
- * this uses up a promise of one, whatever the cell; else it does nothing. */
+/* Releases what a cell of this type owns into the drop list (entry use or bare handle). If the type owns anything
+ * (sn_type_owns), this uses up a promise of one, whatever the cell; else it does nothing. */
 void sn__drop_cell(sn_db *db, sn_type type, sn_cell cell);
 /* Gives back the room that a large unit has left. */
 void sn__drop_shrink(sn_db *db);

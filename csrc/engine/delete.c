@@ -1,17 +1,17 @@
 /*
  * delete.c - deleting rows and what follows from the references to them.
  *
- * The journal is the work list: killing a row appends a KILLED record, and the records from the call's mark on are visited in order, so
- * cascades of any depth and shape need no recursion and no memory of their own, and cycles end: a dead row is in no index, so nothing
- * finds it twice. For each dead row and each reference to its table:
+ * The journal is the work list: killing a row appends a KILLED record, and the records from the call's mark on are
+ * visited in order, so cascades of any depth and shape need no recursion and no memory of their own, and cycles end: a
+ * dead row is in no index, so nothing finds it twice. For each dead row and each reference to its table:
  *
  *   SN_RESTRICT  if rows refer to it, an item for the end of the unit, when only rows that remain count
  *   SN_CASCADE   the rows that refer to it are killed
  *   SN_NULLIFY   the nullable columns of their foreign key become null, by the same code as an update
  *   SN_KEEP      nothing
  *
- * The words of a dead row stay until the unit ends, so its key can be read. All or nothing: a failure (memory, or SN_KEY_IN_USE where a
- * foreign key to be nullified is itself a key in use) undoes the call.
+ * The words of a dead row stay until the unit ends, so its key can be read. All or nothing: a failure (memory, or
+ * SN_KEY_IN_USE where a foreign key to be nullified is itself a key in use) undoes the call.
  *
  * Cost: per row one removal per index, and one probe per reference to its table.
  */
@@ -56,7 +56,8 @@ detach_row(const sn_reference *ref, sn_row row)
     return ref->action == SN_CASCADE ? kill_row(ref->from->table, row) : nullify_row(ref, row);
 }
 
-/* Lists keep their places within a unit, so each place is visited once, whatever leaves; they end at the last row that is left. */
+/* Lists keep their places within a unit, so each place is visited once, whatever leaves; they end at the last row that
+ * is left. */
 static sn_status
 detach_list(const sn_reference *ref, const sn_word *key)
 {
@@ -76,8 +77,11 @@ static sn_status
 detach_unique(const sn_reference *ref, const sn_word *key)
 {
     sn_status st = SN_OK;
-    for (sn_row row = sn__index_find(ref->from, key); row != SN_NO_ROW && st == SN_OK; row = sn__index_find(ref->from, key))
+    sn_row row = sn__index_find(ref->from, key);
+    while (row != SN_NO_ROW && st == SN_OK) {
         st = detach_row(ref, row);
+        row = sn__index_find(ref->from, key);
+    }
     return st;
 }
 

@@ -1,9 +1,9 @@
 /*
  * eval.c - evaluating expressions, one row at a time.
  *
- * A direct interpreter over the terms: one function per kind, chosen by table. Rows that surround the one looked at form a
- * chain on the C stack (sn__scope), which is as deep as rows nest (<= SN_MAX_NESTING); the recursion over terms is bounded by
- * SN_MAX_HEIGHT. Nothing is changed by an evaluation, so postings and cells may be borrowed throughout.
+ * A direct interpreter over the terms: one function per kind, chosen by table. Rows that surround the one looked at
+ * form a chain on the C stack (sn__scope), which is as deep as rows nest (<= SN_MAX_NESTING); the recursion over terms
+ * is bounded by SN_MAX_HEIGHT. Nothing is changed by an evaluation, so postings and cells may be borrowed throughout.
  *
  * Equality of floats is that of numbers: NaN equals nothing, not even itself. An int and a float are compared exactly,
  * without rounding the int.
@@ -223,14 +223,17 @@ sn__compare_values(const sn_db *db, sn_type ta, sn_word a, sn_type tb, sn_word b
     return (order > 0) - (order < 0);
 }
 
-/* Equality of what has no order, and of text without looking further than the lengths when they differ. */
+/* Equality of what has no order, and of text without looking further than the lengths when they differ. A null equals
+ * the constant null and nothing else. */
 static bool
-equal_cells(const sn_expr *e, sn_type ta, sn_cell a, sn_type tb, sn_cell b)
+equal_cells(const sn_expr *e, const sn__term *t, sn_cell a, sn_cell b)
 {
+    const sn__term *left = &e->terms[t->a], *right = &e->terms[t->b];
     if (a.null || b.null) {
-        return a.null && b.null;
+        return a.null && b.null && (left->kind == SN__CONST || right->kind == SN__CONST);
     }
-    return sn_type_owns(ta) ? sn_equal(e->db, ta, a.word, b.word) : sn__compare_values(e->db, ta, a.word, tb, b.word) == 0;
+    return sn_type_owns(left->type) ? sn_equal(e->db, left->type, a.word, b.word)
+                                    : sn__compare_values(e->db, left->type, a.word, right->type, b.word) == 0;
 }
 
 static bool
@@ -254,10 +257,10 @@ test_compare(bool *out, const sn_expr *e, const sn__term *t, const sn__scope *s)
     if (status) {
         return status;
     }
-    sn_type ta = e->terms[t->a].type, tb = e->terms[t->b].type;
     if (t->op <= SN_NE) {
-        *out = equal_cells(e, ta, a, tb, b) == (t->op == SN_EQ);
+        *out = equal_cells(e, t, a, b) == (t->op == SN_EQ);
     } else {
+        sn_type ta = e->terms[t->a].type, tb = e->terms[t->b].type;
         *out = !a.null && !b.null && holds(t->op, sn__compare_values(e->db, ta, a.word, tb, b.word));
     }
     return SN_OK;

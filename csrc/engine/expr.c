@@ -1,21 +1,21 @@
 /*
  * expr.c - building expressions.
  *
- * An expression is an arena of nodes (terms) that only grows; children come before their parents, so it is free of cycles.
- * Each builder checks that its operands' types meet, and merges what its operands know:
+ * An expression is an arena of nodes (terms) that only grows; children come before their parents, so it is free of
+ * cycles. Each builder checks that its operands' types meet, and merges what its operands know:
  *
- *   rows[d]  the table of the row at depth d, as far as some column or path below says so; two that say different is SN_MISUSE
+ *   rows[d]  the table of the row at depth d, as far as some column or path below says so; two that differ: SN_MISUSE
  *   reach    one more than the greatest depth looked at, so that an evaluation never leaves its scope
  *   height   nodes on the longest way down, paths' own conditions included: <= SN_MAX_HEIGHT, which bounds recursion
  *   nesting  rows opened within each other, <= SN_MAX_NESTING
  *
  * Stepping into exists, aggregate or follow moves rows[d + 1] of the inside to rows[d] of the outside.
  *
- * Ownership. Constants own their cells. Each that owns something holds one promise on the drop list, so that freeing needs no
- * memory; the expression holds one more (`spare`), by which a cell is taken in although its node was refused.
+ * Ownership. Constants own their cells. Each that owns something holds one promise on the drop list, so that freeing
+ * needs no memory; the expression holds one more (`spare`), by which a cell is taken in although its node was refused.
  *
- * Comparisons of a follow with a constant get a twin, `inside`: exists(path, inner op constant). It is true for the same rows as
- * long as the constant is not null, and is what the planner can turn into a semijoin.
+ * Comparisons of a follow with a constant get a twin, `inside`: exists(path, inner op constant). It is true for the
+ * same rows as long as the constant is not null, and is what the planner can turn into a semijoin.
  */
 #include "expr.h"
 
@@ -218,23 +218,6 @@ sn_expr_const(sn_expr *e, sn_type type, sn_cell cell)
         sn__drop_cell(e->db, type, cell);
     }
     return node;
-}
-
-sn_status
-sn_expr_set_const(sn_expr *e, sn_node node, sn_cell cell)
-{
-    if (node < 0 || (size_t)node >= e->n || e->terms[node].kind != SN__CONST) {
-        return sn__failed(e->db, SN_MISUSE);
-    }
-    sn__term *t = &e->terms[node];
-    if (owns(t->type, cell) && sn__drop_promise(e->db, 1) != SN_OK) {
-        return sn__failed(e->db, SN_NOMEM);
-    }
-    if (owns(t->type, t->cell)) {
-        sn__drop_cell(e->db, t->type, t->cell);
-    }
-    t->cell = cell;
-    return SN_OK;
 }
 
 /* ---------------------------------------------------------------- values */

@@ -1,13 +1,13 @@
 /*
  * group.c - aggregates over rows, and grouping by the equality of keys.
  *
- * Rows are taken in batches: the values of a batch are evaluated into cells, then added up, so that a plain column costs a copy and
- * not an evaluation.
+ * Rows are taken in batches: the values of a batch are evaluated into cells, then added up, so that a plain column
+ * costs a copy and not an evaluation.
  *
- * Grouping is a hash of groups, open addressing at load one half, a slot being (32 bits of hash, group). Each group keeps
- * the cells of its first row's keys. Equality is that of keys: null equals null, all NaN are one, -0.0 is 0.0, text is
- * equal by its bytes. Groups are numbered in order of first encounter. Dense ints need no special case: the multiplicative
- * hash and one probe cost less than reading the row.
+ * Grouping is a hash of groups, open addressing at load one half, a slot being (32 bits of hash, group). Each group
+ * keeps the cells of its first row's keys. Equality is that of keys: null equals null, all NaN are one, -0.0 is 0.0,
+ * text is equal by its bytes. Groups are numbered in order of first encounter. Dense ints need no special case: the
+ * multiplicative hash and one probe cost less than reading the row.
  *
  * Cost: O(rows * keys). Memory: O(groups), and a batch. When something is refused, *firsts is as it was.
  */

@@ -1,8 +1,8 @@
 /*
  * journal.c - units: begin, commit, rollback, and the undo of every write.
  *
- * The journal is one vector of 24-byte records, a savepoint is a position in it (and in the list of pending checks). Records hold
- * what their inverse needs and nothing else:
+ * The journal is one vector of 24-byte records, a savepoint is a position in it (and in the list of pending checks).
+ * Records hold what their inverse needs and nothing else:
  *
  *   BORN     rows [row, row + count)  remove from all indexes of the table, take out of life, drop their words
  *   KILLED   row                      give life again
@@ -11,15 +11,16 @@
  *   WROTE    row, column, old cell    store the old cell, drop the new one
  *   MOVED    row, index, from, to     rotate it back
  *
- * Undoing runs backwards, so that each inverse finds exactly the state in which its record was written; this is why it needs no
- * memory: whatever it builds has been there before, and within a unit no structure gives room back. When the outermost unit ends,
- * the indexes that rows have left are settled (while the journal still keeps the old words, and thus their key entries, alive), then
- * the records are discarded: old words and the words of killed rows go to the drop list, out of promises made when they were
- * written. The handle of a dead row stays until its owner clears it or the table is compacted: positions are not used again
- * before that, and the host must find the objects of rows that are gone when it is.
+ * Undoing runs backwards, so that each inverse finds exactly the state in which its record was written; this is why it
+ * needs no memory: whatever it builds has been there before, and within a unit no structure gives room back. When the
+ * outermost unit ends, the indexes that rows have left are settled (while the journal still keeps the old words, and
+ * thus their key entries, alive), then the records are discarded: old words and the words of killed rows go to the drop
+ * list, out of promises made when they were written. The handle of a dead row stays until its owner clears it or the
+ * table is compacted: positions are not used again before that, and the host must find the objects of rows that are
+ * gone when it is.
  *
- * Cost: begin and commit of a unit with one record are a handful of instructions; commit is linear in the records, not in the rows of a
- * load (BORN stands for a range). Commit and rollback cannot fail for lack of memory.
+ * Cost: begin and commit of a unit with one record are a handful of instructions; commit is linear in the records, not
+ * in the rows of a load (BORN stands for a range). Commit and rollback cannot fail for lack of memory.
  */
 #include "journal.h"
 
@@ -32,7 +33,8 @@ sn_status
 sn__journal_grow(sn_db *db, size_t records, size_t handles)
 {
     if (db->journal_len + records > db->journal_cap) {
-        sn_status st = sn_mem_grow(&db->mem, &db->journal, &db->journal_cap, db->journal_len + records, sizeof(sn_undo));
+        size_t need = db->journal_len + records;
+        sn_status st = sn_mem_grow(&db->mem, &db->journal, &db->journal_cap, need, sizeof(sn_undo));
         if (st != SN_OK)
             return sn__fail_status(db, st);
     }
@@ -49,7 +51,8 @@ take_cell(sn_table *t, sn_row row, sn_col col)
     return cell;
 }
 
-/* Empties a dead row. Its owning cells go to the drop list out of their promises, or, kept by the caller, free the promises. */
+/* Empties a dead row. Its owning cells go to the drop list out of their promises, or, kept by the caller, free the
+ * promises. */
 static void
 empty_row(sn_table *t, sn_row row, bool keep)
 {

@@ -1,9 +1,9 @@
 /*
  * journal.h - appending undo records, undoing back to a mark (journal.c).
  *
- * A writer reserves, then pushes what it does as it does it; pushing cannot fail. Each record carries a fixed number of promised
- * drops (see database.h), so that db->drop_promised is always the sum over the records of the journal, plus what the expressions
- * hold.
+ * A writer reserves, then pushes what it does as it does it; pushing cannot fail. Each record carries a fixed number of
+ * promised drops (see database.h), so that db->drop_promised is always the sum over the records of the journal, plus
+ * what the expressions hold.
  */
 #ifndef SN_JOURNAL_H
 #define SN_JOURNAL_H
@@ -17,12 +17,13 @@ sn_status sn__journal_grow(sn_db *db, size_t records, size_t handles);
 static inline sn_status
 sn__journal_reserve(sn_db *db, size_t records, size_t handles)
 {
-    bool room = db->journal_len + records <= db->journal_cap && db->drop_len + db->drop_promised + handles <= db->drop_cap;
-    return SN_LIKELY(room) ? SN_OK : sn__journal_grow(db, records, handles);
+    size_t drops = db->drop_len + db->drop_promised + handles;
+    return SN_LIKELY(db->journal_len + records <= db->journal_cap && drops <= db->drop_cap) ? SN_OK : sn__journal_grow(db, records, handles);
 }
 
-/* Undoes and forgets the records from `mark` on, newest first. keep: the call that wrote them fails, so the cells it was given
- * remain the caller's, and the positions that it took are given back; else new words go to the drop list. Cannot fail. */
+/* Undoes and forgets the records from `mark` on, newest first. keep: the call that wrote them fails, so the cells it
+ * was given remain the caller's, and the positions that it took are given back; else new words go to the drop list.
+ * Cannot fail. */
 void sn__journal_undo(sn_db *db, size_t mark, bool keep);
 
 /* The index must be settled when the unit ends. */
@@ -46,8 +47,8 @@ sn__journal_push(sn_db *db, sn_undo_kind kind, sn_row row)
     return u;
 }
 
-/* A row was given life and entered all indexes of its table. Rows born one after the other share a record, which never reaches
- * back over `mark` (the start of a call that may still fail) or the innermost savepoint. */
+/* A row was given life and entered all indexes of its table. Rows born one after the other share a record, which never
+ * reaches back over `mark` (the start of a call that may still fail) or the innermost savepoint. */
 static inline void
 sn__journal_born(sn_table *t, sn_row row, size_t mark)
 {

@@ -1,12 +1,12 @@
 /*
  * match.c - like, ilike, contains, startswith, endswith over UTF-8.
  *
- * contains, startswith and endswith compare bytes: UTF-8 has no false matches inside a character. In like and ilike `%` is
- * any run of characters, `_` one character, and a backslash takes the next character literally (at the end of the pattern it
- * is itself). Characters are code points; lone surrogates are three bytes like their neighbours.
+ * contains, startswith and endswith compare bytes: UTF-8 has no false matches inside a character. In like and ilike `%`
+ * is any run of characters, `_` one character, and a backslash takes the next character literally (at the end of the
+ * pattern it is itself). Characters are code points; lone surrogates are three bytes like their neighbours.
  *
- * like keeps one point to return to, the last `%`: what a `%` before it took need never be changed, because the last one
- * can take as much. Cost: O(text) for patterns without `%` in the middle, O(text * pattern) at worst; no memory.
+ * like keeps one point to return to, the last `%`: what a `%` before it took need never be changed, because the last
+ * one can take as much. Cost: O(text) for patterns without `%` in the middle, O(text * pattern) at worst; no memory.
  */
 #include "match.h"
 

@@ -4,19 +4,21 @@
  * Every value becomes 64-bit keys whose unsigned order is the order of the values, so sorting never calls a comparison:
  *
  *   inline types   one key, exactly the value (sn__inline_key)
- *   text, entries  by bytes: a key is the next seven bytes and, lowest, how many are left (0 to 7; 8: more than seven). So a
- *                  text that ends sorts before one that goes on with zero bytes, and equal keys below 8 are equal texts.
- *                  Runs of equal keys of 8 are sorted by their next seven bytes, after the bytes that all of the run share
+ *   text, entries  by bytes: a key is the next seven bytes and, lowest, how many are left (0 to 7; 8: more than seven).
+ *                  So a text that ends sorts before one that goes on with zero bytes, and equal keys below 8 are equal
+ *                  texts. Runs of equal keys of 8 are sorted by their next seven bytes, after the bytes that all of the
+ *                  run share
  *
- * Terms go from the first on: the rows are sorted by a term, then each run of equal rows by the next one. Values are evaluated
- * once for each term and run. Nulls are set apart before sorting, behind the others unless nulls_first, whatever the
- * direction; descending inverts the keys, so that rows which are equal keep the order in which they came.
+ * Terms go from the first on: the rows are sorted by a term, then each run of equal rows by the next one. Values are
+ * evaluated once for each term and run. Nulls are set apart before sorting, behind the others unless nulls_first,
+ * whatever the direction; descending inverts the keys, so that rows which are equal keep the order in which they came.
  *
  * Sorting keys: insertion sort up to 32; else least-significant-digit radix sort by bytes, skipping bytes that all keys
  * share; both are stable. Cost: O(n) passes of 16-byte items, for texts as many rounds as it takes to tell them apart.
  * When few rows are needed (`need`), a selection by the first key leaves only rows that can come first: O(n).
  *
- * Texts: the recursion goes into runs of at most half the size, and loops for the one that can be larger: depth <= log2 n.
+ * Texts: the recursion goes into runs of at most half the size, and loops for the one that can be larger, so it is at
+ * most log2 n deep.
  */
 #include "query.h"
 

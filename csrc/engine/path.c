@@ -1,20 +1,21 @@
 /*
  * path.c - relations as hops in sequence, and the operations on them.
  *
- * A hop goes forward (from a referring row, through its foreign key and the unique index of the other table, to at most one row)
- * or backward (from a row, through its key and the index over the foreign key, to the rows that refer to it, in order of
- * arrival). Its where, order and limit apply to the rows of that step from one row. A single step takes the first.
+ * A hop goes forward (from a referring row, through its foreign key and the unique index of the other table, to at most
+ * one row) or backward (from a row, through its key and the index over the foreign key, to the rows that refer to it,
+ * in order of arrival). Its where, order and limit apply to the rows of that step from one row. A single step takes the
+ * first.
  *
- * Walking is depth first, so the targets come in the order in which nested loops would meet them, and a visitor can end the
- * walk at any point. Postings are borrowed: nothing is changed during a walk.
+ * Walking is depth first, so the targets come in the order in which nested loops would meet them, and a visitor can end
+ * the walk at any point. Postings are borrowed: nothing is changed during a walk.
  *
- * Each target once. A row has one parent by a given reference, so going backward from distinct rows gives distinct rows: only a
- * forward step after a to-many step (a joint) can arrive somewhere twice. Each joint has a set of rows met; passing over a
- * row met before loses nothing, since the same row leads to the same targets. Paths without joints need no set and no
- * memory.
+ * Each target once. A row has one parent by a given reference, so going backward from distinct rows gives distinct
+ * rows: only a forward step after a to-many step (a joint) can arrive somewhere twice. Each joint has a set of rows
+ * met; passing over a row met before loses nothing, since the same row leads to the same targets. Paths without joints
+ * need no set and no memory.
  *
- * Costs: first O(hops) without conditions; count O(1) for one backward hop without conditions, else the rows walked, except
- * those of a last plain hop; contains O(1) for one hop without limit; semijoin the rows met on the way back.
+ * Costs: first O(hops) without conditions; count O(1) for one backward hop without conditions, else the rows walked,
+ * except those of a last plain hop; contains O(1) for one hop without limit; semijoin the rows met on the way back.
  * Memory (SN_NOMEM): joints, ordered hops, results.
  */
 #include "path.h"

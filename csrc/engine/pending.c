@@ -1,17 +1,20 @@
 /*
  * pending.c - rules that look at the end of a unit: dangling references, restricted deletes, deferred uniqueness.
  *
- * A write that breaks such a rule, seen at the moment, adds one item; the outermost commit looks again, for the rest of the unit may
- * have mended it. Rows that break nothing add nothing, so a clean load costs no memory here. Invariant: whatever breaks a rule
- * in the open unit has an item.
+ * A write that breaks such a rule, seen at the moment, adds one item; the outermost commit looks again, for the rest of
+ * the unit may have mended it. Rows that break nothing add nothing, so a clean load costs no memory here. Invariant:
+ * whatever breaks a rule in the open unit has an item.
  *
- *   REFERENCE  row of reference->from refers to no row      stands while the row lives and still finds none
- *   TARGET     row of reference->to was deleted, restrict   stands while no row has its key again and rows refer to it; its words are
- *                                                           in place until the unit ends
- *   UNIQUE     row shares a deferred key                    stands while another live row has the key
+ *   REFERENCE  row of reference->from refers to no row
+ *              stands while the row lives and still finds none
+ *   TARGET     row of reference->to was deleted, restrict; its words are in place until the unit ends
+ *              stands while no row has its key again and rows refer to it
+ *   UNIQUE     row shares a deferred key
+ *              stands while another live row has the key
  *
- * A row that is changed several times may have several items, so a failing commit sorts them, drops doubles, and sorts what is left by
- * age, so that errors come in the order in which they were made: n log n, in place, no memory (heap sort; qsort may allocate).
+ * A row that is changed several times may have several items, so a failing commit sorts them, drops doubles, and sorts
+ * what is left by age, so that errors come in the order in which they were made: n log n, in place, no memory (heap
+ * sort; qsort may allocate).
  */
 #include "pending.h"
 

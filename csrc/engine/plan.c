@@ -6,19 +6,20 @@
  *   probe      == on every column of a unique index: at most one row
  *   postings   == on every column of a many index, or membership on its only column: the lists' lengths are known
  *   range      an ordered index: == on leading columns and bounds on the next one: counted exactly by two seeks
- *   semijoin   exists(path, inner), also the twin of a comparison over a to-one path (expr.c): rows that hold `inner` on the
- *              other side, planned in turn, and the path backwards from them
+ *   semijoin   exists(path, inner), also the twin of a comparison over a to-one path (expr.c): rows that hold `inner`
+ *              on the other side, planned in turn, and the path backwards from them
  *   empty      a test that is never true
  *   scan       everything
  *
- * The cheapest is taken. Costs count rows looked at one after the other: a scan one for each row (eight when some test cannot be
- * evaluated by blocks), index candidates four each, as they lie anywhere - but fewer while they are few, so that small
- * tables use their indexes too. Nothing is guessed but the fan-out of semijoins (the average) and how many rows a scan on
- * their other side finds (a quarter).
+ * The cheapest is taken. Costs count rows looked at one after the other: a scan one for each row (eight when some test
+ * cannot be evaluated by blocks), index candidates four each, as they lie anywhere - but fewer while they are few, so
+ * that small tables use their indexes too. Nothing is guessed but the fan-out of semijoins (the average) and how many
+ * rows a scan on their other side finds (a quarter).
  *
- * Nulls are in no probe or posting and are never served: == null is left to the tests. An ordered index has nulls behind
- * everything, so a range without an upper bound includes them, and then its lower bound is tested again. A NaN equals nothing
- * and bounds nothing: left to the tests. Bare text is in no unique or many index, so it cannot be probed there.
+ * Nulls are in no probe or posting and are never served: == null is left to the tests. An ordered index has nulls
+ * behind everything, so a range without an upper bound includes them, and then its lower bound is tested again. A NaN
+ * equals nothing and bounds nothing: left to the tests. Bare text is in no unique or many index, so it cannot be probed
+ * there.
  */
 #include "query.h"
 #include "rows.h"
@@ -227,7 +228,7 @@ fan_back(const sn_path *p, size_t rows)
         const sn__hop *h = &p->hops[i - 1];
         size_t from = sn__hop_from(h)->count, to = sn__hop_to(h)->count;
         double many = h->backward || to == 0 ? (double)rows : (double)rows * (double)from / (double)to;
-        rows = many < (double)from ? (size_t)ceil(many) : from;
+        rows = many < (double)from ? (size_t)many + 1 : from;
     }
     return rows;
 }

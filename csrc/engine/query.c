@@ -1,15 +1,16 @@
 /*
  * query.c - running queries: source, tests, order, offset, limit.
  *
- * A query over a table is planned (plan.c) and comes out in insertion order, which every access keeps to; over a path or given
- * rows it keeps their order, and dead rows given are passed over. Tests that the access has not served run on the
- * candidates. Without an order nothing beyond offset + limit rows is looked for.
+ * A query over a table is planned (plan.c) and comes out in insertion order, which every access keeps to; over a path
+ * or given rows it keeps their order, and dead rows given are passed over. Tests that the access has not served run on
+ * the candidates. Without an order nothing beyond offset + limit rows is looked for.
  *
- * An order is either sorted (order.c), or comes from an ordered index: its columns, behind those that are held equal, must be the
- * terms of the order, all in one direction. Ties then stand in insertion order; walking down, each run of equal keys is
- * turned around. Nulls last needs no care going up; going down, columns that can be null are left to the sort. An index
- * is walked when that saves sorting everything: for all rows if no test remains, or for a first few. As nobody knows how
- * many rows fail the remaining tests, such a walk has a budget of rows to look at, beyond which the plan and a sort take over.
+ * An order is either sorted (order.c), or comes from an ordered index: its columns, behind those that are held equal,
+ * must be the terms of the order, all in one direction. Ties then stand in insertion order; walking down, each run of
+ * equal keys is turned around. Nulls last needs no care going up; going down, columns that can be null are left to the
+ * sort. An index is walked when that saves sorting everything: for all rows if no test remains, or for a first few. As
+ * nobody knows how many rows fail the remaining tests, such a walk has a budget of rows to look at, beyond which the
+ * plan and a sort take over.
  *
  * Results are made aside and handed over at the end, so a refusal leaves the caller's list as it was.
  */

@@ -1,14 +1,15 @@
 /*
  * reference.c - belongs_to: columns of one table that hold the key of another.
  *
- * A reference owns nothing but itself: the referring side is found through its `from` index (many, or unique for one-to-one), the
- * target through its `to` index. Both tables list it (outgoing, incoming), both indexes count it, and while they are counted they and
- * their columns cannot be dropped.
+ * A reference owns nothing but itself: the referring side is found through its `from` index (many, or unique for
+ * one-to-one), the target through its `to` index. Both tables list it (outgoing, incoming), both indexes count it, and
+ * while they are counted they and their columns cannot be dropped.
  *
  * Invariants
  *   from and to have the same number of columns, of the same types in order; to is unique and not deferred
  *   outside a unit, if enforce: every live row with a non-null key finds its target
- *   enforce excludes SN_KEEP, and SN_NULLIFY has a nullable column to set: else deleting a target would leave the store wrong
+ *   enforce excludes SN_KEEP, and SN_NULLIFY has a nullable column to set: else deleting a target would leave the store
+ *   wrong
  *
  * Cost: a probe each way is one index lookup. Creating one over existing rows with enforce probes each row once.
  */
@@ -83,8 +84,9 @@ has_nullable(const sn_index *ix)
 static bool
 makes_sense(const sn_index *from, const sn_index *to, sn_on_delete action, bool enforce)
 {
-    return from->table->db == to->table->db && from->kind != SN_INDEX_ORDERED && to->kind == SN_INDEX_UNIQUE && !to->deferred
-           && columns_meet(from, to) && !(enforce && action == SN_KEEP) && (action != SN_NULLIFY || has_nullable(from));
+    bool kinds = from->kind != SN_INDEX_ORDERED && to->kind == SN_INDEX_UNIQUE && !to->deferred;
+    bool actions = !(enforce && action == SN_KEEP) && (action != SN_NULLIFY || has_nullable(from));
+    return kinds && actions && from->table->db == to->table->db && columns_meet(from, to);
 }
 
 /* SN_DANGLING with the first row and the number of rows that refer to nothing. */
@@ -106,9 +108,10 @@ check_rows(const sn_reference *ref)
 static sn_status
 reserve_lists(sn_db *db, sn_table *from, sn_table *to)
 {
-    sn_status st = sn_mem_grow(&db->mem, &from->outgoing, &from->outgoing_cap, from->outgoing_count + 1, sizeof(sn_reference *));
+    size_t item = sizeof(sn_reference *);
+    sn_status st = sn_mem_grow(&db->mem, &from->outgoing, &from->outgoing_cap, from->outgoing_count + 1, item);
     if (st == SN_OK)
-        st = sn_mem_grow(&db->mem, &to->incoming, &to->incoming_cap, to->incoming_count + 1, sizeof(sn_reference *));
+        st = sn_mem_grow(&db->mem, &to->incoming, &to->incoming_cap, to->incoming_count + 1, item);
     return st;
 }
 

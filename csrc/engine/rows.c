@@ -1,13 +1,13 @@
 /*
  * rows.c - lists of rows that a caller owns, and sets of rows.
  *
- * sn__rows_settle puts a list into insertion order, each row once. What indexes give is often in order already, which one
- * look tells. Otherwise, when the rows lie densely enough (a bitmap over their span has no more than eight words for each of
- * them), they are marked in a bitmap and read back, O(n + span / 64); else, or when that memory is refused, they are
- * sorted in place by a heap sort, O(n log n). So it needs no memory and cannot fail.
+ * sn__rows_settle puts a list into insertion order, each row once. What indexes give is often in order already, which
+ * one look tells. Otherwise, when the rows lie densely enough (a bitmap over their span has no more than eight words
+ * for each of them), they are marked in a bitmap and read back, O(n + span / 64); else, or when that memory is refused,
+ * they are sorted in place by a heap sort, O(n log n). So it needs no memory and cannot fail.
  *
- * sn__seen answers "met before?" for the targets of one walk along a path. Most walks meet few rows, so it begins as open
- * addressing at load one half, and becomes a bitmap over the table when the hash would take more memory than that.
+ * sn__seen answers "met before?" for the targets of one walk along a path. Most walks meet few rows, so it begins as
+ * open addressing at load one half, and becomes a bitmap over the table when the hash would take more memory than that.
  * Invariants: at most one of slots and bits is there; 2 n <= cap; every row in it is below the positions given.
  */
 #include "rows.h"

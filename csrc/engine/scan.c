@@ -1,17 +1,17 @@
 /*
  * scan.c - looking at all rows of a table, a block at a time.
  *
- * Tests of the form <inline column> op <constant>, membership in few constants, null tests and boolean columns, and what
- * and, or, not make of them, are "fast": each gives a bitmap over a block, by loops without branches. They are combined with
- * the bitmap of live rows, and only survivors meet the other tests, row by row. A count without other tests never looks at
- * a row number.
+ * Tests of the form <inline column> op <constant>, membership in few constants, null tests and boolean columns, and
+ * what and, or, not make of them, are "fast": each gives a bitmap over a block, by loops without branches. They are
+ * combined with the bitmap of live rows, and only survivors meet the other tests, row by row. A count without other
+ * tests never looks at a row number.
  *
- * Every fast comparison is an interval of integers, low <= x <= high, of the column's words; a float's word is first turned
- * into an integer of the same order (its lower bits inverted when it is negative). One value can be two words: a datetime
- * with and without fold, 0.0 and -0.0; bounds take both in. x > c is x >= the next word; an empty interval is (1, 0), and
- * intervals of floats end at the infinities, beyond which the NaN lie. Neighbouring intervals on one column in a
- * conjunction are one interval, so that between costs one pass. A null is in no interval; != is the complement of ==, nulls
- * included, as everywhere.
+ * Every fast comparison is an interval of integers, low <= x <= high, of the column's words; a float's word is first
+ * turned into an integer of the same order (its lower bits inverted when it is negative). One value can be two words: a
+ * datetime with and without fold, 0.0 and -0.0; bounds take both in. x > c is x >= the next word; an empty interval is
+ * (1, 0), and intervals of floats end at the infinities, beyond which the NaN lie. Neighbouring intervals on one column
+ * in a conjunction are one interval, so that between costs one pass. A null is in no interval; != is the complement of
+ * ==, nulls included, as everywhere.
  *
  * The loop compares as unsigned, x - low > high - low, and shifts each outcome into one of four words, which keeps four
  * chains of additions busy: 0.6 ns per row where single shifts or bytes took 0.9. Memory: only the rows found.

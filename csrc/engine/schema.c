@@ -1,8 +1,8 @@
 /*
  * schema.c - tables, columns and indexes: making, changing and dropping them.
  *
- * Between units only, so the journal never meets a schema other than the one in which it was written. Each call validates against the
- * rows that exist, asks for all memory, then changes; what is refused leaves no trace.
+ * Between units only, so the journal never meets a schema other than the one in which it was written. Each call
+ * validates against the rows that exist, asks for all memory, then changes; what is refused leaves no trace.
  *
  * Invariants kept here
  *   columns[c].indexed   number of indexes that c is part of; such a column cannot be dropped
@@ -254,7 +254,8 @@ can_index(const sn_table *t, sn_index_kind kind, const sn_col *cols, size_t n, b
     if (n == 0 || n > SN_MAX_KEY || (deferred && kind != SN_INDEX_UNIQUE))
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (!has_column(t, cols[i]) || t->columns[cols[i]].def.type == SN_OBJECT || t->columns[cols[i]].indexed == UINT16_MAX)
+        const sn_column *column = has_column(t, cols[i]) ? &t->columns[cols[i]] : NULL;
+        if (!column || column->def.type == SN_OBJECT || column->indexed == UINT16_MAX)
             return false;
         for (size_t k = 0; k < i; k++) {
             if (cols[k] == cols[i])

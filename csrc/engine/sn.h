@@ -62,7 +62,8 @@ typedef struct sn_bytes {
 
 /* ---------------------------------------------------------------- statuses */
 
-/* What went wrong; the fields of sn_error that are set beside it are named. Nothing has changed unless said otherwise. */
+/* What went wrong; the fields of sn_error that are set beside it are named. Nothing has changed unless
+ * said otherwise. */
 typedef enum sn_status {
     SN_OK = 0,
     SN_NOMEM,      /* the allocator refused */
@@ -139,8 +140,8 @@ size_t sn_db_handle_count(const sn_db *db);
 
 /* Removes all rows without a journal, up to `cap` handles at a time; returns how many handles it wrote, 0 when all
  * tables are empty. The schema stays, automatic numbers start again. Refused (returns 0 with rows left) while a unit is
- * open. Row handles (records) must have been cleared by the host. Between the calls the store is half taken apart: nothing
- * else may be called, so a host whose handles run code when released collects them all first. */
+ * open. Row handles (records) must have been cleared by the host. Between the calls the store is half taken apart:
+ * nothing else may be called, so a host whose handles run code when released collects them all first. */
 size_t sn_db_dismantle(sn_db *db, void **out, size_t cap);
 
 /* Live blocks and bytes obtained through the door. */
@@ -161,9 +162,9 @@ const char *sn_check(const sn_db *db);
 /* ---------------------------------------------------------------- entries */
 
 /*
- * An entry stands for one exact value: `tag` (the host's type of value) and `exact` bytes. `key` bytes are its canonical
- * form: values that are equal have equal keys, and keys order as values do (byte-wise). key.data == NULL: the exact bytes
- * are the key. `borrow`: the exact bytes live inside the handle, so they need not be copied.
+ * An entry stands for one exact value: `tag` (the host's type of value) and `exact` bytes. `key` bytes are its
+ * canonical form: values that are equal have equal keys, and keys order as values do (byte-wise). key.data == NULL: the
+ * exact bytes are the key. `borrow`: the exact bytes live inside the handle, so they need not be copied.
  */
 typedef struct sn_entry_def {
     uint32_t tag;
@@ -215,7 +216,8 @@ typedef enum sn_index_kind {
     SN_INDEX_ORDERED, /* all rows by key, nulls last, ties in insertion order */
 } sn_index_kind;
 
-/* Schema changes are refused (SN_BUSY) while a unit is open. `tag` is the host's name for the thing, kept for errors. */
+/* Schema changes are refused (SN_BUSY) while a unit is open. `tag` is the host's name for the thing, kept
+ * for errors. */
 sn_status sn_table_new(sn_table **out, sn_db *db, void *tag);
 void sn_table_drop(sn_table *t); /* without rows, references or paths; in a unit or with rows it is the host's error */
 void *sn_table_tag(const sn_table *t);
@@ -230,8 +232,8 @@ sn_status sn_table_set_nullable(sn_table *t, sn_col col, bool nullable); /* SN_N
 sn_col sn_table_columns(const sn_table *t);              /* column slots, gaps included */
 const sn_column_def *sn_table_column_def(const sn_table *t, sn_col col);
 
-/* Builds the index from the rows that exist: SN_UNIQUE or SN_NAN if they refuse it. Text columns in it hold entries only.
- * deferred: uniqueness is checked at the end of the outermost unit. */
+/* Builds the index from the rows that exist: SN_UNIQUE or SN_NAN if they refuse it. Text columns in it hold entries
+ * only. deferred: uniqueness is checked at the end of the outermost unit. */
 sn_status sn_index_new(sn_index **out, sn_table *t, sn_index_kind kind, const sn_col *cols, size_t n, bool deferred,
                        void *tag);
 sn_status sn_index_drop(sn_index *ix);
@@ -243,10 +245,11 @@ size_t sn_index_columns(const sn_index *ix, const sn_col **cols);
 typedef enum sn_on_delete { SN_RESTRICT, SN_CASCADE, SN_NULLIFY, SN_KEEP } sn_on_delete;
 
 /*
- * A reference is a belongs_to: columns here (`from`, an index over exactly those columns: many, or unique for one-to-one)
- * that hold the key of another table (`to`, a unique index, not deferred). It is the one truth behind both directions. A null in
- * any of its columns refers to nothing. enforce: at the end of the outermost unit every reference has its target; it excludes
- * SN_KEEP (SN_MISUSE), as SN_NULLIFY requires a nullable column among `from`. Rows that exist may refuse it: SN_DANGLING.
+ * A reference is a belongs_to: columns here (`from`, an index over exactly those columns: many, or unique for
+ * one-to-one) that hold the key of another table (`to`, a unique index, not deferred). It is the one truth behind both
+ * directions. A null in any of its columns refers to nothing. enforce: at the end of the outermost unit every reference
+ * has its target; it excludes SN_KEEP (SN_MISUSE), as SN_NULLIFY requires a nullable column among `from`. Rows that
+ * exist may refuse it: SN_DANGLING.
  */
 sn_status sn_reference_new(sn_reference **out, sn_index *from, sn_index *to, sn_on_delete action, bool enforce, void *tag);
 sn_status sn_reference_drop(sn_reference *ref);
@@ -262,9 +265,11 @@ sn_row sn_table_positions(const sn_table *t); /* positions in use, dead ones inc
 sn_row sn_table_count(const sn_table *t);     /* live rows */
 bool sn_table_alive(const sn_table *t, sn_row row);
 sn_cell sn_table_get(const sn_table *t, sn_row row, sn_col col); /* of a live row; borrowed */
+/* The same for a row that may be gone, in the fewest steps: 1 with *out, 0 for a null, -1 when the row is not alive. */
+int sn_table_read(sn_word *out, const sn_table *t, sn_row row, sn_col col);
 
-/* The host's object for a row (borrowed by the engine). Setting may need memory, clearing (NULL) does not. Positions without one
- * cost nothing. A row that dies keeps its handle until the host clears it or the table is compacted. */
+/* The host's object for a row (borrowed by the engine). Setting may need memory, clearing (NULL) does not. Positions
+ * without one cost nothing. A row that dies keeps its handle until the host clears it or the table is compacted. */
 void *sn_table_handle(const sn_table *t, sn_row row);
 sn_status sn_table_set_handle(sn_table *t, sn_row row, void *handle);
 /* The first position >= row that has a handle, or SN_NO_ROW. */
@@ -286,8 +291,8 @@ sn_posting_view sn_index_rows(const sn_index *ix, const sn_word *words);
 
 /* Opens a unit, or a savepoint within one. */
 sn_status sn_begin(sn_db *db);
-/* Closes the innermost. The outermost checks first: SN_DANGLING, SN_RESTRICTED or SN_UNIQUE (deferred) leave it open with
- * nothing undone, so that the host can describe the rows; it then rolls back (or mends and commits again). */
+/* Closes the innermost. The outermost checks first: SN_DANGLING, SN_RESTRICTED or SN_UNIQUE (deferred) leave it open
+ * with nothing undone, so that the host can describe the rows; it then rolls back (or mends and commits again). */
 sn_status sn_commit(sn_db *db);
 /* Undoes and closes the innermost. Cannot fail. */
 void sn_rollback(sn_db *db);
@@ -299,16 +304,21 @@ bool sn_problem(sn_error *out, const sn_db *db, size_t i);
 /* Inserts one row: a cell for each column slot (gaps are ignored). */
 sn_status sn_table_insert(sn_row *out, sn_table *t, const sn_cell *cells);
 
-/* Inserts n rows, given by row: n * columns cells. Positions are consecutive from *first. All or nothing: when a row is refused
- * (SN_UNIQUE, SN_NULL, SN_NAN...), error.count is its offset within the call, and error.other is SN_NO_ROW when the row that has its
- * key is one of the call's own. */
+/* Inserts n rows, given by row: n * columns cells. Positions are consecutive from *first. All or nothing: when a row is
+ * refused (SN_UNIQUE, SN_NULL, SN_NAN...), error.count is its offset within the call, and error.other is SN_NO_ROW when
+ * the row that has its key is one of the call's own. */
 sn_status sn_table_insert_many(sn_row *first, sn_table *t, const sn_cell *cells, size_t n);
 
-/* Sets columns of rows: for rows[i] the cells[i * ncols ...]. Rows and columns are given once each, else SN_MISUSE. Uniqueness is
- * judged on the outcome of the whole call, so swaps work. A cell that equals what is stored (same word) is no change; it is
- * moved in like the others, so what it owns goes to the drop list. */
+/* Sets columns of rows: for rows[i] the cells[i * ncols ...]. Rows and columns are given once each, else SN_MISUSE.
+ * Uniqueness is judged on the outcome of the whole call, so swaps work. A cell that equals what is stored (same word)
+ * is no change; it is moved in like the others, so what it owns goes to the drop list. */
 sn_status sn_table_update(sn_table *t, const sn_row *rows, size_t n, const sn_col *cols, size_t ncols,
                           const sn_cell *cells);
+
+/* Sets one cell of one row at once and for good, where nothing can refuse it: outside any unit, a column in no index, a cell that
+ * fits. True: cell has been moved in, and *old, what was stored, is the caller's. False: nothing has happened; the long way tells
+ * why. Needs no memory. */
+bool sn_table_exchange(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cell);
 
 /* Deletes rows and what follows from their references' on_delete. *deleted: how many of the rows given were alive. */
 sn_status sn_table_delete(size_t *deleted, sn_table *t, const sn_row *rows, size_t n);
@@ -319,9 +329,10 @@ int64_t sn_table_next_number(const sn_table *t);
 /* Worth compacting: more than half of the positions are dead, and they are not few. */
 bool sn_table_sparse(const sn_table *t);
 
-/* Moves live rows together, keeping their order. map: sn_table_positions(t) entries, filled with each row's new position
- * (SN_NO_ROW for dead ones). Handles of live rows move along, those of dead rows are forgotten: the host visits them before
- * (sn_table_next_handle finds both), for their numbers come to mean other rows. SN_BUSY in a unit or while pinned. */
+/* Moves live rows together, keeping their order. map: sn_table_positions(t) entries, filled with each row's new
+ * position (SN_NO_ROW for dead ones). Handles of live rows move along, those of dead rows are forgotten: the host
+ * visits them before (sn_table_next_handle finds both), for their numbers come to mean other rows. SN_BUSY in a unit or
+ * while pinned. */
 sn_status sn_table_compact(sn_table *t, sn_row *map);
 
 /* Puts row last in its many index's list / at place `position` among the live members (0-based, clamped). Journaled. */
@@ -348,8 +359,8 @@ void sn_rows_free(sn_db *db, sn_rows *r);
  * the one around it, and so on.
  *
  * Builders return SN_NO_NODE when they fail; sn_expr_status says why, and every later builder then does nothing.
- * Logic is two-valued: a comparison with a null is false, except that null == null is true, and != is the complement
- * of ==. Types of both sides of a comparison are equal, or INT with FLOAT. Order comparisons of SN_OBJECT, and
+ * Logic is two-valued: a comparison with a null is false, except that a null equals the constant null, and != is the
+ * complement of ==: two columns that are both null are not equal. Types of both sides of a comparison are equal, or INT with FLOAT. Order comparisons of SN_OBJECT, and
  * arithmetic that the table of operators does not have, are SN_MISUSE.
  */
 typedef int32_t sn_node;
@@ -368,19 +379,22 @@ sn_type sn_expr_type(const sn_expr *e, sn_node node); /* of a value node */
 /* values */
 sn_node sn_expr_const(sn_expr *e, sn_type type, sn_cell cell); /* moves the cell in, also when it fails (stop building then) */
 sn_node sn_expr_column(sn_expr *e, unsigned depth, const sn_table *t, sn_col col);
-/* `inner` at the row that the to-one path leads to from the row at `depth` (inside, that row is depth 0); null without one */
+/* `inner` at the row that the to-one path leads to from the row at `depth` (inside, that row is depth 0); null without
+ * one */
 sn_node sn_expr_follow(sn_expr *e, unsigned depth, const sn_path *path, sn_node inner);
 /* A value that the host computes: slot k of the words given by sn_expr_set_host, read at the row at `depth`. */
 sn_node sn_expr_host(sn_expr *e, unsigned depth, unsigned slot, sn_type type);
 sn_node sn_expr_arith(sn_expr *e, sn_arith_op op, sn_node a, sn_node b);
-/* Over the targets of `path` from the row at `depth`: those for which `where` holds (or SN_NO_NODE), of `value` (SN_NO_NODE
- * for SN_COUNT). distinct: each target once. Null values are passed over; sum of nothing is 0, min, max, avg null. */
+/* Over the targets of `path` from the row at `depth`: those for which `where` holds (or SN_NO_NODE), of `value`
+ * (SN_NO_NODE for SN_COUNT). distinct: each target once. Null values are passed over; sum of nothing is 0, min, max,
+ * avg null. */
 sn_node sn_expr_aggregate(sn_expr *e, unsigned depth, sn_agg_op op, const sn_path *path, sn_node where, sn_node value,
                           bool distinct);
 
 /* predicates */
 sn_node sn_expr_compare(sn_expr *e, sn_compare_op op, sn_node a, sn_node b);
-/* a is one of n constants of a's type; null among them matches null. Cells are moved in when it succeeds, the caller's when not. */
+/* a is one of n constants of a's type; null among them matches null. Cells are moved in when it succeeds, the caller's
+ * when not. */
 sn_node sn_expr_in(sn_expr *e, sn_node a, const sn_cell *cells, size_t n);
 sn_node sn_expr_text(sn_expr *e, sn_text_op op, sn_node a, sn_node pattern);
 sn_node sn_expr_is_null(sn_expr *e, sn_node a);
@@ -392,9 +406,6 @@ sn_node sn_expr_exists(sn_expr *e, unsigned depth, const sn_path *path, sn_node 
 
 /* Gives the cells of host slot k for all positions of its table (borrowed until the query has run). */
 sn_status sn_expr_set_host(sn_expr *e, unsigned slot, const sn_cell *cells, size_t n);
-/* Exchanges the value of a constant node, for a query that runs again with other values (moved in when it succeeds). Only cells
- * that own something can be refused (SN_NOMEM), or another node than a constant (SN_MISUSE). */
-sn_status sn_expr_set_const(sn_expr *e, sn_node node, sn_cell cell);
 
 /* `node` for each of n rows. Cells are borrowed. */
 sn_status sn_expr_eval(sn_cell *out, sn_expr *e, sn_node node, const sn_table *t, const sn_row *rows, size_t n);
@@ -408,10 +419,10 @@ typedef struct sn_order {
 } sn_order;
 
 /*
- * One step of a relation. forward: from the referring row to its target (belongs_to). backward: from the target to the rows
- * that refer to it, in order of arrival (has_many), or only the first (single: has_one). where, order, limit apply to the
- * rows of this step from one row; their nodes live in `expr`, in which depth 0 is the row stepped to. expr must outlive the
- * path.
+ * One step of a relation. forward: from the referring row to its target (belongs_to). backward: from the target to the
+ * rows that refer to it, in order of arrival (has_many), or only the first (single: has_one). where, order, limit apply
+ * to the rows of this step from one row; their nodes live in `expr`, in which depth 0 is the row stepped to. expr must
+ * outlive the path.
  */
 typedef struct sn_hop_def {
     const sn_reference *reference;
@@ -438,8 +449,8 @@ sn_status sn_path_count(size_t *out, const sn_path *p, sn_row from, size_t stop_
 sn_status sn_path_contains(bool *out, const sn_path *p, sn_row from, sn_row target);
 /* For each of n rows its targets: offsets has n + 1 entries into *out. */
 sn_status sn_path_expand(sn_rows *out, size_t *offsets, const sn_path *p, const sn_row *from, size_t n);
-/* The rows from which the path leads to one of `targets`, each once, in insertion order. SN_MISUSE for a path with a limit or
- * a single step. */
+/* The rows from which the path leads to one of `targets`, each once, in insertion order. SN_MISUSE for a path with a
+ * limit or a single step. */
 sn_status sn_path_semijoin(sn_rows *out, const sn_path *p, const sn_row *targets, size_t n);
 
 /* ---------------------------------------------------------------- queries */
@@ -476,18 +487,18 @@ typedef struct sn_plan {
     size_t found;
 } sn_plan;
 
-/* All results come in the query's order; without one in insertion order (SN_FROM_PATH, SN_FROM_ROWS: in theirs), whatever
- * index served. plan may be NULL. */
+/* All results come in the query's order; without one in insertion order (SN_FROM_PATH, SN_FROM_ROWS: in theirs),
+ * whatever index served. plan may be NULL. */
 sn_status sn_query_run(sn_rows *out, sn_db *db, const sn_query *q, sn_plan *plan);
 sn_status sn_query_count(size_t *out, sn_db *db, const sn_query *q, size_t stop_at, sn_plan *plan);
 
-/* One aggregate of `value` over n rows; count counts non-nulls, or all rows for SN_NO_NODE. *type: of the result. The sum of
- * ints uses 128 bits inside: SN_OVERFLOW when the result does not fit. */
+/* One aggregate of `value` over n rows; count counts non-nulls, or all rows for SN_NO_NODE. *type: of the result. The
+ * sum of ints uses 128 bits inside: SN_OVERFLOW when the result does not fit. */
 sn_status sn_query_aggregate(sn_cell *out, sn_type *type, sn_agg_op op, sn_expr *e, sn_node value, const sn_table *t,
                              const sn_row *rows, size_t n);
 
-/* Numbers rows by the equality of `keys`: group_of[i] for rows[i], groups in order of first encounter; the first row of each
- * is pushed to *firsts. */
+/* Numbers rows by the equality of `keys`: group_of[i] for rows[i], groups in order of first encounter; the first row of
+ * each is pushed to *firsts. */
 sn_status sn_query_group(uint32_t *group_of, sn_rows *firsts, sn_expr *e, const sn_node *keys, size_t nkeys,
                          const sn_table *t, const sn_row *rows, size_t n);
 /* One aggregate per group. out has ngroups cells. */

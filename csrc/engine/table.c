@@ -515,6 +515,16 @@ sn_table_get(const sn_table *t, sn_row row, sn_col col)
     return (sn_cell){sn__word(t, row, col), sn__is_null(t, row, col)};
 }
 
+int
+sn_table_read(sn_word *out, const sn_table *t, sn_row row, sn_col col)
+{
+    assert(col < t->column_count && t->columns[col].used);
+    if (!sn__alive(t, row))
+        return -1;
+    *out = sn__word(t, row, col);
+    return sn__is_null(t, row, col) ? 0 : 1;
+}
+
 sn_col
 sn_table_columns(const sn_table *t)
 {

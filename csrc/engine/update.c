@@ -1,19 +1,19 @@
 /*
  * update.c - changing cells of rows, and moving a row within its list.
  *
- * Uniqueness is judged on the outcome of the whole call, so that values can be swapped: first every row leaves every index in which
- * its key changes, then all cells are written, then the rows enter again, where a key that is taken now is a conflict. Until then the
- * call may fail, for memory too, and returns to its mark in the journal. The LEFT records written by the first step are the list of
- * what the third has to do.
+ * Uniqueness is judged on the outcome of the whole call, so that values can be swapped: first every row leaves every
+ * index in which its key changes, then all cells are written, then the rows enter again, where a key that is taken now
+ * is a conflict. Until then the call may fail, for memory too, and returns to its mark in the journal. The LEFT records
+ * written by the first step are the list of what the third has to do.
  *
- * A key that rows refer to through an enforced reference does not change while they do (SN_KEY_IN_USE, judged before anything is
- * applied). A new foreign key without target becomes pending.
+ * A key that rows refer to through an enforced reference does not change while they do (SN_KEY_IN_USE, judged before
+ * anything is applied). A new foreign key without target becomes pending.
  *
- * All given cells are moved in. A cell that equals what is stored, word for word, writes nothing, so after success it is released:
- * the WROTE records, which come in the order of the cells, tell which these are.
+ * All given cells are moved in. A cell that equals what is stored, word for word, writes nothing, so after success it
+ * is released: the WROTE records, which come in the order of the cells, tell which these are.
  *
- * Cost: per cell a comparison, a record and a store; per index whose columns are set and row whose key changes, one removal and one
- * insertion. Updating columns in no index touches no index.
+ * Cost: per cell a comparison, a record and a store; per index whose columns are set and row whose key changes, one
+ * removal and one insertion. Updating columns in no index touches no index.
  */
 #include "write.h"
 
@@ -401,6 +401,20 @@ sn_table_update(sn_table *t, const sn_row *rows, size_t n, const sn_col *cols, s
     if (t->automatic != SN_NO_COL)
         count_numbers(&c);
     return SN_OK;
+}
+
+bool
+sn_table_exchange(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cell)
+{
+    if (t->db->depth > 0 || !sn__alive(t, row) || col >= t->column_count || !t->columns[col].used)
+        return false;
+    const sn_column *column = &t->columns[col];
+    if (column->indexed || col == t->automatic || sn__cell_refused(column, cell) != SN_OK)
+        return false;
+    *old = stored(t, row, col);
+    sn__table_store(t, row, col, cell);
+    t->db->revision += !same_cell(*old, cell);
+    return true;
 }
 
 /* ---------------------------------------------------------------- order of arrival */

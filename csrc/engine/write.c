@@ -7,12 +7,13 @@
  *   apply    a new position, its cells, life, entries in all indexes, one journal record that stands for all of it
  * Nothing is stored before everything is known, so a single insert that fails has nothing to undo but pending items.
  *
- * A load does the same for each row, with the table and the journal reserved once; its rows share one BORN record, and a refused row
- * takes those before it back: out of the indexes, positions and numbers given back too, as the call has told nobody of them. The cells
- * remain the caller's.
+ * A load does the same for each row, with the table and the journal reserved once; its rows share one BORN record, and
+ * a refused row takes those before it back: out of the indexes, positions and numbers given back too, as the call has
+ * told nobody of them. The cells remain the caller's.
  *
- * What looks at the end of the unit adds a pending item when the row does not pass now: a reference without target (a row that refers
- * to itself, or a load whose parents come later, finds it at the commit), a second row with a deferred unique key.
+ * What looks at the end of the unit adds a pending item when the row does not pass now: a reference without target (a
+ * row that refers to itself, or a load whose parents come later, finds it at the commit), a second row with a deferred
+ * unique key.
  *
  * Cost: one probe per unique index and enforced reference, one insertion per index, no allocation but growth.
  */

@@ -22,8 +22,8 @@ sn__cell_refused(const sn_column *column, sn_cell cell)
 /* Raises the table's counter above a number that is in use now. */
 void sn__number_used(sn_table *t, int64_t number);
 
-/* Changes cells of rows: the inner part of sn_table_update, after its arguments have been checked. Journaled, also when it fails:
- * the caller undoes to its mark. Cells are owned by the journal afterwards. */
+/* Changes cells of rows: the inner part of sn_table_update, after its arguments have been checked. Journaled, also when
+ * it fails: the caller undoes to its mark. Cells are owned by the journal afterwards. */
 typedef struct sn_change {
     sn_table *table;
     const sn_row *rows; /* alive, each once */

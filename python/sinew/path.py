@@ -154,16 +154,8 @@ def _child(path: Path, target: Definition, name: str) -> Column | Path | None:
         if isinstance(known, Path) and known._sinew_steps[-1] is step:
             return known
         known = Path(path._sinew_root, (*path._sinew_steps, step))
-    return (
-        path._sinew_children.setdefault(name, known)
-        if name not in path._sinew_children
-        else _replace(path, name, known)
-    )
-
-
-def _replace(path: Path, name: str, child: Column | Path) -> Column | Path:
-    path._sinew_children[name] = child
-    return child
+    path._sinew_children[name] = known
+    return known
 
 
 def _class_attribute(path: Path, target: Definition, name: str, attribute: object) -> Any:

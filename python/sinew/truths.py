@@ -1,4 +1,5 @@
-"""Comparisons in Python, with the engine's logic: two-valued, an ordering with a missing value is False."""
+"""Comparisons in Python, with the engine's logic: two-valued, and a comparison with a missing value is False, `!=` being
+the complement of `==`."""
 
 from __future__ import annotations
 
@@ -16,15 +17,15 @@ def is_none(value: Any) -> bool:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    return bool(left == right)
+    return left is not None and right is not None and bool(left == right)
 
 
 def _differ(left: Any, right: Any) -> bool:
-    return not (left == right)
+    return not _equal(left, right)
 
 
 def membership(members: tuple[Any, ...]) -> Callable[[Any], bool]:
-    return lambda value: any(_equal(value, member) for member in members)
+    return lambda value: any(bool(value == member) for member in members)
 
 
 def _ordered(test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:

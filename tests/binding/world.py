@@ -33,14 +33,14 @@ def _layout(cls: type) -> None:
     raise Raised("layout", (cls,))
 
 
-def load_engine(current_task: Any = None) -> ModuleType:
+def load_engine(current_task: Any = None, errors: Any = None) -> ModuleType:
     """A new instance of the extension, with hooks installed."""
     spec = importlib.util.find_spec("sinew._engine")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.install(
-        errors=Errors(),
+        errors=errors or Errors(),
         declare=lambda meta, name, bases, namespace, keywords: module.new_class(meta, name, bases, namespace),
         layout=_layout,
         missing_class_attribute=lambda cls, name: AttributeError(name),

@@ -1,10 +1,11 @@
 /*
- * fixture.h - a small store for the tests of writes: people, teams and tasks, with every kind of index and on_delete; a dump of
- * all that can be seen of it; a sweep that refuses each allocation of one operation in turn.
+ * fixture.h - a small store for the tests of writes: people, teams and tasks, with every kind of index and on_delete; a
+ * dump of all that can be seen of it; a sweep that refuses each allocation of one operation in turn.
  *
  *   person  id auto unique | email text unique | boss -> person (restrict)
  *   team    (city int, name text) unique | rank int unique deferred
- *   task    id auto unique | title bare text | owner -> person (cascade) | (city, name) -> team (nullify) | cost float ordered
+ *   task    id auto unique | title bare text | owner -> person (cascade) | (city, name) -> team (nullify) | cost float
+ *           ordered
  */
 #ifndef SN_FIXTURE_H
 #define SN_FIXTURE_H

@@ -1,6 +1,6 @@
 /*
- * test_group.c - grouping and aggregates against plain loops: keys of every kind of column, nulls, NaN and -0.0 as keys, sums
- * beyond 64 bits on the way, compensated sums, what has no meaning, refused memory.
+ * test_group.c - grouping and aggregates against plain loops: keys of every kind of column, nulls, NaN and -0.0 as
+ * keys, sums beyond 64 bits on the way, compensated sums, what has no meaning, refused memory.
  */
 #include "world.h"
 

@@ -1,6 +1,7 @@
 /*
- * test_order.c - sorting against an insertion sort by comparisons: one to three terms, both directions, nulls on either side,
- * texts that share beginnings, contain zero bytes or are prefixes of each other, odd floats; partial sorts; refused memory.
+ * test_order.c - sorting against an insertion sort by comparisons: one to three terms, both directions, nulls on either
+ * side, texts that share beginnings, contain zero bytes or are prefixes of each other, odd floats; partial sorts;
+ * refused memory.
  */
 #include "harness.h"
 #include "query.h"

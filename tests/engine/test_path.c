@@ -1,6 +1,6 @@
 /*
- * test_path.c - paths against nested loops over all rows: every operation, paths of one to four steps, after moves and deletes;
- * conditions, order and limits of steps; what is refused; refused memory.
+ * test_path.c - paths against nested loops over all rows: every operation, paths of one to four steps, after moves and
+ * deletes; conditions, order and limits of steps; what is refused; refused memory.
  */
 #include "world.h"
 

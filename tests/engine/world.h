@@ -1,7 +1,7 @@
 /*
- * world.h - a small world of rows for the query tests: authors, categories (a tree), posts and comments, with references
- * between them, filled and changed at random. Beside it a stamp for each foreign key cell says when its row arrived there,
- * which is all that a naive walk needs.
+ * world.h - a small world of rows for the query tests: authors, categories (a tree), posts and comments, with
+ * references between them, filled and changed at random. Beside it a stamp for each foreign key cell says when its row
+ * arrived there, which is all that a naive walk needs.
  *
  * Everything that looks things up here does it by looking at all rows.
  */

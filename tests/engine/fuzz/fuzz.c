@@ -1,9 +1,10 @@
 /*
  * fuzz.c - bytes become operations on the engine and on the naive model; after each, all that can be seen is compared.
  *
- * The first bytes choose the schema (actions, enforce, nullable columns), the rest are operations: units and savepoints, inserts, loads,
- * updates, deletes, moves, compaction, row handles. Any write may meet a refusing allocator; then nothing may have changed. At the end
- * every unit is rolled back, everything is taken apart, and no handle and no block may be left.
+ * The first bytes choose the schema (actions, enforce, nullable columns), the rest are operations: units and
+ * savepoints, inserts, loads, updates, deletes, moves, compaction, row handles. Any write may meet a refusing
+ * allocator; then nothing may have changed. At the end every unit is rolled back, everything is taken apart, and no
+ * handle and no block may be left.
  *
  * Built with -fsanitize=fuzzer this is a libFuzzer target; replay.c runs files through it with any compiler.
  */

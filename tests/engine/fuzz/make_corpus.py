@@ -2,9 +2,10 @@
 
     python make_corpus.py [FOLDER]
 
-The first bytes of an input choose the schema (an action and `enforce` for each of the five references, then two nullable flags), the
-rest are operations; fuzz.c says what each byte means. Inputs here are random operations weighted towards long units with many rows,
-because uniform bytes commit or roll back too soon, and a few that follow one theme.
+The first bytes of an input choose the schema (an action and `enforce` for each of the five references, then two nullable
+flags), the rest are operations; fuzz.c says what each byte means. Inputs here are random operations with weights, because
+uniform bytes commit or roll back too soon. In the theme "statements" each operation is a unit of its own, so that the
+rules at the end judge one change to a sound store.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import random
 import sys
 from pathlib import Path
 
-BEGIN, COMMIT, ROLLBACK, INSERT, LOAD, UPDATE, UPDATE_MANY, DELETE, MOVE, COMPACT, HANDLE = 0, 1, 2, 3, 6, 7, 9, 10, 12, 13, 14
+BEGIN, COMMIT, ROLLBACK, INSERT, LOAD, UPDATE = 0, 1, 2, 3, 6, 7
+UPDATE_MANY, DELETE, MOVE, COMPACT, HANDLE = 9, 10, 12, 13, 14
 COLUMNS = (5, 7, 4)
 CALM, REFUSE_ONCE, REFUSE_ON = 0x00, 0xA0, 0xB0
 
 THEMES: dict[str, list[int]] = {
-    "mixed": [BEGIN, COMMIT, ROLLBACK] + [INSERT] * 6 + [LOAD] + [UPDATE] * 6 + [UPDATE_MANY] * 2 + [DELETE] * 3 + [MOVE] * 2
-    + [COMPACT, HANDLE],
+    "mixed": [BEGIN, COMMIT, ROLLBACK, LOAD, COMPACT, HANDLE] + [INSERT, UPDATE] * 6 + [UPDATE_MANY, MOVE] * 2 + [DELETE] * 3,
+    "statements": [INSERT] * 8 + [UPDATE] * 4 + [UPDATE_MANY] + [DELETE] + [LOAD],
     "cascade": [BEGIN, ROLLBACK, COMMIT] + [INSERT] * 10 + [DELETE] * 5,
     "keys": [BEGIN, COMMIT] + [INSERT] * 6 + [UPDATE] * 4 + [UPDATE_MANY] * 8,
     "order": [BEGIN, ROLLBACK] + [INSERT] * 6 + [UPDATE] * 4 + [MOVE] * 8 + [DELETE],
@@ -43,11 +45,11 @@ def cells(rng: random.Random, count: int) -> bytes:
     return bytes(rng.choice([0xFF, rng.randrange(8), rng.randrange(8), 0x80 | rng.randrange(32)]) for _ in range(count))
 
 
-def operation(rng: random.Random, op: int) -> bytes:
-    """One operation with the bytes that it reads."""
+def operation(rng: random.Random, op: int, alone: bool) -> bytes:
+    """One operation with the bytes that it reads. `alone`: the unit that it opens ends with it."""
     table = rng.randrange(3)
     head = bytes([op | table << 4])
-    keep_open = bytes([rng.randrange(4)])
+    keep_open = bytes([0 if alone else rng.randrange(4)])
     if op == INSERT:
         return head + cells(rng, COLUMNS[table]) + bytes([refusal(rng)]) + keep_open
     if op == LOAD:
@@ -56,7 +58,8 @@ def operation(rng: random.Random, op: int) -> bytes:
     if op == UPDATE:
         columns = rng.randrange(3)
         picked = rng.sample(range(COLUMNS[table]), columns + 1)
-        return head + bytes([columns, rng.randrange(20), *picked]) + cells(rng, columns + 1) + bytes([refusal(rng)]) + keep_open
+        body = bytes([columns, rng.randrange(20), *picked]) + cells(rng, columns + 1)
+        return head + body + bytes([refusal(rng)]) + keep_open
     if op == UPDATE_MANY:
         count, columns = rng.randrange(6), rng.randrange(2)
         rows = bytes(rng.randrange(16) for _ in range(count))
@@ -65,7 +68,8 @@ def operation(rng: random.Random, op: int) -> bytes:
         return head + body + bytes([refusal(rng)]) + keep_open
     if op == DELETE:
         count = rng.randrange(3)
-        return head + bytes([count]) + bytes(rng.randrange(20) for _ in range(count + 1)) + bytes([refusal(rng)]) + keep_open
+        rows = bytes(rng.randrange(20) for _ in range(count + 1))
+        return head + bytes([count]) + rows + bytes([refusal(rng)]) + keep_open
     if op == MOVE:
         index = rng.randrange(5) << 4
         return bytes([op | index, rng.randrange(20), rng.choice([0, 0x80]), rng.randrange(8), refusal(rng)]) + keep_open
@@ -82,7 +86,8 @@ def main() -> None:
     for name, operations in THEMES.items():
         for number in range(8):
             rng = random.Random(f"{name}-{number}")
-            body = b"".join(operation(rng, rng.choice(operations)) for _ in range(60))
+            chosen = rng.choices(operations, k=60)
+            body = b"".join(operation(rng, op, name == "statements") for op in chosen)
             (folder / f"{name}-{number}").write_bytes(schema(rng) + body)
 
 

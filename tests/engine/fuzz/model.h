@@ -25,8 +25,8 @@ enum { REF_SELF, REF_B_A, REF_B_C, REF_B_O, REF_A_X, REFERENCES };
 #define MAX_ROWS 64
 #define MAX_DEATHS 1024
 
-/* What a value is told by: the number, the digit of a text, the exact form of an entry (two have one key), a place in the list of
- * floats, the address of a handle. */
+/* What a value is told by: the number, the digit of a text, the exact form of an entry (two have one key), a place in
+ * the list of floats, the address of a handle. */
 typedef struct value {
     bool null;
     int64_t v;
