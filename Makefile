@@ -14,7 +14,7 @@ BUILD_FILES := setup.py pyproject.toml
 CORE := --ignore=tests/typing --ignore=tests/packaging --ignore=tests/test_docs.py -m "not bulk" -p no:cacheprovider
 PYTEST := -m pytest -q
 
-.PHONY: help demo example test build deps lint format typecheck pyright lint-c engine-tests fuzz-replay debug asan tiny \
+.PHONY: help demo example test build deps lint format typecheck pyright lint-c engine-tests fuzz-replay fuzz debug asan tiny \
 	coverage bench prove dist clean
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo 'make format        lets the formatters write'
 	@echo 'make engine-tests  the C tests of the engine, with a hostile allocator, also with tiny limits'
 	@echo 'make fuzz-replay   the corpus of the fuzzer'
+	@echo 'make fuzz          the fuzzer itself (clang; FUZZ_SECONDS=n)'
 	@echo 'make debug         the core suite with asserts and the whole store checked after each statement'
 	@echo 'make tiny          the same with the smallest capacities'
 	@echo 'make asan          the core suite under the address and undefined-behaviour sanitizers'
@@ -110,7 +111,12 @@ engine-tests:
 	$(MAKE) -C tests/engine tiny
 
 fuzz-replay:
-	$(MAKE) -C tests/engine/fuzz replay
+	$(MAKE) -C tests/engine replay
+	$(MAKE) -C tests/engine replay TINY=1
+
+# libFuzzer itself, with clang: FUZZ_SECONDS=n
+fuzz:
+	$(MAKE) -C tests/engine fuzz
 
 # Other builds of the extension, each in a folder of its own: .build/<name>/lib is a package path.
 .build/debug/.built: export SINEW_DEBUG := 1
@@ -147,5 +153,3 @@ dist: $(VENV)/.extra-test
 clean:
 	rm -rf $(VENV) .build build dist python/sinew.egg-info python/sinew/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	-$(MAKE) -C tests/engine clean
-	-$(MAKE) -C tests/engine/fuzz clean

@@ -210,7 +210,7 @@ def link(base: Base) -> None:
     """Finds the class that a base's name means: one of the same module, else the only one among the imported modules."""
     name = base.name.rpartition(".")[2]
     here = base.child.module
-    candidates = Class.where(Class.name == name, Class.id != base.child_id)
+    candidates = Class.where(Class.name == name, Class.id != base.child.id)
     imported = candidates.where(exists(Class.module.importers, Import.module.is_(here)))
     if near := candidates.where(module=here).first():
         base.parent = near

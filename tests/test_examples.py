@@ -19,3 +19,8 @@ def test_the_blog_prints_its_walk() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == (EXAMPLES / "blog.txt").read_text(encoding="utf-8")
+
+
+def test_the_readme_shows_that_walk() -> None:
+    walk = (EXAMPLES / "blog.txt").read_text(encoding="utf-8").strip("\n")
+    assert walk in (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")

@@ -91,7 +91,7 @@ ON_POSTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: Post.title == Post.state, lambda p: p.title == p.state),
     (lambda: Post.score == Post.id, lambda p: p.score == p.id),
     (lambda: Post.score < Post.ratio, lambda p: less(p.score, p.ratio)),
-    (lambda: Post.score == Post.category_id, lambda p: p.score == p.category_id),
+    (lambda: Post.score == Post.category_id, lambda p: p.score is not None and p.score == p.category_id),
     (lambda: Post.title.startswith("a"), lambda p: p.title.startswith("a")),
     (lambda: Post.title.endswith(""), lambda p: True),
     (lambda: Post.title.contains("b"), lambda p: "b" in p.title),
@@ -138,7 +138,7 @@ ON_POSTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: Post.author.profile.is_null(), lambda p: p.author.profile is None),
     (lambda: Post.author.profile.is_(Profile[1]), lambda p: p.author.profile is Profile[1]),
     (lambda: Post.author.surname == Post.reviewer.surname,
-     lambda p: p.author.surname == (p.reviewer and p.reviewer.surname)),
+     lambda p: p.author.surname is not None and p.author.surname == (p.reviewer and p.reviewer.surname)),
     (lambda: Post.author.karma > Post.reviewer.karma, lambda p: bool(p.reviewer and p.author.karma > p.reviewer.karma)),
     # over to-many relations: "some"
     (lambda: Post.comments.body == "code", lambda p: any(c.body == "code" for c in p.comments)),

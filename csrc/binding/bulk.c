@@ -54,6 +54,7 @@ typedef struct update {
     sn_row *targets;
     sn_cell *cells; /* n lines of width */
     size_t n;
+    uint64_t schema; /* what columns mean, when the update began */
 } update;
 
 /* Converts the value for row number i of the set; `before`: the cell of the column before. 0 or -1. */
@@ -225,6 +226,18 @@ drop_dead_lines(update *u)
     u->n = kept;
 }
 
+/* Cells made for other columns, or for a column that has an index by now, must not go in. SN_OK or SNPY_RAISED. */
+static int
+check_schema(const update *u)
+{
+    if (u->schema == u->store->schema) {
+        return SN_OK;
+    }
+    return snpy_raise_text(u->store->state, "TransactionError",
+                           "%.100s was changed by code that ran while rows of it were updated; change models beforehand",
+                           u->model->cls->tp_name);
+}
+
 /* The statement. On success the cells have been moved in. */
 static int
 apply(update *u, Py_ssize_t *count)
@@ -241,9 +254,12 @@ apply(update *u, Py_ssize_t *count)
     if (result == 0) {
         drop_dead_lines(u);
         *count = (Py_ssize_t)u->n;
-        sn_status status = sn_table_update(u->model->table, u->targets, u->n, cols, u->width, u->cells);
+        int status = check_schema(u);
+        if (status == SN_OK) {
+            status = (int)sn_table_update(u->model->table, u->targets, u->n, cols, u->width, u->cells);
+        }
         u->n = status == SN_OK ? 0 : u->n;
-        result = snpy_statement_end(u->store, (int)status);
+        result = snpy_statement_end(u->store, status);
     }
     PyMem_Free(cols);
     return result;
@@ -292,7 +308,8 @@ PyObject *
 snpy_rows_update(PyObject *op, PyObject *args)
 {
     snpy_rows *rows = (snpy_rows *)op;
-    update u = {.rows = rows, .model = snpy_model_peek((PyTypeObject *)rows->cls), .store = rows->store};
+    update u = {.rows = rows, .model = snpy_model_peek((PyTypeObject *)rows->cls), .store = rows->store,
+                .schema = rows->store->schema};
     PyObject *fields, *columns, *constant, *given = NULL, *flags = NULL;
     Py_ssize_t count = 0;
     int result = -1;

@@ -6,11 +6,13 @@
  *
  *   Decimal   exact: its str, which is one to one. key:
  *               00 -Infinity | 01 ~body | 02 zero | 03 body | 04 Infinity
- *             body: 8 bytes of biased exponent e, the digits d1 d2 ... each plus one, then 00; the value is 0.d1d2... * 10^e
- *             without leading or trailing zeros. Negative numbers complement it, so that they order the other way.
+ *             body: 8 bytes of biased exponent e, the digits d1 d2 ... each plus one, then 00; the value is
+ *             0.d1d2... * 10^e without leading or trailing zeros. Negative numbers complement it, so that they order
+ *             the other way.
  *   UUID      its 16 bytes, big-endian, are both
- *   key       a family byte, then the value: None bool int float str bytes dates times timedelta Decimal UUID tuple. Families order by
- *             their byte. Text and bytes end in 00 00 with 00 inside as 00 FF, a tuple in 00, so prefixes come first.
+ *   key       a family byte, then the value: None bool int float str bytes dates times timedelta Decimal UUID tuple.
+ *             Families order by their byte. Text and bytes end in 00 00 with 00 inside as 00 FF, a tuple in 00, so
+ *             prefixes come first.
  *
  * Cost: a Decimal is its str and one pass over it; a UUID two shifts of its int.
  */
@@ -87,8 +89,8 @@ intern_decimal(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *val
     if (r == 0)
         r = snpy_bad_value(field, value, "a Decimal that is a number", "None in a nullable field");
     else if (r > 0)
-        r = snpy_intern(out, store, SNPY_TAG_DECIMAL, snpy_bytes(s, (size_t)len), snpy_bytes(key->data, key->len), false,
-                        value);
+        r = snpy_intern(out, store, SNPY_TAG_DECIMAL, snpy_bytes(s, (size_t)len), snpy_bytes(key->data, key->len),
+                        false, value);
     Py_XDECREF(text);
     return r;
 }
@@ -97,7 +99,8 @@ int
 snpy_decimal_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
 {
     if (!Py_IS_TYPE(value, (PyTypeObject *)field->state->Decimal))
-        return snpy_bad_value(field, value, "a Decimal", PyFloat_Check(value) ? "Decimal(str(value))" : "Decimal(value)");
+        return snpy_bad_value(field, value, "a Decimal",
+                              PyFloat_Check(value) ? "Decimal(str(value))" : "Decimal(value)");
     snpy_buffer key;
     snpy_buffer_init(&key);
     int r = intern_decimal(out, store, field, value, &key);
@@ -118,7 +121,7 @@ put_big_endian(unsigned char *out, uint64_t number)
 static int
 uuid_bytes(unsigned char out[16], PyObject *value)
 {
-    PyObject *number = PyObject_GetAttrString(value, "int");
+    PyObject *number = snpy_attribute(value, "int");
     PyObject *shift = number ? PyLong_FromLong(64) : NULL;
     PyObject *high = shift ? PyNumber_Rshift(number, shift) : NULL;
     if (high) {
@@ -151,7 +154,7 @@ static int
 put_int(snpy_buffer *b, PyObject *number)
 {
     PyObject *magnitude = PyNumber_Absolute(number);
-    PyObject *bits = magnitude ? PyObject_CallMethod(magnitude, "bit_length", NULL) : NULL;
+    PyObject *bits = magnitude ? snpy_call(magnitude, "bit_length") : NULL;
     Py_ssize_t len = bits ? (PyLong_AsSsize_t(bits) + 7) / 8 : -1;
     PyObject *bytes = bits ? PyObject_CallMethod(magnitude, "to_bytes", "ns", len, "big") : NULL;
     bool negative = bytes && len > 0 && PyObject_RichCompareBool(magnitude, number, Py_EQ) == 0;
@@ -267,16 +270,16 @@ put_key(snpy_buffer *b, snpy_state *st, PyObject *value)
 {
     static const char families[] = "0123456789";
     PyTypeObject *type = Py_TYPE(value);
-    int family = value == Py_None                     ? 0
-                 : PyBool_Check(value)                ? 1
-                 : PyLong_CheckExact(value)           ? 2
-                 : PyFloat_CheckExact(value)          ? 3
-                 : PyUnicode_CheckExact(value)        ? 4
-                 : PyBytes_CheckExact(value)          ? 5
-                 : (PyObject *)type == st->Decimal    ? 6
-                 : (PyObject *)type == st->UUID       ? 7
-                 : PyTuple_CheckExact(value)          ? 8
-                                                      : 9;
+    int family = value == Py_None                  ? 0
+                 : PyBool_Check(value)             ? 1
+                 : PyLong_CheckExact(value)        ? 2
+                 : PyFloat_CheckExact(value)       ? 3
+                 : PyUnicode_CheckExact(value)     ? 4
+                 : PyBytes_CheckExact(value)       ? 5
+                 : (PyObject *)type == st->Decimal ? 6
+                 : (PyObject *)type == st->UUID    ? 7
+                 : PyTuple_CheckExact(value)       ? 8
+                                                   : 9;
     if (family == 9)
         return put_temporal(b, st, value);
     if (snpy_buffer_byte(b, (unsigned char)families[family]) < 0)
@@ -310,10 +313,11 @@ snpy_key_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
     snpy_buffer_init(&key);
     int r = put_key(&key, field->state, value);
     if (r == 0)
-        r = snpy_bad_value(field, value,
-                           "a key= that returns None, bool, int, float, str, bytes, a date or time, Decimal, UUID, or a "
-                           "tuple of these",
-                           NULL);
+        r = snpy_bad_value(
+            field, value,
+            "a key= that returns None, bool, int, float, str, bytes, a date or time, Decimal, UUID, or a "
+            "tuple of these",
+            NULL);
     else if (r > 0)
         r = snpy_intern(out, store, SNPY_TAG_KEY, snpy_bytes(key.data, key.len), SNPY_NO_BYTES, false, value);
     snpy_buffer_fini(&key);

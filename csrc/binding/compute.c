@@ -4,6 +4,7 @@
  *   columns     values in blocks of BLOCK rows. The engine's cells are borrowed, and making Python objects may run any code;
  *               so before each object the database's revision is compared, and when it has changed the rest of the block is
  *               looked at again.
+ *   targets     the rows that an aggregate over a path looks at, with where those of each row begin
  *   aggregates  one call of the engine over the live rows; groups travel as a memoryview of numbers
  *
  * Rows deleted since are None in a column, in no aggregate, and in group UINT32_MAX.
@@ -121,6 +122,50 @@ snpy_plan_columns(PyObject *op, PyObject *object)
         Py_XDECREF(list);
     }
     return columns;
+}
+
+/* ---------------------------------------------------------------- targets */
+
+static PyObject *
+targets_of(snpy_plan *self, sn_node node, const snpy_rows *rows, size_t *offsets)
+{
+    sn_rows found = {0};
+    const sn_table *to;
+    snpy_model *model = snpy_plan_model(self);
+    size_t n = rows->epoch == model->epoch ? rows->rows.n : 0; /* after a clear() the numbers mean nothing */
+    sn_status status = sn_expr_targets(&found, offsets, &to, self->program.ir.expr, node, model->table, rows->rows.rows, n);
+    if (snpy_plan_status(self, status) < 0) {
+        sn_rows_free(self->store->engine, &found);
+        return NULL;
+    }
+    return snpy_rows_take(snpy_model_peek((PyTypeObject *)sn_table_tag(to)), &found);
+}
+
+PyObject *
+snpy_plan_targets(PyObject *op, PyObject *args)
+{
+    snpy_plan *self = (snpy_plan *)op;
+    PyObject *which, *object;
+    sn_node node;
+    snpy_field *like;
+    if (!PyArg_ParseTuple(args, "OO:targets", &which, &object)) {
+        return NULL;
+    }
+    snpy_rows *rows = snpy_plan_rows_argument(self, object);
+    if (!rows || snpy_plan_ready(self) < 0 || snpy_plan_value(self, which, &node, &like) < 0) {
+        return NULL;
+    }
+    size_t n = rows->rows.n, *offsets = PyMem_Calloc(n + 1, sizeof *offsets);
+    if (!offsets) {
+        return PyErr_NoMemory();
+    }
+    PyObject *found = targets_of(self, node, rows, offsets);
+    PyObject *starts = found ? snpy_offset_list(offsets, n + 1) : NULL;
+    PyObject *result = starts ? PyTuple_Pack(2, found, starts) : NULL;
+    PyMem_Free(offsets);
+    Py_XDECREF(found);
+    Py_XDECREF(starts);
+    return result;
 }
 
 /* ---------------------------------------------------------------- aggregates and groups */

@@ -2,8 +2,8 @@
  * construct.c - from keywords to a row and its record.
  *
  * A shape is the constructor of a model worked out once: for each column the parameter that gives it, whether it may be
- * left out, and whether anything has to be looked at beyond conversion. A build makes the cells of rows by it; insert.c uses
- * the same for many rows.
+ * left out, and whether anything has to be looked at beyond conversion. A build makes the cells of rows by it;
+ * insert.c uses the same for many rows.
  *
  *   1  match the keywords                       no Python code
  *   2  all that is missing, in one error        no Python code
@@ -12,8 +12,8 @@
  *   5  defaults and factories
  *   6  the record object, then one statement: nothing fails after the row is in
  *
- * Python code runs in 3, 4 and 5 only. A build holds a use of its shape, and with it the fields and parameters as they were; if the
- * schema has changed by the time of 6, the construction is refused.
+ * Python code runs in 3, 4 and 5 only. A build holds a use of its shape, and with it the fields and parameters as
+ * they were; if the schema has changed by the time of 6, the construction is refused.
  *
  * Cost: per column a branch and a conversion; no memory for up to SNPY_FEW columns.
  */
@@ -39,12 +39,9 @@ is_reference(PyObject *parameter)
 static bool
 in_some_reference(snpy_shape *shape, snpy_field *field)
 {
-    for (Py_ssize_t i = 0; i < shape->parameter_count; i++) {
-        PyObject *parameter = PyTuple_GET_ITEM(shape->parameters, i);
-        if (is_reference(parameter)
-            && parameter_of(((snpy_reference *)parameter)->fields, field) >= 0)
+    for (Py_ssize_t i = 0; i < shape->reference_count; i++)
+        if (parameter_of(snpy_shape_reference(shape, i)->fields, field) >= 0)
             return true;
-    }
     return false;
 }
 
@@ -69,8 +66,8 @@ fill_slot(snpy_slot *slot, snpy_shape *shape, snpy_model *model, snpy_field *fie
     slot->plain = !validated && field->check == NULL && field->key_field == NULL;
     slot->filled = field->default_value || field->default_factory || field->automatic;
     slot->in_reference = in_some_reference(shape, field);
-    slot->constant = field->default_value && (is_inline(field->kind) || field->default_value == Py_None)
-                     && field->key_field == NULL;
+    slot->constant =
+        field->default_value && (is_inline(field->kind) || field->default_value == Py_None) && field->key_field == NULL;
     if (!slot->constant)
         return 0;
     return snpy_cell_in(&slot->cell, model->store, field, field->default_value);
@@ -79,8 +76,9 @@ fill_slot(snpy_slot *slot, snpy_shape *shape, snpy_model *model, snpy_field *fie
 static snpy_shape *
 shape_new(snpy_model *model)
 {
-    Py_ssize_t n = PyTuple_GET_SIZE(model->fields);
-    snpy_shape *shape = PyMem_Calloc(1, sizeof *shape + (size_t)n * sizeof *shape->slots);
+    Py_ssize_t n = PyTuple_GET_SIZE(model->fields), parameters = PyTuple_GET_SIZE(model->parameters);
+    size_t slots = (size_t)n * sizeof(snpy_slot), references = (size_t)parameters * sizeof(Py_ssize_t);
+    snpy_shape *shape = PyMem_Calloc(1, sizeof *shape + slots + references);
     if (shape == NULL)
         return PyErr_NoMemory(), NULL;
     shape->uses = 1;
@@ -89,9 +87,11 @@ shape_new(snpy_model *model)
     shape->names = Py_NewRef(model->names);
     shape->validators = model->validators ? Py_NewRef(model->validators) : PyDict_New();
     shape->field_count = n;
-    shape->parameter_count = PyTuple_GET_SIZE(shape->parameters);
-    for (Py_ssize_t i = 0; i < shape->parameter_count; i++)
-        shape->has_references |= is_reference(PyTuple_GET_ITEM(shape->parameters, i));
+    shape->parameter_count = parameters;
+    shape->references = (Py_ssize_t *)(shape->slots + n);
+    for (Py_ssize_t i = 0; i < parameters; i++)
+        if (is_reference(PyTuple_GET_ITEM(shape->parameters, i)))
+            shape->references[shape->reference_count++] = i;
     for (Py_ssize_t i = 0; i < n; i++)
         shape->touches |= snpy_field_at(shape->fields, i)->touch;
     int r = shape->validators ? 0 : -1;
@@ -168,10 +168,12 @@ snpy_build_init(snpy_build *b, snpy_model *model)
         b->given = PyMem_New(PyObject *, (size_t)b->shape->parameter_count);
     if (b->shape->field_count > SNPY_FEW)
         b->set = PyMem_New(bool, (size_t)b->shape->field_count);
-    if (b->given && b->set) {
+    if (b->given == b->few_given)
+        memset(b->few_given, 0, sizeof b->few_given); /* of a fixed size: a few stores instead of a call */
+    else if (b->given)
         memset(b->given, 0, (size_t)b->shape->parameter_count * sizeof *b->given);
+    if (b->given && b->set)
         return 0;
-    }
     PyErr_NoMemory();
     snpy_build_fini(b);
     return -1;
@@ -193,9 +195,10 @@ snpy_build_current(snpy_build *b)
 {
     if (b->schema == b->model->store->schema)
         return 0;
-    return snpy_raise_text(b->model->store->state, "TransactionError",
-                           "%.100s was changed by code that ran while a record of it was made; change models beforehand",
-                           b->model->cls->tp_name);
+    return snpy_raise_text(
+        b->model->store->state, "TransactionError",
+        "%.100s was changed by code that ran while a record of it was made; change models beforehand",
+        b->model->cls->tp_name);
 }
 
 Py_ssize_t
@@ -248,12 +251,10 @@ slot_given(const snpy_build *b, Py_ssize_t slot)
 static bool
 covered_by_reference(const snpy_build *b, snpy_field *field)
 {
-    for (Py_ssize_t p = 0; p < b->shape->parameter_count; p++) {
-        PyObject *parameter = PyTuple_GET_ITEM(b->shape->parameters, p);
-        if (b->given[p] && is_reference(parameter)
-            && parameter_of(((snpy_reference *)parameter)->fields, field) >= 0)
+    for (Py_ssize_t i = 0; i < b->shape->reference_count; i++)
+        if (b->given[b->shape->references[i]]
+            && parameter_of(snpy_shape_reference(b->shape, i)->fields, field) >= 0)
             return true;
-    }
     return false;
 }
 
@@ -280,9 +281,9 @@ static int
 append_missing_references(const snpy_build *b, PyObject *missing)
 {
     int r = 0;
-    for (Py_ssize_t p = 0; r == 0 && p < b->shape->parameter_count; p++) {
-        PyObject *parameter = PyTuple_GET_ITEM(b->shape->parameters, p);
-        if (is_reference(parameter) && !reference_available(b, p, (snpy_reference *)parameter))
+    for (Py_ssize_t i = 0; r == 0 && i < b->shape->reference_count; i++) {
+        Py_ssize_t p = b->shape->references[i];
+        if (!reference_available(b, p, snpy_shape_reference(b->shape, i)))
             r = PyList_Append(missing, PyTuple_GET_ITEM(b->shape->names, p));
     }
     return r;
@@ -295,17 +296,28 @@ slot_missing(const snpy_build *b, Py_ssize_t i)
     return slot->parameter >= 0 && !slot->filled && !slot->in_reference && !b->given[slot->parameter];
 }
 
+/* The usual case, seen in one pass: every column is given or filled, foreign keys included. */
+static bool
+all_columns_there(const snpy_build *b)
+{
+    const snpy_slot *slot = b->shape->slots, *end = slot + b->shape->field_count;
+    for (; slot < end; slot++)
+        if (!slot->filled && (slot->parameter < 0 ? slot->in_reference : b->given[slot->parameter] == NULL))
+            return false;
+    return true;
+}
+
 static bool
 something_missing(const snpy_build *b)
 {
+    if (all_columns_there(b))
+        return false;
     for (Py_ssize_t i = 0; i < b->shape->field_count; i++)
         if (slot_missing(b, i))
             return true;
-    for (Py_ssize_t p = 0; b->shape->has_references && p < b->shape->parameter_count; p++) {
-        PyObject *parameter = PyTuple_GET_ITEM(b->shape->parameters, p);
-        if (!b->given[p] && is_reference(parameter) && !reference_available(b, p, (snpy_reference *)parameter))
+    for (Py_ssize_t i = 0; i < b->shape->reference_count; i++)
+        if (!reference_available(b, b->shape->references[i], snpy_shape_reference(b->shape, i)))
             return true;
-    }
     return false;
 }
 
@@ -366,9 +378,8 @@ set_validated(snpy_build *b, sn_cell *cells, Py_ssize_t i, PyObject *value)
 }
 
 static inline int
-set_given(snpy_build *b, sn_cell *cells, Py_ssize_t i, PyObject *value)
+set_given(snpy_build *b, sn_cell *cells, const snpy_slot *slot, Py_ssize_t i, PyObject *value)
 {
-    const snpy_slot *slot = &b->shape->slots[i];
     if (!slot->plain)
         return set_validated(b, cells, i, value);
     snpy_store *store = b->model->store;
@@ -385,7 +396,7 @@ set_from_factory(snpy_build *b, sn_cell *cells, Py_ssize_t i)
 {
     PyObject *factory = Py_NewRef(b->shape->slots[i].field->default_factory);
     PyObject *value = PyObject_CallNoArgs(factory);
-    int r = value ? set_given(b, cells, i, value) : -1;
+    int r = value ? set_given(b, cells, &b->shape->slots[i], i, value) : -1;
     Py_XDECREF(value);
     Py_DECREF(factory);
     return r;
@@ -415,16 +426,6 @@ set_default(snpy_build *b, sn_cell *cells, Py_ssize_t i)
 
 /* ---------------------------------------------------------------- belongs_to */
 
-static int
-contradiction(snpy_reference *ref, PyObject *target, snpy_field *field, sn_cell cell)
-{
-    PyObject *value = snpy_cell_out(field, cell);
-    if (value)
-        snpy_raise(ref->state, "reference_contradiction", "OOOO", ref, target, field, value);
-    Py_XDECREF(value);
-    return -1;
-}
-
 /* Takes a foreign key cell over, unless the field was given another value. */
 static int
 put_foreign(snpy_build *b, sn_cell *cells, snpy_reference *ref, PyObject *target, Py_ssize_t i, sn_cell cell)
@@ -439,7 +440,7 @@ put_foreign(snpy_build *b, sn_cell *cells, snpy_reference *ref, PyObject *target
     int same = snpy_same_cell(field, *at, cell);
     snpy_cell_release(b->model->store, field, cell);
     if (same == 0)
-        return contradiction(ref, target, field, *at);
+        return snpy_raise_contradiction(ref, target, field, *at);
     return same < 0 ? -1 : 0;
 }
 
@@ -467,9 +468,10 @@ static int
 set_references(snpy_build *b, sn_cell *cells)
 {
     int r = 0;
-    for (Py_ssize_t p = 0; r == 0 && p < b->shape->parameter_count; p++) {
-        snpy_reference *ref = (snpy_reference *)PyTuple_GET_ITEM(b->shape->parameters, p);
-        if (b->given[p] == NULL || !is_reference((PyObject *)ref))
+    for (Py_ssize_t i = 0; r == 0 && i < b->shape->reference_count; i++) {
+        Py_ssize_t p = b->shape->references[i];
+        snpy_reference *ref = snpy_shape_reference(b->shape, i);
+        if (b->given[p] == NULL)
             continue;
         PyObject *target = Py_NewRef(b->given[p]);
         if (snpy_validate_named(b->model, ref->name, NULL, &target) < 0)
@@ -493,13 +495,14 @@ snpy_build_release(snpy_build *b, sn_cell *cells)
 static int
 set_all_given(snpy_build *b, sn_cell *cells)
 {
-    int r = 0;
-    for (Py_ssize_t i = 0; r == 0 && i < b->shape->field_count; i++)
-        if (slot_given(b, i))
-            r = set_given(b, cells, i, b->given[b->shape->slots[i].parameter]);
-    if (r == 0 && b->shape->has_references)
-        r = set_references(b, cells);
-    return r;
+    const snpy_slot *slot = b->shape->slots;
+    PyObject **given = b->given;
+    for (Py_ssize_t i = 0, n = b->shape->field_count; i < n; i++, slot++) {
+        PyObject *value = slot->parameter < 0 ? NULL : given[slot->parameter];
+        if (value && set_given(b, cells, slot, i, value) < 0)
+            return -1;
+    }
+    return set_references(b, cells);
 }
 
 static int
@@ -531,7 +534,10 @@ snpy_build_row(snpy_build *b, sn_cell *cells)
 {
     for (sn_col c = 0; c < b->columns; c++)
         cells[c] = SN_NULL_CELL;
-    memset(b->set, 0, (size_t)b->shape->field_count * sizeof *b->set);
+    if (b->set == b->few_set)
+        memset(b->few_set, 0, sizeof b->few_set);
+    else
+        memset(b->set, 0, (size_t)b->shape->field_count * sizeof *b->set);
     int r = make_cells(b, cells);
     if (r == 0)
         r = snpy_build_current(b);
@@ -548,7 +554,8 @@ match_keywords(snpy_build *b, PyObject *const *values, PyObject *keywords)
     Py_ssize_t n = keywords ? PyTuple_GET_SIZE(keywords) : 0, guess = 0;
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *name = PyTuple_GET_ITEM(keywords, i);
-        Py_ssize_t p = snpy_build_parameter(b, name, guess);
+        bool expected = guess < b->shape->parameter_count && PyTuple_GET_ITEM(b->shape->names, guess) == name;
+        Py_ssize_t p = expected ? guess : snpy_build_parameter(b, name, guess);
         if (p == -2)
             return -1;
         if (p < 0)

@@ -6,8 +6,8 @@
  *
  *   inline   bool, int, float, date, naive datetime, timedelta, and members of enums and literals by their ordinal
  *   bare     text, and objects: the cell owns one reference to the Python object
- *   entry    bytes, aware datetime, time, Decimal, UUID, key values, and text that is interned or indexed: the cell owns
- *            one use of an entry shared by all cells with the same exact representation
+ *   entry    bytes, aware datetime, time, Decimal, UUID, key values, and text that is interned or indexed: the cell
+ *            owns one use of an entry shared by all cells with the same exact representation
  *
  * Invariants
  *   - a bare text has its UTF-8 cached before it enters, so the engine's accessor can neither fail nor allocate; a
@@ -110,10 +110,28 @@ snpy_handle_out(snpy_field *Py_UNUSED(field), sn_word word)
     return Py_NewRef((PyObject *)sn_word_handle(word));
 }
 
+PyObject *
+snpy_attribute(PyObject *object, const char *name)
+{
+    PyObject *interned = PyUnicode_InternFromString(name);
+    PyObject *value = interned ? PyObject_GetAttr(object, interned) : NULL;
+    Py_XDECREF(interned);
+    return value;
+}
+
+PyObject *
+snpy_call(PyObject *object, const char *method)
+{
+    PyObject *interned = PyUnicode_InternFromString(method);
+    PyObject *value = interned ? PyObject_CallMethodNoArgs(object, interned) : NULL;
+    Py_XDECREF(interned);
+    return value;
+}
+
 bool
 snpy_is_from(PyObject *value, const char *package)
 {
-    PyObject *module = PyObject_GetAttrString((PyObject *)Py_TYPE(value), "__module__");
+    PyObject *module = snpy_attribute((PyObject *)Py_TYPE(value), "__module__");
     const char *name = module && PyUnicode_Check(module) ? PyUnicode_AsUTF8(module) : NULL;
     size_t len = strlen(package);
     bool is = name && strncmp(name, package, len) == 0 && (name[len] == '\0' || name[len] == '.');
@@ -174,9 +192,30 @@ int_remedy(PyObject *value)
     return isnan(PyFloat_AS_DOUBLE(value)) ? "None in a nullable field" : "round(value)";
 }
 
+/* The value of an int of one digit, without a call. */
+static inline bool
+is_small(PyObject *number, int64_t *value)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    const PyLongObject *n = (const PyLongObject *)number;
+    return PyUnstable_Long_IsCompact(n) ? (*value = PyUnstable_Long_CompactValue(n), true) : false;
+#else
+    Py_ssize_t digits = Py_SIZE(number); /* negative for a negative number */
+    if (digits < -1 || digits > 1)
+        return false;
+    *value = digits == 0 ? 0 : digits * (int64_t)((PyLongObject *)number)->ob_digit[0];
+    return true;
+#endif
+}
+
 static int
 int_in(sn_cell *out, snpy_store *Py_UNUSED(store), snpy_field *field, PyObject *value)
 {
+    int64_t n;
+    if (PyLong_CheckExact(value) && is_small(value, &n)) {
+        *out = (sn_cell){(sn_word)n, false};
+        return 0;
+    }
     if (PyLong_CheckExact(value))
         return int_from_exact(out, field, value, value);
     PyObject *number = index_of(field, value, "an int", int_remedy(value));
@@ -270,6 +309,10 @@ text_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
     Py_ssize_t len;
     if (!PyUnicode_CheckExact(value))
         return snpy_bad_value(field, value, "a str", PyUnicode_Check(value) ? "str.__str__(value)" : "str(value)");
+    if (PyUnicode_IS_COMPACT_ASCII(value) && !field->intern && !field->indexed) {
+        own_handle(out, value); /* is its own UTF-8 */
+        return 0;
+    }
     const char *utf8 = PyUnicode_AsUTF8AndSize(value, &len);
     if (utf8 == NULL && !PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
         return -1;
@@ -493,7 +536,7 @@ static int
 import_attribute(PyObject **out, const char *module, const char *name)
 {
     PyObject *imported = PyImport_ImportModule(module);
-    *out = imported ? PyObject_GetAttrString(imported, name) : NULL;
+    *out = imported ? snpy_attribute(imported, name) : NULL;
     Py_XDECREF(imported);
     return *out ? 0 : -1;
 }

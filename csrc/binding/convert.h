@@ -8,7 +8,15 @@
 #include "snpy.h"
 
 /* What an entry is one exact representation of. Two kinds of field with one tag share their entries. */
-enum { SNPY_TAG_TEXT = 1, SNPY_TAG_BYTES, SNPY_TAG_DATETIME, SNPY_TAG_TIME, SNPY_TAG_DECIMAL, SNPY_TAG_UUID, SNPY_TAG_KEY };
+enum {
+    SNPY_TAG_TEXT = 1,
+    SNPY_TAG_BYTES,
+    SNPY_TAG_DATETIME,
+    SNPY_TAG_TIME,
+    SNPY_TAG_DECIMAL,
+    SNPY_TAG_UUID,
+    SNPY_TAG_KEY
+};
 
 /* Bytes under construction; most fit into the struct itself. */
 typedef struct snpy_buffer {
@@ -26,10 +34,12 @@ int snpy_buffer_byte(snpy_buffer *b, unsigned char byte);
 void snpy_order_bytes(unsigned char out[8], int64_t number);
 
 /*
- * One use of the entry for these bytes (key.data NULL: the exact bytes are the key). `handle` is borrowed; a new entry takes a
- * reference of its own. Without a store (a Field that no model has yet) the word is the bare handle. 0 or -1.
+ * One use of the entry for these bytes (key.data NULL: the exact bytes are the key). `handle` is borrowed; a new
+ * entry takes a reference of its own. Without a store (a Field that no model has yet) the word is the bare handle. 0
+ * or -1.
  */
-int snpy_intern(sn_cell *out, snpy_store *store, uint32_t tag, sn_bytes exact, sn_bytes key, bool borrow, PyObject *handle);
+int snpy_intern(sn_cell *out, snpy_store *store, uint32_t tag, sn_bytes exact, sn_bytes key, bool borrow,
+                PyObject *handle);
 PyObject *snpy_handle_out(snpy_field *field, sn_word word);
 
 static inline sn_bytes
@@ -51,7 +61,8 @@ int snpy_timedelta_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObje
 PyObject *snpy_date_out(snpy_field *field, sn_word word);
 PyObject *snpy_datetime_out(snpy_field *field, sn_word word);
 PyObject *snpy_timedelta_out(snpy_field *field, sn_word word);
-/* The orderable number of a date, datetime, time or timedelta, and whether it is aware. 1: done; 0: another type; -1. */
+/* The orderable number of a date, datetime, time or timedelta, and whether it is aware. 1: done; 0: another type;
+ * -1. */
 int snpy_temporal_number(snpy_state *st, PyObject *value, char *family, int64_t *number);
 int snpy_temporal_init(snpy_state *st);
 

@@ -5,8 +5,8 @@
  * rows that are still in place, and one function of sinew.errors builds the exception. Its text, hints and suggestions
  * are Python's business.
  *
- *   tags      a table's tag is its class, an index's tag its snpy_index, a reference's tag its snpy_reference; all borrowed, and
- *             they live as long as what they tag
+ *   tags      a table's tag is its class, an index's tag its snpy_index, a reference's tag its snpy_reference; all
+ *             borrowed, and they live as long as what they tag
  *   caution   building a tuple or calling Python may run any code: the error record is copied first, and every id is
  *             looked at again through calls that check it
  *
@@ -36,8 +36,7 @@ raise_built(snpy_state *st, const char *function, PyObject *args)
         PyErr_Format(PyExc_RuntimeError, "sinew._engine: install() comes first (while raising %s)", function);
         return;
     }
-    PyObject *name = PyUnicode_InternFromString(function); /* a new str for each error would fill the type cache */
-    PyObject *callable = name ? PyObject_GetAttr(st->errors, name) : NULL;
+    PyObject *callable = snpy_attribute(st->errors, function);
     PyObject *error = callable ? PyObject_Call(callable, args, NULL) : NULL;
     if (error && PyExceptionInstance_Check(error))
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
@@ -45,7 +44,6 @@ raise_built(snpy_state *st, const char *function, PyObject *args)
         PyErr_Format(PyExc_TypeError, "errors.%s() returned %R, not an exception", function, error);
     Py_XDECREF(error);
     Py_XDECREF(callable);
-    Py_XDECREF(name);
 }
 
 int
@@ -65,7 +63,7 @@ snpy_raise(snpy_state *st, const char *function, const char *format, ...)
 int
 snpy_raise_text(snpy_state *st, const char *name, const char *format, ...)
 {
-    PyObject *cls = st->errors ? PyObject_GetAttrString(st->errors, name) : NULL;
+    PyObject *cls = st->errors ? snpy_attribute(st->errors, name) : NULL;
     va_list values;
     va_start(values, format);
     if (cls || !PyErr_Occurred())
@@ -85,6 +83,10 @@ int
 snpy_raise_deleted(PyObject *record)
 {
     PyTypeObject *cls = Py_TYPE(record);
+    snpy_model *model = snpy_model_peek(cls);
+    if (model && !snpy_store_open(model->store)) {
+        return -1;
+    }
     return snpy_raise(snpy_state_of(cls), "deleted", "Os", cls, "the record");
 }
 
@@ -179,6 +181,16 @@ snpy_raise_unique_in_load(const sn_error *e, const sn_cell *cells)
     int r = values ? snpy_raise(ix->state, "unique", "OOOO", ix->model->cls, ix->fields, values, Py_None) : -1;
     Py_XDECREF(values);
     return r;
+}
+
+int
+snpy_raise_contradiction(snpy_reference *ref, PyObject *target, snpy_field *field, sn_cell cell)
+{
+    PyObject *value = snpy_cell_out(field, cell);
+    if (value)
+        snpy_raise(ref->state, "reference_contradiction", "OOOO", ref, target, field, value);
+    Py_XDECREF(value);
+    return -1;
 }
 
 static snpy_field *
@@ -280,6 +292,22 @@ raise_key_in_use(snpy_state *st, const sn_error *e)
     return r;
 }
 
+static int
+raise_limit(snpy_state *st, const sn_error *e)
+{
+    if (!e->table || e->column == SN_NO_COL) {
+        return snpy_raise(st, "limit", "s", "more rows, columns or nested conditions than the engine can hold");
+    }
+    PyObject *words = PyUnicode_FromFormat("%s counts no further: its largest key is the largest int of 64 bits; give the "
+                                           "key explicitly",
+                                           model_of_table(e->table)->cls->tp_name);
+    if (words) {
+        snpy_raise(st, "limit", "O", words);
+        Py_DECREF(words);
+    }
+    return -1;
+}
+
 int
 snpy_raise_status(snpy_store *store, sn_status status)
 {
@@ -307,7 +335,7 @@ snpy_raise_status(snpy_store *store, sn_status status)
     case SN_OVERFLOW:
         return snpy_raise(st, "overflow", "s", "the result");
     case SN_LIMIT:
-        return snpy_raise(st, "limit", "s", "more rows, columns or nested conditions than the engine can hold");
+        return raise_limit(st, &e);
     case SN_BUSY:
         return snpy_raise(st, "store_busy", "s", "the models cannot change");
     case SN_MISUSE:

@@ -1,9 +1,9 @@
 /*
  * insert.c - loading rows in bulk.
  *
- * Every row goes through the same build as the constructor's (construct.c), so defaults, conversion, check= and validators
- * are the same. All rows are made into cells first, while nothing is open, and then put in by one engine call in one statement:
- * Python code never runs in the middle of a load, and a refused row leaves nothing.
+ * Every row goes through the same build as the constructor's (construct.c), so defaults, conversion, check= and
+ * validators are the same. All rows are made into cells first, while nothing is open, and then put in by one engine
+ * call in one statement: Python code never runs in the middle of a load, and a refused row leaves nothing.
  *
  * Values are held for the time of their row, because conversion may run code that changes the row's container.
  *
@@ -198,7 +198,7 @@ bad_shape(load *l, const char *expected, Py_ssize_t count, PyObject *got)
 {
     PyObject *text = count < 0 ? PyUnicode_FromString(expected) : PyUnicode_FromFormat(expected, count);
     if (text)
-        snpy_raise(l->build.model->store->state, "row_shape", "OnOO", l->build.model->cls, (Py_ssize_t)l->n, text, got);
+        snpy_raise(l->build.model->store->state, "row_shape", "OOO", l->build.model->cls, text, got);
     Py_XDECREF(text);
     return -1;
 }
@@ -231,12 +231,24 @@ give_dict(load *l, PyObject *row)
     return 0;
 }
 
+/* What tells a mapping from a sequence, whoever has written its class: keys(), and items() (sqlite3.Row, which may
+ * be read as either, has keys alone). The type is asked, for a record with a field of that name is neither. */
+static bool
+has_method(PyObject *row, const char *name)
+{
+    PyObject *found = snpy_attribute((PyObject *)Py_TYPE(row), name);
+    bool has = found && PyCallable_Check(found);
+    PyErr_Clear();
+    Py_XDECREF(found);
+    return has;
+}
+
 static int
 give_mapping(load *l, PyObject *row)
 {
     if (PyDict_CheckExact(row))
         return give_dict(l, row);
-    if (!PyMapping_Check(row) || PySequence_Check(row))
+    if (!has_method(row, "keys"))
         return bad_shape(l, "a mapping of names to values", -1, row);
     PyObject *copy = PyDict_New();
     int r = copy ? PyDict_Update(copy, row) : -1;
@@ -249,7 +261,7 @@ give_mapping(load *l, PyObject *row)
 static int
 give_sequence(load *l, PyObject *row, const Py_ssize_t *parameters, Py_ssize_t n)
 {
-    if (PyUnicode_Check(row) || PyBytes_Check(row) || !PySequence_Check(row))
+    if (PyUnicode_Check(row) || PyBytes_Check(row) || !PySequence_Check(row) || has_method(row, "items"))
         return bad_shape(l, "a sequence of %zd values", n, row);
     PyObject *values = PySequence_Fast(row, "a row is a sequence");
     if (values == NULL)
@@ -307,6 +319,16 @@ insert_rows(PyObject *Py_UNUSED(module), PyObject *args)
 
 /* ---------------------------------------------------------------- columns */
 
+static void
+uneven(load *l, PyObject *names, Py_ssize_t i, Py_ssize_t length, Py_ssize_t first)
+{
+    PyObject *got = PyUnicode_FromFormat("%zd in column `%U` and %zd in `%U`", length, PyTuple_GET_ITEM(names, i), first,
+                                         PyTuple_GET_ITEM(names, 0));
+    if (got)
+        bad_shape(l, "columns with as many values each", -1, got);
+    Py_XDECREF(got);
+}
+
 /* The columns as a tuple of tuples of one length: nothing can change them while they are read. */
 static PyObject *
 freeze(load *l, PyObject *names, PyObject *columns, Py_ssize_t *rows)
@@ -324,7 +346,7 @@ freeze(load *l, PyObject *names, PyObject *columns, Py_ssize_t *rows)
         if (values && PyTuple_GET_SIZE(values) == *rows)
             continue;
         if (values)
-            bad_shape(l, "columns of %zd values each", *rows, PyTuple_GET_ITEM(names, i));
+            uneven(l, names, i, PyTuple_GET_SIZE(values), *rows);
         Py_CLEAR(frozen);
     }
     return frozen;
@@ -373,6 +395,7 @@ insert_columns(PyObject *Py_UNUSED(module), PyObject *args)
 
 PyMethodDef snpy_insert_functions[] = {
     {"insert_rows", insert_rows, METH_VARARGS, PyDoc_STR("Inserts mappings or sequences. All or nothing.")},
-    {"insert_columns", insert_columns, METH_VARARGS, PyDoc_STR("Inserts from columns of equal length. All or nothing.")},
+    {"insert_columns", insert_columns, METH_VARARGS,
+     PyDoc_STR("Inserts from columns of equal length. All or nothing.")},
     {NULL, NULL, 0, NULL},
 };

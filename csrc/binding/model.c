@@ -1,16 +1,17 @@
 /*
  * model.c - ModelMeta: the type of every model, and what the binding knows of a laid-out class.
  *
- * A class statement runs the Python layer's `declare`, which makes the class itself by new_class(). The table comes later, at first
- * use: snpy_model_of() calls the layout hook, which ends in bind_model(). From then on the class has a snpy_model.
+ * A class statement runs the Python layer's `declare`, which makes the class itself by new_class(). The table comes
+ * later, at first use: snpy_model_of() calls the layout hook, which ends in bind_model(). From then on the class has
+ * a snpy_model.
  *
- *   construction   every class made here has tp_vectorcall (it is not inherited, and what is assigned to __init__ later does
- *                  not reset it); the slow road through tp_new leads to the same place
- *   tp_dealloc     is set on each class, past the interpreter's subtype_dealloc, whose trashcan could leave a row's handle
- *                  pointing at a record without references
+ *   construction   every class made here has tp_vectorcall (it is not inherited, and what is assigned to __init__
+ *                  later does not reset it); the slow road through tp_new leads to the same place
+ *   tp_dealloc     is set on each class, past the interpreter's subtype_dealloc, whose trashcan could leave a row's
+ *                  handle pointing at a record without references
  *   layout         records are a header, a weak list, a row: a base that adds a dict or slots is refused
- *   snpy_model     freed with the class only, never by tp_clear: records in a garbage cycle still look at it. Fields and
- *                  references that outlive the class are unbound then.
+ *   snpy_model     freed with the class only, never by tp_clear: records in a garbage cycle still look at it. Fields
+ *                  and references that outlive the class are unbound then.
  *
  * Cost: Model[key] for an int key is one probe; find_by over one unique field too.
  */
@@ -76,8 +77,8 @@ snpy_model_of(PyObject *cls)
 
 /* ---------------------------------------------------------------- the end of a model */
 
-/* At the end of the module its state may be gone before the classes are, so nothing here looks at it: a parameter that is no Field is
- * a Reference. */
+/* At the end of the module its state may be gone before the classes are, so nothing here looks at it: a parameter
+ * that is no Field is a Reference. */
 static void
 unbind(snpy_model *model)
 {
@@ -526,8 +527,8 @@ is_dunder(PyObject *name)
     return PyUnicode_GET_LENGTH(name) > 4 && PyUnicode_READ_CHAR(name, 0) == '_' && PyUnicode_READ_CHAR(name, 1) == '_';
 }
 
-/* What the hook answers about a missing attribute, in the place of the AttributeError that is set: its value after all (in a 1-tuple,
- * when the layout has added it), or an exception, which is raised. */
+/* What the hook answers about a missing attribute, in the place of the AttributeError that is set: its value after
+ * all (in a 1-tuple, when the layout has added it), or an exception, which is raised. */
 static PyObject *
 ask_missing(PyObject *hook, PyObject *owner, PyObject *name)
 {
@@ -605,15 +606,9 @@ static PyMemberDef meta_members[] = {
 };
 
 static PyType_Slot meta_slots[] = {
-    {Py_tp_new, meta_new},
-    {Py_tp_dealloc, meta_dealloc},
-    {Py_tp_traverse, meta_traverse},
-    {Py_tp_clear, meta_clear},
-    {Py_tp_getattro, meta_getattro},
-    {Py_mp_subscript, meta_get},
-    {Py_tp_methods, meta_methods},
-    {Py_tp_members, meta_members},
-    {0, NULL},
+    {Py_tp_new, meta_new},         {Py_tp_dealloc, meta_dealloc},   {Py_tp_traverse, meta_traverse},
+    {Py_tp_clear, meta_clear},     {Py_tp_getattro, meta_getattro}, {Py_mp_subscript, meta_get},
+    {Py_tp_methods, meta_methods}, {Py_tp_members, meta_members},   {0, NULL},
 };
 
 /* Not immutable: the Python layer attaches the query verbs. */

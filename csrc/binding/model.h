@@ -1,6 +1,6 @@
 /*
- * model.h - what the files of models share: model.c (classes), construct.c (a row from keywords), insert.c (rows in bulk),
- * record.c (the objects).
+ * model.h - what the files of models share: model.c (classes), construct.c (a row from keywords), insert.c (rows in
+ * bulk), record.c (the objects), change.c (writing to them).
  */
 #ifndef SNPY_MODEL_H
 #define SNPY_MODEL_H
@@ -9,7 +9,7 @@
 
 /* One column as the constructor sees it. */
 typedef struct snpy_slot {
-    snpy_field *field;    // borrowed: in shape->fields
+    snpy_field *field; // borrowed: in shape->fields
     int (*in)(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value);
     sn_col col;           /* as it was then */
     Py_ssize_t parameter; /* by which it is given, or -1 */
@@ -25,9 +25,17 @@ typedef struct snpy_shape {
     Py_ssize_t uses;
     PyObject *fields, *parameters, *names, *validators; /* of the model when this was made */
     Py_ssize_t field_count, parameter_count;
-    bool has_references, touches;
+    Py_ssize_t reference_count;
+    Py_ssize_t *references; /* parameters that are a belongs_to; part of this block */
+    bool touches;
     snpy_slot slots[];
 } snpy_shape;
+
+static inline snpy_reference *
+snpy_shape_reference(const snpy_shape *shape, Py_ssize_t i)
+{
+    return (snpy_reference *)PyTuple_GET_ITEM(shape->parameters, shape->references[i]);
+}
 
 snpy_shape *snpy_shape_use(snpy_model *model); /* NULL with an exception */
 bool snpy_model_touches(snpy_model *model);    /* some field changes with every write */
@@ -39,10 +47,10 @@ void snpy_shape_done(snpy_shape *shape);
 typedef struct snpy_build {
     snpy_model *model; // borrowed: the caller holds the class
     snpy_shape *shape;
-    uint64_t schema;   /* of the store when this began: columns mean what they meant */
+    uint64_t schema; /* of the store when this began: columns mean what they meant */
     sn_col columns;
-    PyObject **given; /* by parameter: borrowed from the caller, or NULL */
-    bool *set;        /* by slot: its cell is made */
+    PyObject **given;  /* by parameter: borrowed from the caller, or NULL */
+    bool *set;         /* by slot: its cell is made */
     PyObject *invalid; /* dict of what validators had to say, or NULL */
     PyObject *few_given[SNPY_FEW];
     bool few_set[SNPY_FEW];
@@ -71,8 +79,15 @@ int snpy_model_probe(sn_row *row, snpy_model *model, PyObject *key);
 /* errors.c: a key that a load holds twice; values from the refused row's cells. Always -1. */
 int snpy_raise_unique_in_load(const sn_error *e, const sn_cell *cells);
 
+/* errors.c: a belongs_to and its foreign key were given and say different things. Always -1. */
+int snpy_raise_contradiction(snpy_reference *ref, PyObject *target, snpy_field *field, sn_cell cell);
+
+/* change.c: the module's update(record, values) */
+PyObject *snpy_record_update(PyObject *module, PyObject *args);
+
 /* record.c */
-int snpy_init_record(PyObject *module, snpy_state *st); /* the base of Record, then Record itself */
+int snpy_check_record(snpy_state *st, PyObject *object); /* 0: a record that is alive; -1 with an exception */
+int snpy_init_record(PyObject *module, snpy_state *st);  /* the base of Record, then Record itself */
 PyObject *snpy_record_new(snpy_model *model);            /* without a row; runs no Python code */
 void snpy_record_dealloc(PyObject *self);
 /* Gives a record that has none a row which has no record. */

@@ -1,9 +1,9 @@
 /*
  * module.c - the module object: its state, its types, install().
  *
- * Multi-phase initialisation, heap types, no static mutable data: each interpreter that imports the module gets a module object with
- * types of its own. What the Python layer provides (exceptions, the class statement, the layout, suggestions) arrives through
- * install() as hooks; until then only what needs none of them works.
+ * Multi-phase initialisation, heap types, no static mutable data: each interpreter that imports the module gets a
+ * module object with types of its own. What the Python layer provides (exceptions, the class statement, the layout,
+ * suggestions) arrives through install() as hooks; until then only what needs none of them works.
  */
 #include "snpy.h"
 
@@ -72,13 +72,9 @@ install(PyObject *module, PyObject *args, PyObject *keywords)
                             "find_by", "current_task", NULL};
     snpy_state *st = PyModule_GetState(module);
     PyObject *given[7] = {NULL};
-    PyObject **hooks[7] = {&st->errors,
-                           &st->declare,
-                           &st->layout,
-                           &st->missing_class_attribute,
-                           &st->missing_record_attribute,
-                           &st->find_by,
-                           &st->current_task};
+    PyObject **hooks[7] = {
+        &st->errors,  &st->declare,     &st->layout, &st->missing_class_attribute, &st->missing_record_attribute,
+        &st->find_by, &st->current_task};
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$OOOOOOO:install", names, &given[0], &given[1], &given[2],
                                      &given[3], &given[4], &given[5], &given[6]))
         return NULL;
@@ -183,8 +179,8 @@ static int
 module_exec(PyObject *module)
 {
     static int (*const steps[])(PyObject *, snpy_state *) = {
-        add_missing,       snpy_init_convert,    snpy_init_field, snpy_init_model, snpy_init_reference,
-        snpy_init_collection, snpy_init_store, snpy_init_path,  snpy_init_rows,  snpy_init_plan};
+        add_missing,          snpy_init_convert, snpy_init_field, snpy_init_model, snpy_init_reference,
+        snpy_init_collection, snpy_init_store,   snpy_init_path,  snpy_init_rows,  snpy_init_plan};
     snpy_state *st = PyModule_GetState(module);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (steps[i](module, st) < 0)

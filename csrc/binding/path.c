@@ -275,9 +275,8 @@ path_contains(PyObject *op, PyObject *const *args, Py_ssize_t n)
     return found < 0 ? NULL : PyBool_FromLong(found);
 }
 
-/* The offsets as a list of ints. */
-static PyObject *
-offset_list(const size_t *offsets, size_t n)
+PyObject *
+snpy_offset_list(const size_t *offsets, size_t n)
 {
     PyObject *list = PyList_New((Py_ssize_t)n);
     for (size_t i = 0; list && i < n; i++) {
@@ -306,7 +305,7 @@ expand_live(snpy_path *self, const snpy_live *live)
         goto done;
     }
     rows = snpy_rows_take(snpy_model_peek((PyTypeObject *)self->target), &targets);
-    starts = rows ? offset_list(offsets, live->n + 1) : NULL;
+    starts = rows ? snpy_offset_list(offsets, live->n + 1) : NULL;
     result = starts ? PyTuple_Pack(2, rows, starts) : NULL;
 done:
     PyMem_Free(offsets);

@@ -402,6 +402,7 @@ static PyMethodDef plan_methods[] = {
     {"count", plan_count, METH_NOARGS, "How many rows there are."},
     {"exists", plan_exists, METH_NOARGS, "Whether there are rows."},
     {"columns", snpy_plan_columns, METH_O, "The values over rows, a list for each."},
+    {"targets", snpy_plan_targets, METH_VARARGS, "What an aggregate looks at from each of some rows."},
     {"aggregate", snpy_plan_aggregate, METH_VARARGS, "One aggregate of a value over rows."},
     {"group", snpy_plan_group, METH_VARARGS, "Groups rows by values."},
     {"group_aggregate", snpy_plan_group_aggregate, METH_VARARGS, "One aggregate for each group."},

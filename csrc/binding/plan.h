@@ -63,6 +63,7 @@ void snpy_host_fini(snpy_host *h, snpy_store *store);
 
 /* Methods of Plan. */
 PyObject *snpy_plan_columns(PyObject *plan, PyObject *rows);
+PyObject *snpy_plan_targets(PyObject *plan, PyObject *args);
 PyObject *snpy_plan_aggregate(PyObject *plan, PyObject *args);
 PyObject *snpy_plan_group(PyObject *plan, PyObject *args);
 PyObject *snpy_plan_group_aggregate(PyObject *plan, PyObject *args);

@@ -1,16 +1,17 @@
 /*
  * record.c - Record: the object for a row.
  *
- * One row is one object while somebody holds it: the row has a borrowed handle to its record, and the record's dealloc clears
- * it before anything else, so that a handle never points at a record without references. A record that nobody holds does not
- * exist; ten million rows cost no Python objects.
+ * One row is one object while somebody holds it: the row has a borrowed handle to its record, and the record's
+ * dealloc clears it before anything else, so that a handle never points at a record without references. A record
+ * that nobody holds does not exist; ten million rows cost no Python objects.
  *
- * A record names its row by position and epoch. Positions move only when a table is compacted, which steps the model's epoch
- * and takes the held records of live rows along; a record that was not taken along has no row any more, and an older epoch
- * says so without its position being looked at.
+ * A record names its row by position and epoch. Positions move only when a table is compacted, which steps the
+ * model's epoch and takes the held records of live rows along; a record that was not taken along has no row any
+ * more, and an older epoch says so without its position being looked at.
  *
- *   attribute   one lookup in the type; a Field is read at once, other descriptors as usual. There is no instance dict, so a
- *               name that the type does not know is unknown: the Python layer's exception tells what was meant.
+ *   attribute   one lookup in the type; a Field is read at once, other descriptors as usual. There is no instance
+ *               dict, so a name that the type does not know is unknown: the Python layer's exception tells what was
+ *               meant.
  *   making one  runs no Python code: the collector is held off, because callers have row numbers in hand
  *
  * Cost: making a record 30 to 50 ns; reading an attribute 15 to 25.
@@ -141,8 +142,8 @@ raise_missing(PyObject *record, PyObject *name)
 {
     PyTypeObject *type = Py_TYPE(record);
     PyObject *hook = snpy_state_of(type)->missing_record_attribute;
-    bool dunder = PyUnicode_GET_LENGTH(name) > 4 && PyUnicode_READ_CHAR(name, 0) == '_'
-                  && PyUnicode_READ_CHAR(name, 1) == '_';
+    bool dunder =
+        PyUnicode_GET_LENGTH(name) > 4 && PyUnicode_READ_CHAR(name, 0) == '_' && PyUnicode_READ_CHAR(name, 1) == '_';
     if (hook == NULL || dunder) {
         PyErr_Format(PyExc_AttributeError, "'%.100s' record has no attribute '%U'", type->tp_name, name);
         return -1;
@@ -180,7 +181,8 @@ record_setattro(PyObject *self, PyObject *name, PyObject *value)
     if (found == NULL)
         return raise_missing(self, name);
     descrsetfunc set = Py_TYPE(found)->tp_descr_set;
-    if (set == NULL)
+    bool ours = !Py_IS_TYPE(found, &PyGetSetDescr_Type); /* __class__: the row is one of this model's table */
+    if (set == NULL || !ours)
         return PyErr_Format(PyExc_AttributeError, "'%.100s' attribute '%U' is read-only", type->tp_name, name), -1;
     Py_INCREF(found);
     int r = set(found, self, value);
@@ -188,354 +190,15 @@ record_setattro(PyObject *self, PyObject *name, PyObject *value)
     return r;
 }
 
-/* ---------------------------------------------------------------- writing */
-
-/* Changes to one row: owned cells and their fields, which `fields` keeps alive. */
-typedef struct change {
-    PyObject *fields_alive;
-    snpy_model *model; // borrowed: the record holds the class
-    uint64_t schema;
-    size_t n, cap;
-    snpy_field **fields;
-    sn_cell *cells;
-    snpy_field *few_fields[SNPY_FEW];
-    sn_cell few_cells[SNPY_FEW];
-} change;
-
-static int
-change_init(change *c, snpy_model *model)
-{
-    c->model = model;
-    c->schema = model->store->schema;
-    c->fields_alive = Py_NewRef(model->fields);
-    c->n = 0;
-    c->cap = (size_t)PyTuple_GET_SIZE(model->fields);
-    c->fields = c->few_fields;
-    c->cells = c->few_cells;
-    if (c->cap <= SNPY_FEW)
-        return 0;
-    c->fields = PyMem_New(snpy_field *, c->cap);
-    c->cells = PyMem_New(sn_cell, c->cap);
-    return c->fields && c->cells ? 0 : (PyErr_NoMemory(), -1);
-}
-
-/* Gives back what was not moved. */
-static void
-change_fini(change *c)
-{
-    snpy_store *store = (snpy_store *)Py_NewRef((PyObject *)c->model->store);
-    for (size_t i = 0; i < c->n; i++)
-        snpy_cell_release(store, c->fields[i], c->cells[i]);
-    if (c->fields != c->few_fields)
-        PyMem_Free(c->fields);
-    if (c->cells != c->few_cells)
-        PyMem_Free(c->cells);
-    Py_DECREF(c->fields_alive);
-    snpy_drain(store);
-    Py_DECREF(store);
-}
-
-static Py_ssize_t
-position_in(const change *c, const snpy_field *field)
-{
-    for (size_t i = 0; i < c->n; i++)
-        if (c->fields[i] == field)
-            return (Py_ssize_t)i;
-    return -1;
-}
-
-/* Whether columns still mean what they meant when the change began. 0 or -1. */
-static int
-change_current(const change *c)
-{
-    if (c->schema == c->model->store->schema)
-        return 0;
-    return snpy_raise_text(c->model->store->state, "TransactionError",
-                           "%.100s was changed by code that ran while a record of it was written; change models beforehand",
-                           c->model->cls->tp_name);
-}
-
-/* Takes a cell over, also on failure; a field that is there already gets the new one. */
-static int
-change_put(change *c, snpy_field *field, sn_cell cell)
-{
-    Py_ssize_t at = position_in(c, field);
-    sn_cell old = cell;
-    int r = at < 0 ? change_current(c) : 0;
-    if (at < 0 && r == 0) {
-        assert(c->n < c->cap);
-        c->fields[c->n] = field;
-        c->cells[c->n++] = cell;
-        return 0;
-    }
-    if (at >= 0) {
-        old = c->cells[at];
-        c->cells[at] = cell;
-    }
-    snpy_cell_release(c->model->store, field, old);
-    return r;
-}
+/* ---------------------------------------------------------------- functions of the module */
 
 int
-snpy_touch(snpy_model *model, snpy_field **fields, sn_cell *cells, size_t *n)
-{
-    PyObject *all = Py_NewRef(model->fields);
-    size_t given = *n;
-    int r = 0;
-    for (Py_ssize_t i = 0; r == 0 && i < PyTuple_GET_SIZE(all); i++) {
-        snpy_field *field = snpy_field_at(all, i);
-        bool wanted = field->touch && field->default_factory;
-        for (size_t k = 0; k < given; k++)
-            wanted = wanted && fields[k] != field;
-        if (!wanted)
-            continue;
-        PyObject *value = PyObject_CallNoArgs(field->default_factory);
-        r = value ? snpy_cell_in(&cells[*n], model->store, field, value) : -1;
-        Py_XDECREF(value);
-        if (r == 0)
-            fields[(*n)++] = field;
-    }
-    Py_DECREF(all);
-    return r;
-}
-
-/* Appends the touch fields. */
-static int
-change_touch(change *c)
-{
-    if (c->n == 0 || !snpy_model_touches(c->model))
-        return 0;
-    return change_current(c) < 0 ? -1 : snpy_touch(c->model, c->fields, c->cells, &c->n);
-}
-
-static int
-write_row(change *c, sn_row row)
-{
-    sn_col few[SNPY_FEW], *cols = few;
-    if (c->n > SNPY_FEW && (cols = PyMem_New(sn_col, c->n)) == NULL)
-        return PyErr_NoMemory(), -1;
-    for (size_t i = 0; i < c->n; i++)
-        cols[i] = c->fields[i]->col;
-    sn_status status = sn_table_update(c->model->table, &row, 1, cols, c->n, c->cells);
-    if (status == SN_OK)
-        c->n = 0; /* moved */
-    if (cols != few)
-        PyMem_Free(cols);
-    return (int)status;
-}
-
-/* One statement for all of it, after all Python code has run. */
-static int
-change_apply(change *c, PyObject *record)
-{
-    snpy_store *store = c->model->store;
-    sn_row row;
-    if (c->n == 0)
-        return 0;
-    if (snpy_statement_begin(store) < 0)
-        return -1;
-    int status = SNPY_RAISED;
-    if (change_current(c) == 0 && snpy_record_row(&row, c->model, record, "the record") == 0)
-        status = write_row(c, row);
-    return snpy_statement_end(store, status);
-}
-
-int
-snpy_record_write(PyObject *record, snpy_field *const *fields, sn_cell *cells, size_t n)
-{
-    snpy_model *model = snpy_model_peek(Py_TYPE(record));
-    change c;
-    int r = change_init(&c, model);
-    for (size_t i = 0; i < n; i++) {
-        if (r == 0)
-            r = change_put(&c, fields[i], cells[i]);
-        else
-            snpy_cell_release(model->store, fields[i], cells[i]);
-    }
-    if (r == 0)
-        r = change_touch(&c);
-    if (r == 0)
-        r = change_apply(&c, record);
-    change_fini(&c);
-    return r;
-}
-
-/* ---------------------------------------------------------------- update */
-
-/* Names to values, explicit fields apart from references so that their contradictions show. */
-typedef struct updating {
-    change change;
-    PyObject *record;
-    PyObject *invalid; /* dict, or NULL */
-} updating;
-
-/* Keeps what a validator said and goes on; other exceptions stand. */
-int
-snpy_collect_invalid(snpy_state *st, PyObject **invalid)
-{
-    PyObject *type, *error, *traceback, *errors = NULL;
-    PyErr_Fetch(&type, &error, &traceback);
-    PyErr_NormalizeException(&type, &error, &traceback);
-    PyObject *cls = st->errors ? PyObject_GetAttrString(st->errors, "Invalid") : NULL;
-    if (cls && PyErr_GivenExceptionMatches(error, cls))
-        errors = PyObject_GetAttrString(error, "errors");
-    if (errors && *invalid == NULL)
-        *invalid = PyDict_New();
-    int r = errors && *invalid ? PyDict_Update(*invalid, errors) : -1;
-    if (r < 0 && !errors) {
-        PyErr_Restore(type, error, traceback);
-        type = error = traceback = NULL;
-    }
-    Py_XDECREF(cls);
-    Py_XDECREF(errors);
-    Py_XDECREF(type);
-    Py_XDECREF(error);
-    Py_XDECREF(traceback);
-    return r;
-}
-
-static int
-update_field(updating *u, snpy_field *field, PyObject *value)
-{
-    snpy_model *model = u->change.model;
-    snpy_state *st = model->store->state;
-    sn_cell cell, key;
-    if (field->read_only)
-        return snpy_raise(st, "read_only", "OO", field, value);
-    if (snpy_cell_validated(&cell, model, field, u->record, value) < 0)
-        return snpy_collect_invalid(st, &u->invalid);
-    if (change_put(&u->change, field, cell) < 0)
-        return -1;
-    if (field->key_field == NULL)
-        return 0;
-    if (snpy_key_cell_in(&key, model->store, field, value) < 0)
-        return -1;
-    return change_put(&u->change, field->key_field, key);
-}
-
-static int
-contradiction(snpy_reference *ref, PyObject *target, snpy_field *field, sn_cell cell)
-{
-    PyObject *value = snpy_cell_out(field, cell);
-    if (value)
-        snpy_raise(ref->state, "reference_contradiction", "OOOO", ref, target, field, value);
-    Py_XDECREF(value);
-    return -1;
-}
-
-/* Takes a foreign key cell over, unless the field was given another value. */
-static int
-put_foreign(updating *u, snpy_reference *ref, PyObject *target, snpy_field *field, sn_cell cell)
-{
-    Py_ssize_t at = position_in(&u->change, field);
-    int same = at < 0 ? 1 : snpy_same_cell(field, u->change.cells[at], cell);
-    if (same == 1)
-        return change_put(&u->change, field, cell);
-    snpy_cell_release(u->change.model->store, field, cell);
-    return same < 0 ? -1 : contradiction(ref, target, field, u->change.cells[at]);
-}
-
-static int
-update_reference(updating *u, snpy_reference *ref, PyObject *value)
-{
-    sn_cell cells[SN_MAX_KEY];
-    PyObject *target = Py_NewRef(value), *fields = Py_NewRef(ref->fields);
-    int r = 0;
-    if (snpy_validate_named(u->change.model, ref->name, u->record, &target) < 0)
-        r = snpy_collect_invalid(ref->state, &u->invalid);
-    else if (snpy_reference_cells(cells, ref, target) < 0)
-        r = -1;
-    else
-        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fields); i++) {
-            snpy_field *field = snpy_field_at(fields, i);
-            if (r < 0)
-                snpy_cell_release(u->change.model->store, field, cells[i]);
-            else
-                r = put_foreign(u, ref, target, field, cells[i]);
-        }
-    Py_DECREF(target);
-    Py_DECREF(fields);
-    return r;
-}
-
-/* The Field or Reference that a name sets, borrowed; NULL with UnknownName. */
-static PyObject *
-settable(snpy_model *model, PyObject *name)
-{
-    PyObject *found = PyUnicode_Check(name) ? _PyType_Lookup(model->cls, name) : NULL;
-    snpy_state *st = model->store->state;
-    if (found && Py_IS_TYPE(found, st->Field) && ((snpy_field *)found)->model == model)
-        return found;
-    if (found && Py_IS_TYPE(found, st->Reference))
-        return found;
-    snpy_raise(st, "unknown_argument", "OO", model->cls, name);
-    return NULL;
-}
-
-/* One pass over the items: fields first, then references. */
-static int
-update_pass(updating *u, PyObject *items, bool references)
-{
-    int r = 0;
-    for (Py_ssize_t i = 0; r == 0 && i < PyList_GET_SIZE(items); i++) {
-        PyObject *name = PyTuple_GET_ITEM(PyList_GET_ITEM(items, i), 0);
-        PyObject *value = PyTuple_GET_ITEM(PyList_GET_ITEM(items, i), 1);
-        PyObject *what = Py_XNewRef(settable(u->change.model, name));
-        bool is_field = what && Py_TYPE(what)->tp_descr_get == snpy_field_get;
-        if (what == NULL)
-            r = -1;
-        else if (is_field && !references)
-            r = update_field(u, (snpy_field *)what, value);
-        else if (!is_field && references)
-            r = update_reference(u, (snpy_reference *)what, value);
-        Py_XDECREF(what);
-    }
-    return r;
-}
-
-static int
-update_all(updating *u, PyObject *items)
-{
-    snpy_model *model = u->change.model;
-    if (update_pass(u, items, false) < 0 || update_pass(u, items, true) < 0)
-        return -1;
-    if (u->invalid)
-        return snpy_raise(model->store->state, "invalid", "OO", model->cls, u->invalid);
-    if (change_touch(&u->change) < 0)
-        return -1;
-    return change_apply(&u->change, u->record);
-}
-
-/* A record of a laid-out model that is alive; 0, or -1 with an exception. */
-static int
-check_record(snpy_state *st, PyObject *object)
+snpy_check_record(snpy_state *st, PyObject *object)
 {
     if (!PyObject_TypeCheck(object, st->Record))
         return PyErr_Format(PyExc_TypeError, "expected a record, got %R", object), -1;
     return snpy_record_alive((snpy_record *)object) ? 0 : snpy_raise_deleted(object);
 }
-
-static PyObject *
-record_update(PyObject *module, PyObject *args)
-{
-    snpy_state *st = PyModule_GetState(module);
-    updating u = {0};
-    PyObject *values;
-    if (!PyArg_ParseTuple(args, "OO:update", &u.record, &values) || check_record(st, u.record) < 0)
-        return NULL;
-    PyObject *items = PyMapping_Items(values);
-    if (items == NULL)
-        return NULL;
-    int r = change_init(&u.change, snpy_model_peek(Py_TYPE(u.record)));
-    if (r == 0)
-        r = update_all(&u, items);
-    change_fini(&u.change);
-    Py_XDECREF(u.invalid);
-    Py_DECREF(items);
-    return r == 0 ? Py_NewRef(Py_None) : NULL;
-}
-
-/* ---------------------------------------------------------------- the other functions */
 
 static PyObject *
 record_alive(PyObject *module, PyObject *object)
@@ -549,7 +212,7 @@ record_alive(PyObject *module, PyObject *object)
 static PyObject *
 record_position(PyObject *module, PyObject *object)
 {
-    if (check_record(PyModule_GetState(module), object) < 0)
+    if (snpy_check_record(PyModule_GetState(module), object) < 0)
         return NULL;
     return PyLong_FromUnsignedLong(((snpy_record *)object)->row);
 }
@@ -557,7 +220,7 @@ record_position(PyObject *module, PyObject *object)
 static PyObject *
 record_delete(PyObject *module, PyObject *object)
 {
-    if (check_record(PyModule_GetState(module), object) < 0)
+    if (snpy_check_record(PyModule_GetState(module), object) < 0)
         return NULL;
     snpy_model *model = snpy_model_peek(Py_TYPE(object));
     if (snpy_statement_begin(model->store) < 0)
@@ -591,7 +254,7 @@ record_values(PyObject *module, PyObject *args)
 {
     snpy_state *st = PyModule_GetState(module);
     PyObject *record, *given;
-    if (!PyArg_ParseTuple(args, "OO:values", &record, &given) || check_record(st, record) < 0)
+    if (!PyArg_ParseTuple(args, "OO:values", &record, &given) || snpy_check_record(st, record) < 0)
         return NULL;
     PyObject *fields = PySequence_Tuple(given), *values = NULL;
     for (Py_ssize_t i = 0; fields && i < PyTuple_GET_SIZE(fields); i++)
@@ -615,7 +278,8 @@ snpy_row_key(snpy_model *model, sn_row row)
     PyObject *values[SN_MAX_KEY], *key = NULL;
     Py_ssize_t i;
     for (i = 0; i < n; i++) { /* values first: making a tuple may collect garbage, and the row may go */
-        values[i] = snpy_cell_out(snpy_field_at(fields, i), sn_table_get(model->table, row, snpy_field_at(fields, i)->col));
+        values[i] =
+            snpy_cell_out(snpy_field_at(fields, i), sn_table_get(model->table, row, snpy_field_at(fields, i)->col));
         if (values[i] == NULL)
             break;
     }
@@ -632,7 +296,7 @@ snpy_row_key(snpy_model *model, sn_row row)
 static PyObject *
 record_key(PyObject *module, PyObject *object)
 {
-    if (check_record(PyModule_GetState(module), object) < 0)
+    if (snpy_check_record(PyModule_GetState(module), object) < 0)
         return NULL;
     return snpy_row_key(snpy_model_peek(Py_TYPE(object)), ((snpy_record *)object)->row);
 }
@@ -640,7 +304,7 @@ record_key(PyObject *module, PyObject *object)
 PyMethodDef snpy_record_functions[] = {
     {"alive", record_alive, METH_O, PyDoc_STR("Whether the record's row exists.")},
     {"row", record_position, METH_O, PyDoc_STR("The position of the record's row.")},
-    {"update", record_update, METH_VARARGS, PyDoc_STR("Sets several attributes as one statement.")},
+    {"update", snpy_record_update, METH_VARARGS, PyDoc_STR("Sets several attributes as one statement.")},
     {"delete", record_delete, METH_O, PyDoc_STR("Deletes the record's row and what follows from it.")},
     {"values", record_values, METH_VARARGS, PyDoc_STR("Stored values of some fields.")},
     {"key", record_key, METH_O, PyDoc_STR("The primary key: a value, or a tuple for a composite one.")},
@@ -665,7 +329,7 @@ record_reduce(PyObject *self, PyObject *Py_UNUSED(unused))
         return snpy_raise_deleted(self), NULL;
     PyObject *key = snpy_row_key(snpy_model_peek(Py_TYPE(self)), ((snpy_record *)self)->row);
     PyObject *operators = key ? PyImport_ImportModule("operator") : NULL;
-    PyObject *getitem = operators ? PyObject_GetAttrString(operators, "getitem") : NULL;
+    PyObject *getitem = operators ? snpy_attribute(operators, "getitem") : NULL;
     PyObject *reduced = getitem ? Py_BuildValue("O(OO)", getitem, Py_TYPE(self), key) : NULL;
     Py_XDECREF(key);
     Py_XDECREF(operators);
@@ -708,14 +372,10 @@ static PyMemberDef record_members[] = {
 };
 
 static PyType_Slot record_slots[] = {
-    {Py_tp_new, record_tp_new},
-    {Py_tp_dealloc, snpy_record_dealloc},
-    {Py_tp_traverse, record_traverse},
-    {Py_tp_getattro, record_getattro},
-    {Py_tp_setattro, record_setattro},
-    {Py_tp_methods, record_methods},
-    {Py_tp_members, record_members},
-    {0, NULL},
+    {Py_tp_new, record_tp_new},        {Py_tp_dealloc, snpy_record_dealloc},
+    {Py_tp_traverse, record_traverse}, {Py_tp_getattro, record_getattro},
+    {Py_tp_setattro, record_setattro}, {Py_tp_methods, record_methods},
+    {Py_tp_members, record_members},   {0, NULL},
 };
 
 static PyType_Spec record_spec = {

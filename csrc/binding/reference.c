@@ -133,7 +133,7 @@ snpy_reference_cells(sn_cell *out, snpy_reference *self, PyObject *target)
     }
     for (Py_ssize_t i = 0; i < n; i++) {
         if (sn_table_get(model->table, record->row, snpy_field_at(self->target_fields, i)->col).null) {
-            return raise_bad_reference(self, target, " that has its key");
+            return raise_bad_reference(self, target, " whose key is not None");
         }
     }
     for (Py_ssize_t i = 0; i < n; i++) {
@@ -216,12 +216,13 @@ reference_set(PyObject *op, PyObject *record, PyObject *target)
     if (own_row(self, record, &row) < 0) {
         return -1;
     }
+    uint64_t schema = self->model->store->schema;
     if (prepare_key(self, record, target, cells) < 0) {
         snpy_drain(self->model->store);
         return -1;
     }
     snpy_field *const *fields = (snpy_field *const *)PySequence_Fast_ITEMS(self->fields);
-    return snpy_record_write(record, fields, cells, (size_t)PyTuple_GET_SIZE(self->fields));
+    return snpy_record_write(record, schema, fields, cells, (size_t)PyTuple_GET_SIZE(self->fields));
 }
 
 /* ---------------------------------------------------------------- binding */

@@ -193,43 +193,36 @@ rows_slice(PyObject *op, PyObject *args)
 }
 
 /* Appends the rows whose truth is true. 0 or -1. */
+/* Appends those of the rows for which the function says yes. It may delete rows: the dead are neither shown to it nor kept. */
 static int
-keep_true(snpy_rows *self, PyObject *iterator, sn_rows *kept)
+keep_if(snpy_rows *self, PyObject *test, sn_rows *kept)
 {
-    size_t i = 0;
-    PyObject *item;
-    while ((item = PyIter_Next(iterator)) != NULL) {
-        int truth = PyObject_IsTrue(item);
-        Py_DECREF(item);
+    for (size_t i = 0; i < self->rows.n; i++) {
+        sn_row row = self->rows.rows[i];
+        if (!snpy_rows_alive(self, row)) {
+            continue;
+        }
+        PyObject *record = snpy_record_for(model_of(self), row);
+        PyObject *answer = record ? PyObject_CallOneArg(test, record) : NULL;
+        int truth = answer ? PyObject_IsTrue(answer) : -1;
+        Py_XDECREF(record);
+        Py_XDECREF(answer);
         if (truth < 0) {
             return -1;
         }
-        if (i < self->rows.n && truth) {
-            kept->rows[kept->n++] = self->rows.rows[i];
-        }
-        i++;
-        if (i > self->rows.n) {
-            break;
+        if (truth && snpy_rows_alive(self, row)) {
+            kept->rows[kept->n++] = row;
         }
     }
-    if (!PyErr_Occurred() && i != self->rows.n) {
-        PyErr_SetString(PyExc_ValueError, "keep() takes one truth for each row");
-    }
-    return PyErr_Occurred() ? -1 : 0;
+    return 0;
 }
 
 static PyObject *
-rows_keep(PyObject *op, PyObject *truths)
+rows_filter(PyObject *op, PyObject *test)
 {
     snpy_rows *self = (snpy_rows *)op;
     sn_rows kept = {0};
-    PyObject *iterator = PyObject_GetIter(truths);
-    int result = iterator ? reserve(self, &kept, self->rows.n) : -1;
-    if (result == 0) {
-        result = keep_true(self, iterator, &kept);
-    }
-    Py_XDECREF(iterator);
-    if (result < 0) {
+    if (reserve(self, &kept, self->rows.n) < 0 || keep_if(self, test, &kept) < 0) {
         sn_rows_free(self->store->engine, &kept);
         return NULL;
     }
@@ -368,7 +361,7 @@ static PyMethodDef rows_methods[] = {
     {"records", rows_records, METH_VARARGS, "The records from start to stop, without those deleted since."},
     {"at", rows_at, METH_O, "The record at an index (negative from the end)."},
     {"slice", rows_slice, METH_VARARGS, "The rows from start to stop."},
-    {"keep", rows_keep, METH_O, "The rows whose truth is true."},
+    {"filter", rows_filter, METH_O, "The rows for whose records a function says yes."},
     {"delete", snpy_rows_delete, METH_NOARGS, "Deletes the rows as one statement."},
     {"update", snpy_rows_update, METH_VARARGS, "Sets fields of all rows as one statement."},
     {NULL, NULL, 0, NULL},

@@ -1,15 +1,16 @@
 /*
  * snpy.h - what the files of the binding share.
  *
- * The binding turns Python values into cells and back, gives rows their Python objects, and maps statuses to exceptions. It
- * holds no algorithm about relations, indexes or transactions.
+ * The binding turns Python values into cells and back, gives rows their Python objects, and maps statuses to
+ * exceptions. It holds no algorithm about relations, indexes or transactions.
  *
  * Rules
- *   - Python code may run only at conversion, callbacks (defaults, checks, validators, progress), allocation of GC-tracked objects
- *     and decrefs. No engine pointer (posting, cell, row's block) lives across such a point; rows are looked at again.
- *   - Every write is a statement: snpy_statement_begin, engine calls, snpy_statement_end, which commits or turns the failure
- *     into an exception (while the rows are still in place), rolls back, checks (debug builds), compacts when worth it and
- *     drains the drop list as the very last thing.
+ *   - Python code may run only at conversion, callbacks (defaults, checks, validators, progress), allocation of
+ *     GC-tracked objects and decrefs. No engine pointer (posting, cell, row's block) lives across such a point; rows
+ *     are looked at again.
+ *   - Every write is a statement: snpy_statement_begin, engine calls, snpy_statement_end, which commits or turns the
+ *     failure into an exception (while the rows are still in place), rolls back, checks (debug builds), compacts
+ *     when worth it and drains the drop list as the very last thing.
  *   - A record's dealloc clears its row's handle before anything else.
  */
 #ifndef SNPY_H
@@ -30,13 +31,13 @@ typedef struct snpy_reference snpy_reference;
 
 typedef struct snpy_state {
     /* our types, owned */
-    PyTypeObject *ModelMeta, *Record, *Field, *Reference, *One, *Many, *Collection, *Store, *Index, *Path,
-        *Rows, *RowsIter, *Plan;
+    PyTypeObject *ModelMeta, *Record, *Field, *Reference, *One, *Many, *Collection, *Store, *Index, *Path, *Rows,
+        *RowsIter, *Plan;
     /* from install(), owned */
     PyObject *errors, *declare, *layout, *missing_class_attribute, *missing_record_attribute, *find_by, *current_task;
     /* from the standard library, owned */
     PyObject *Decimal, *UUID, *Enum;
-    PyObject *missing; /* the MISSING singleton */
+    PyObject *missing;      /* the MISSING singleton */
     PyObject *plain_fields; /* tuple: a Field without a model for each kind, None where a kind needs an arg */
     void *datetime;         /* the PyDateTime_CAPI of this interpreter */
 } snpy_state;
@@ -47,9 +48,9 @@ extern struct PyModuleDef snpy_module;
 snpy_state *snpy_state_of(PyTypeObject *type);
 
 /* Each returns 0, or -1 with an exception: creates its types and adds them to the module. */
-int snpy_init_model(PyObject *module, snpy_state *st);      /* model.c: ModelMeta, Record; bind_model, new_class... */
-int snpy_init_convert(PyObject *module, snpy_state *st);    /* convert.c: what it needs of datetime, decimal, uuid, enum */
-int snpy_init_field(PyObject *module, snpy_state *st);      /* field.c */
+int snpy_init_model(PyObject *module, snpy_state *st);   /* model.c: ModelMeta, Record; bind_model, new_class... */
+int snpy_init_convert(PyObject *module, snpy_state *st); /* convert.c: what it needs of datetime, decimal, uuid, enum */
+int snpy_init_field(PyObject *module, snpy_state *st);   /* field.c */
 int snpy_init_reference(PyObject *module, snpy_state *st);  /* reference.c: Reference, One, Many */
 int snpy_init_collection(PyObject *module, snpy_state *st); /* collection.c */
 int snpy_init_store(PyObject *module, snpy_state *st);      /* store.c: Store, and schema.c: Index */
@@ -69,31 +70,33 @@ extern PyMethodDef snpy_rows_functions[];   /* live_rows move */
 struct snpy_store {
     PyObject_HEAD
     snpy_state *state;
-    sn_db *db;          /* NULL once closed */
-    sn_db *engine;      /* the same, freed with the store: after close() tables, paths and row sets stay valid, and empty */
+    sn_db *db;     /* NULL once closed */
+    sn_db *engine; /* the same, freed with the store: after close() tables, paths and row sets stay valid, and empty */
     PyObject *database; /* weak reference or None */
     PyObject *models;   /* list of the classes with a table here */
     PyObject *kept;     /* list of the Index and Reference objects that the engine's tags point to */
     uint64_t schema;    /* grows when columns, indexes or references change: compiled paths and plans look at it */
     /* who has the open transaction; meaningful while sn_depth(db) > 0 */
-    unsigned long owner_thread;
-    PyObject *owner_task; /* owned, or NULL */
+    uint64_t owner_thread;     /* PyThreadState_GetID: never used again */
+    unsigned long owner_ident; /* the same thread's number in the module threading, for messages */
+    PyObject *owner_task;      /* owned, or NULL */
     unsigned statements;  /* nesting of statements within entry points */
     size_t *floors;       /* for each open statement the depth of its own unit */
     unsigned floors_cap;
     Py_ssize_t sweep; /* the model whose sparseness is looked at next */
     bool draining;
-    bool refusing;        /* Store.refuse: a transaction was rolled back by hand, its block goes on */
-    unsigned long refused_thread;
+    bool refusing;     /* Store.refuse: some transactions were rolled back by hand, and their blocks go on */
+    PyObject *refused; /* list of (thread, task or None), one for each such block; NULL before the first */
     PyObject *weakrefs;
 };
 
-/* Opens a statement on behalf of this thread: refuses (-1, TransactionError) when the store is closed or another thread or task has a
- * transaction open. */
+/* Opens a statement on behalf of this thread: refuses (-1, TransactionError) when the store is closed or another
+ * thread or task has a transaction open. */
 int snpy_statement_begin(snpy_store *store);
-/* Ends it. The outermost may compact: row numbers are stale afterwards unless the database is pinned (sn_db_pin) or a held
- * record is asked. status is what the engine said (SN_OK: commit), or SNPY_RAISED when a Python exception is set already. Returns 0, or -1
- * with an exception and everything of this statement undone. Drains the drop list last (Python code may run). */
+/* Ends it. The outermost may compact: row numbers are stale afterwards unless the database is pinned (sn_db_pin) or
+ * a held record is asked. status is what the engine said (SN_OK: commit), or SNPY_RAISED when a Python exception is
+ * set already. Returns 0, or -1 with an exception and everything of this statement undone. Drains the drop list last
+ * (Python code may run). */
 #define SNPY_RAISED (-1)
 int snpy_statement_end(snpy_store *store, int status);
 /* Drains the drop list, unless a statement is open further out. Keeps the current exception. */
@@ -116,12 +119,12 @@ struct snpy_model {
     snpy_store *store; /* owned */
     PyTypeObject *cls; // borrowed: the class that owns this
     sn_table *table;
-    PyObject *fields;      /* tuple of Field, hidden ones included */
-    PyObject *parameters;  /* tuple of Field | Reference, constructor keywords */
-    PyObject *names;       /* tuple of interned str beside parameters */
-    PyObject *primary_key; /* tuple of Field */
-    PyObject *validators;  /* dict: parameter name -> tuple of callables(record or None, value) */
-    PyObject *primary_index; /* Index or NULL */
+    PyObject *fields;         /* tuple of Field, hidden ones included */
+    PyObject *parameters;     /* tuple of Field | Reference, constructor keywords */
+    PyObject *names;          /* tuple of interned str beside parameters */
+    PyObject *primary_key;    /* tuple of Field */
+    PyObject *validators;     /* dict: parameter name -> tuple of callables(record or None, value) */
+    PyObject *primary_index;  /* Index or NULL */
     struct snpy_shape *shape; /* derived from the tuples above when first needed (construct.c) */
     uint32_t epoch;           /* counts compactions and clears; a record of an older epoch has no row any more */
 };
@@ -131,7 +134,8 @@ typedef struct snpy_class { /* an instance of ModelMeta */
     snpy_model *model; /* NULL before the layout, and for abstract classes */
 } snpy_class;
 
-/* The laid-out model of a class, laying it out first if need be (runs Python code). NULL with an exception. Borrowed. */
+/* The laid-out model of a class, laying it out first if need be (runs Python code). NULL with an exception.
+ * Borrowed. */
 snpy_model *snpy_model_of(PyObject *cls);
 /* The model or NULL without an exception, without running anything. */
 static inline snpy_model *
@@ -162,22 +166,39 @@ snpy_record_alive(const snpy_record *r)
     return m && r->row != SN_NO_ROW && r->epoch == m->epoch && sn_table_alive(m->table, r->row);
 }
 int snpy_raise_deleted(PyObject *record); /* always -1 */
-/* map NULL: marks all held records of a table, before their rows go (clear, close). Else right after sn_table_compact, before
- * any Python code: held records follow their rows, those whose rows were dead are marked. */
+/* map NULL: marks all held records of a table, before their rows go (clear, close). Else right after
+ * sn_table_compact, before any Python code: held records follow their rows, those whose rows were dead are marked. */
 void snpy_records_remap(snpy_model *model, const sn_row *map);
 /* The primary key of a live row: a value or a tuple. New reference. */
 PyObject *snpy_row_key(snpy_model *model, sn_row row);
-/* Sets fields of one record as a statement of its own, touch fields (updated_at) along with them. The cells are taken over, also on
- * failure. 0 or -1 (RecordDeleted if its row is gone by now). */
-int snpy_record_write(PyObject *record, snpy_field *const *fields, sn_cell *cells, size_t n);
-/* Appends the touch fields that are not among the n fields, with fresh values (runs Python code). There is room for all columns. */
+/* Sets fields of one record as a statement of its own, touch fields (updated_at) along with them. The cells are
+ * taken over, also on failure. schema: the store's before the cells were made. 0 or -1 (RecordDeleted if its row is
+ * gone by now). */
+int snpy_record_write(PyObject *record, uint64_t schema, snpy_field *const *fields, sn_cell *cells, size_t n);
+/* Appends the touch fields that are not among the n fields, with fresh values (runs Python code). There is room for
+ * all columns. */
 int snpy_touch(snpy_model *model, snpy_field **fields, sn_cell *cells, size_t *n);
 
 /* ---------------------------------------------------------------- fields and conversion (field.c, convert.c) */
 
 typedef enum snpy_kind {
-    SNPY_BOOL, SNPY_INT, SNPY_FLOAT, SNPY_STR, SNPY_BYTES, SNPY_DATE, SNPY_DATETIME, SNPY_DATETIME_AWARE, SNPY_TIME,
-    SNPY_TIMEDELTA, SNPY_DECIMAL, SNPY_UUID, SNPY_ENUM, SNPY_LITERAL, SNPY_OBJECT, SNPY_KEY, SNPY_KIND_COUNT
+    SNPY_BOOL,
+    SNPY_INT,
+    SNPY_FLOAT,
+    SNPY_STR,
+    SNPY_BYTES,
+    SNPY_DATE,
+    SNPY_DATETIME,
+    SNPY_DATETIME_AWARE,
+    SNPY_TIME,
+    SNPY_TIMEDELTA,
+    SNPY_DECIMAL,
+    SNPY_UUID,
+    SNPY_ENUM,
+    SNPY_LITERAL,
+    SNPY_OBJECT,
+    SNPY_KEY,
+    SNPY_KIND_COUNT
 } snpy_kind;
 
 struct snpy_field {
@@ -185,24 +206,26 @@ struct snpy_field {
     snpy_state *state;
     snpy_kind kind;
     bool nullable, intern, automatic, read_only, hidden, touch;
-    bool indexed;     /* text in an index or referred to is interned */
-    sn_col col;       /* SN_NO_COL before the layout */
-    snpy_model *model; // borrowed: the model's class holds this field; NULL before the layout
-    PyObject *name;   /* interned str */
-    PyObject *arg;    /* see _engine.pyi; NULL for none */
+    bool indexed;            /* text in an index or referred to is interned */
+    sn_col col;              /* SN_NO_COL before the layout */
+    snpy_model *model;       // borrowed: the model's class holds this field; NULL before the layout
+    PyObject *name;          /* interned str */
+    PyObject *arg;           /* see _engine.pyi; NULL for none */
     PyObject *default_value; /* NULL: none */
     PyObject *default_factory, *check, *key, *doc; /* NULL: none */
-    PyObject *column; /* what the class gives */
-    snpy_field *key_field; /* owned, kind SNPY_KEY; NULL unless key */
-    PyObject *members;     /* SNPY_ENUM and SNPY_LITERAL: tuple of members by ordinal; else NULL */
-    PyObject *unique;      /* owned: the unique Index over this field alone, set by add_index, cleared by drop_index; or NULL */
+    PyObject *column;                              /* what the class gives */
+    snpy_field *key_field;                         /* owned, kind SNPY_KEY; NULL unless key */
+    PyObject *members; /* SNPY_ENUM and SNPY_LITERAL: tuple of members by ordinal; else NULL */
+    /* owned: the unique Index over this field alone, set by add_index, cleared by drop_index; or NULL */
+    PyObject *unique;
 };
 
 /* One row per kind: how a value enters and leaves. Adding a field type is a row here (and one in fields.py). */
 typedef struct snpy_conversion {
     const char *name;
     sn_type type;
-    /* value -> a cell that owns what it holds; never called with None. 0, or -1 with FieldError (via snpy_bad_value). */
+    /* value -> a cell that owns what it holds; never called with None. 0, or -1 with FieldError (via
+     * snpy_bad_value). */
     int (*in)(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value);
     /* a non-null cell -> new reference */
     PyObject *(*out)(snpy_field *field, sn_word word);
@@ -211,10 +234,12 @@ extern const snpy_conversion snpy_conversions[SNPY_KIND_COUNT];
 int snpy_kind_by_name(snpy_kind *out, PyObject *name);
 
 /* The store in which a field's values live may differ from field->model while a column is being added: it is given. */
-int snpy_cell_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value); /* None: null, refused unless nullable */
-/* The same for probing and comparing: None is null whatever the field says; runs no check; a str subclass etc. is refused alike. */
+/* None: null, refused unless nullable */
+int snpy_cell_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value);
+/* The same for probing and comparing: None is null whatever the field says; runs no check; a str subclass etc. is
+ * refused alike. */
 int snpy_cell_probe(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value);
-PyObject *snpy_cell_out(snpy_field *field, sn_cell cell); /* null: None. New reference */
+PyObject *snpy_cell_out(snpy_field *field, sn_cell cell);                   /* null: None. New reference */
 void snpy_cell_release(snpy_store *store, snpy_field *field, sn_cell cell); /* of an owned cell that was not moved */
 int snpy_cell_copy(sn_cell *out, snpy_store *store, snpy_field *field, sn_cell cell); /* one more owner */
 /* The cell of field->key_field for a value of a field with key= (calls key). Owned cell; 0 or -1. */
@@ -222,17 +247,19 @@ int snpy_key_cell_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObjec
 /* Plain kinds (results of arithmetic): a converter without a model, one per kind, owned by the state. Borrowed. */
 snpy_field *snpy_plain_field(snpy_state *st, snpy_kind kind);
 
-/* check= and validators, in this order, after conversion: *value may be replaced (new reference). record: the record, or NULL during
- * construction. 0 or -1. */
+/* check= and validators, in this order, after conversion: *value may be replaced (new reference). record: the
+ * record, or NULL during construction. 0 or -1. */
 int snpy_validate(snpy_model *model, snpy_field *field, PyObject *record, PyObject **value);
 /* The validators of a parameter, a field or a belongs_to; an Invalid that they raise names it. */
 int snpy_validate_named(snpy_model *model, PyObject *name, PyObject *record, PyObject **value);
-/* Converts, runs check= and validators on what would be read back, and converts what they made of it. Owned cell; 0 or -1. */
+/* Converts, runs check= and validators on what would be read back, and converts what they made of it. Owned cell; 0
+ * or -1. */
 int snpy_cell_validated(sn_cell *out, snpy_model *model, snpy_field *field, PyObject *record, PyObject *value);
 /* What the descriptor does, for callers that have it in hand. */
 PyObject *snpy_field_read(snpy_field *field, PyObject *record);
 int snpy_field_write(snpy_field *field, PyObject *record, PyObject *value);
-PyObject *snpy_field_get(PyObject *field, PyObject *record, PyObject *cls); /* tp_descr_get of Field, by which it is known */
+/* tp_descr_get of Field, by which it is known */
+PyObject *snpy_field_get(PyObject *field, PyObject *record, PyObject *cls);
 
 /* ---------------------------------------------------------------- relations (reference.c) */
 
@@ -242,10 +269,10 @@ struct snpy_reference {
     PyObject *name, *fields /* tuple of Field */, *path, *doc;
     PyObject *default_value; /* NULL: none; or None */
     bool required;
-    snpy_model *model;    // borrowed: see snpy_field
-    PyTypeObject *target; /* owned once bound */
-    PyObject *target_fields; /* tuple of Field, once bound */
-    sn_reference *ref;    /* engine; NULL before binding */
+    snpy_model *model;               // borrowed: see snpy_field
+    PyTypeObject *target;            /* owned once bound */
+    PyObject *target_fields;         /* tuple of Field, once bound */
+    sn_reference *ref;               /* engine; NULL before binding */
     PyObject *from_index, *to_index; /* Index, once bound */
 };
 
@@ -260,8 +287,8 @@ typedef struct snpy_many {
 /* The collection of a record (collection.c). New reference. */
 PyObject *snpy_collection_new(snpy_many *many, PyObject *owner);
 
-/* Cells of the foreign key for a target record (owned copies), or nulls for None; checks model, life and `required`. n = number of
- * fields. 0 or -1 with FieldError naming model, reference and value. */
+/* Cells of the foreign key for a target record (owned copies), or nulls for None; checks model, life and `required`.
+ * n = number of fields. 0 or -1 with FieldError naming model, reference and value. */
 int snpy_reference_cells(sn_cell *out, snpy_reference *ref, PyObject *target);
 
 /* ---------------------------------------------------------------- indexes, paths, rows, plans */
@@ -291,16 +318,18 @@ sn_node snpy_ir_predicate(snpy_ir *ir, PyObject *node); /* SN_NO_NODE with an ex
 sn_node snpy_ir_value(snpy_ir *ir, PyObject *node, snpy_field **like);
 /* Parses a sequence of O into a PyMem array. */
 int snpy_ir_order(snpy_ir *ir, PyObject *orders, sn_order **out, size_t *n);
-/* The field by which a result of this type leaves: `like` when it is of this type, else the plain field of the type. Borrowed. */
+/* The field by which a result of this type leaves: `like` when it is of this type, else the plain field of the type.
+ * Borrowed. */
 snpy_field *snpy_ir_like(snpy_state *st, snpy_field *like, sn_type type);
 int snpy_ir_aggregate_op(sn_agg_op *out, PyObject *name);
 
-/* The engine's path of a relation. `hops` is kept: when the schema has changed since, the path is compiled anew before it is used. */
+/* The engine's path of a relation. `hops` is kept: when the schema has changed since, the path is compiled anew
+ * before it is used. */
 typedef struct snpy_path {
     PyObject_HEAD
     snpy_state *state;
-    snpy_store *store; /* owned */
-    sn_path *path;     /* NULL before the first compilation */
+    snpy_store *store;         /* owned */
+    sn_path *path;             /* NULL before the first compilation */
     PyObject *source, *target; /* classes, owned */
     PyObject *hops;            /* tuple of hop tuples */
     bool distinct;
@@ -315,6 +344,8 @@ int snpy_path_row(sn_row *row, snpy_path *path, PyObject *record);
 PyObject *snpy_path_first(snpy_path *path, PyObject *record);
 /* All targets as Rows. */
 PyObject *snpy_path_rows(snpy_path *path, PyObject *record);
+/* Offsets into rows as a list of ints. */
+PyObject *snpy_offset_list(const size_t *offsets, size_t n);
 Py_ssize_t snpy_path_count(snpy_path *path, PyObject *record); /* -1 with an exception */
 /* 1 if target is a live record to which the path leads from record, else 0; -1 with an exception. */
 int snpy_path_contains(snpy_path *path, PyObject *record, PyObject *target);
@@ -330,7 +361,8 @@ typedef struct snpy_rows {
 } snpy_rows;
 /* Takes the row set over (also on failure). The rows are alive. */
 PyObject *snpy_rows_take(snpy_model *model, sn_rows *rows);
-/* The live ones among rows, found without running Python code: `rows` is borrowed from the Rows when all are, else from `copy`. */
+/* The live ones among rows, found without running Python code: `rows` is borrowed from the Rows when all are, else
+ * from `copy`. */
 typedef struct snpy_live {
     const sn_row *rows;
     size_t n;
@@ -348,7 +380,8 @@ void snpy_rows_release(snpy_live *live, snpy_rows *rows);
 
 /* ---------------------------------------------------------------- errors (errors.c) */
 
-/* Raises what `error` of the engine means, with names, values and remedy. Rows that it names are still in place. Always -1. */
+/* Raises what `error` of the engine means, with names, values and remedy. Rows that it names are still in place.
+ * Always -1. */
 int snpy_raise_status(snpy_store *store, sn_status status);
 /* FieldError: model, field, value, what was expected (a C string such as "an int"), remedy (or NULL). Always -1. */
 int snpy_bad_value(snpy_field *field, PyObject *value, const char *expected, const char *remedy);
@@ -357,6 +390,11 @@ int snpy_raise(snpy_state *st, const char *function, const char *format, ...);
 
 /* Raises the exception class of this name in errors with a text. Always -1. */
 int snpy_raise_text(snpy_state *st, const char *cls, const char *format, ...);
+
+/* An attribute, or the result of a method without arguments, by an interned name: with a new str for each access, as
+ * the C API's own functions make it, every access would be a miss in the type cache. New reference or NULL. */
+PyObject *snpy_attribute(PyObject *object, const char *name);
+PyObject *snpy_call(PyObject *object, const char *method);
 
 /* Pointers to PyObjects whose type is known. */
 static inline snpy_field *

@@ -120,7 +120,7 @@ static PyObject *
 store_clear_rows(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     snpy_store *self = (snpy_store *)op;
-    if (refuse_while_busy(self, "clear()") < 0) {
+    if (!snpy_may_write(self) || refuse_while_busy(self, "clear()") < 0) {
         return NULL;
     }
     size_t cap = sn_db_handle_count(self->db) + CHUNK, n = 0, more;
@@ -243,6 +243,7 @@ store_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->kept);
     Py_VISIT(self->database);
     Py_VISIT(self->owner_task);
+    Py_VISIT(self->refused);
     for (Py_ssize_t i = 0; self->db && self->models && i < PyList_GET_SIZE(self->models); i++) {
         snpy_model *model = snpy_model_at(self, i);
         int result = model && model->table ? visit_objects(model, visit, arg) : 0;
@@ -261,6 +262,7 @@ store_clear(PyObject *op)
     Py_CLEAR(self->models);
     Py_CLEAR(self->kept);
     Py_CLEAR(self->database);
+    Py_CLEAR(self->refused);
     return 0;
 }
 

@@ -15,6 +15,8 @@ bool snpy_compact_model(snpy_store *store, snpy_model *model);
 /* Gives up handles that the engine has given up. Run Python code. */
 void snpy_release_handles(void **handles, size_t n);
 void snpy_drain_engine(sn_db *db);
+/* Open, and not in the rest of a block whose transaction was rolled back by hand; else false with an exception. */
+bool snpy_may_write(snpy_store *store);
 /* What follows the end of every unit. May run Python code, as the last thing. */
 void snpy_after_unit(snpy_store *store);
 

@@ -2,18 +2,18 @@
  * temporal.c - dates, times and durations as numbers of days and microseconds.
  *
  *   date       its proleptic ordinal (0001-01-01 is 1)
- *   datetime   naive: (microseconds since 0001-01-01T00:00) * 2 + fold, inline. Aware: an entry whose exact bytes are local
- *              microseconds, fold and the tzinfo object, and whose key is the instant in UTC: two zones of one instant are
- *              different values that compare equal
+ *   datetime   naive: (microseconds since 0001-01-01T00:00) * 2 + fold, inline. Aware: an entry whose exact bytes
+ *              are local microseconds, fold and the tzinfo object, and whose key is the instant in UTC: two zones of
+ *              one instant are different values that compare equal
  *   time       an entry: microseconds since midnight (aware: of UTC, as key), fold, tzinfo
  *   timedelta  microseconds, inline; Python's range is larger than 64 bits, so the outermost are refused
  *
- * Only the exact types of the standard library are stored, so that what is read is what was written. pandas' scalars derive from them
- * and are converted when they have no nanoseconds. The tzinfo's address in the exact bytes is unambiguous because the entry's
- * handle keeps the tzinfo alive.
+ * Only the exact types of the standard library are stored, so that what is read is what was written. pandas' scalars
+ * derive from them and are converted when they have no nanoseconds. The tzinfo's address in the exact bytes is
+ * unambiguous because the entry's handle keeps the tzinfo alive.
  *
- * Cost: inline ones are arithmetic and one call of the datetime C API; an aware one with a zone other than timezone.utc calls its
- * utcoffset (Python code).
+ * Cost: inline ones are arithmetic and one call of the datetime C API; an aware one with a zone other than
+ * timezone.utc calls its utcoffset (Python code).
  */
 #include "convert.h"
 #include <datetime.h>
@@ -88,8 +88,8 @@ static int64_t
 delta_micros(PyObject *delta)
 {
     assert(delta_fits(delta));
-    return PyDateTime_DELTA_GET_DAYS(delta) * MICROS_A_DAY
-           + PyDateTime_DELTA_GET_SECONDS(delta) * MICROS_A_SECOND + PyDateTime_DELTA_GET_MICROSECONDS(delta);
+    return PyDateTime_DELTA_GET_DAYS(delta) * MICROS_A_DAY + PyDateTime_DELTA_GET_SECONDS(delta) * MICROS_A_SECOND
+           + PyDateTime_DELTA_GET_MICROSECONDS(delta);
 }
 
 /* ---------------------------------------------------------------- exact types only */
@@ -98,7 +98,7 @@ delta_micros(PyObject *delta)
 static int
 has_nanoseconds(PyObject *value, const char *attribute)
 {
-    PyObject *nanos = PyObject_GetAttrString(value, attribute);
+    PyObject *nanos = snpy_attribute(value, attribute);
     int has = nanos ? PyObject_IsTrue(nanos) : -1;
     Py_XDECREF(nanos);
     return has;
@@ -129,15 +129,15 @@ from_pandas(snpy_field *field, PyObject *value, const char *nanoseconds, const c
     int has = has_nanoseconds(value, nanoseconds);
     if (has > 0)
         snpy_bad_value(field, value, "microseconds at most", "value.round(\"us\")");
-    return has == 0 ? PyObject_CallMethod(value, method, NULL) : NULL;
+    return has == 0 ? snpy_call(value, method) : NULL;
 }
 
-/* A moment of the Python layer (anything whose type has `__datetime__`) as a datetime, by the clock of the store's database. NULL
- * without an exception for other values. */
+/* A moment of the Python layer (anything whose type has `__datetime__`) as a datetime, by the clock of the store's
+ * database. NULL without an exception for other values. */
 static PyObject *
 from_moment(snpy_store *store, PyObject *value, bool aware)
 {
-    PyObject *method = PyObject_GetAttrString((PyObject *)Py_TYPE(value), "__datetime__");
+    PyObject *method = snpy_attribute((PyObject *)Py_TYPE(value), "__datetime__");
     if (method == NULL) {
         if (PyErr_ExceptionMatches(PyExc_AttributeError))
             PyErr_Clear();
@@ -278,7 +278,7 @@ utc_offset(snpy_state *st, PyObject *value, PyObject *tzinfo, int64_t *offset)
         return 1;
     if (tzinfo == Py_None)
         return 0;
-    PyObject *delta = PyObject_CallMethod(value, "utcoffset", NULL);
+    PyObject *delta = snpy_call(value, "utcoffset");
     if (delta == NULL)
         return -1;
     int has = PyObject_TypeCheck(delta, api->DeltaType);
@@ -365,22 +365,18 @@ snpy_temporal_number(snpy_state *st, PyObject *value, char *family, int64_t *num
     if (Py_IS_TYPE(value, api->DateType)) {
         *number = ordinal_of(PyDateTime_GET_YEAR(value), PyDateTime_GET_MONTH(value), PyDateTime_GET_DAY(value));
         *family = 'd';
-    }
-    else if (Py_IS_TYPE(value, api->DeltaType) && delta_fits(value)) {
+    } else if (Py_IS_TYPE(value, api->DeltaType) && delta_fits(value)) {
         *number = delta_micros(value);
         *family = 'e';
-    }
-    else if (Py_IS_TYPE(value, api->DateTimeType)) {
+    } else if (Py_IS_TYPE(value, api->DateTimeType)) {
         has = utc_offset(st, value, PyDateTime_DATE_GET_TZINFO(value), &offset);
         *number = datetime_micros(value) - offset;
         *family = has ? 'g' : 'f';
-    }
-    else if (Py_IS_TYPE(value, api->TimeType)) {
+    } else if (Py_IS_TYPE(value, api->TimeType)) {
         has = utc_offset(st, value, PyDateTime_TIME_GET_TZINFO(value), &offset);
         *number = time_micros(value) - offset;
         *family = has ? 'i' : 'h';
-    }
-    else
+    } else
         return 0;
     return has < 0 ? -1 : 1;
 }

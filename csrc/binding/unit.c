@@ -6,10 +6,12 @@
  * unit, so that a transaction that a callback leaves open cannot be taken for the statement's own, nor the
  * statement's unit be closed by a callback.
  *
- * Ownership. While a unit is open it belongs to a thread and, for transactions, to an asyncio task. A lone statement runs from
- * end to end without giving the thread to another task, so only its thread counts. Another thread's statement is waited
- * for (STATEMENT_WAIT seconds), another's transaction only as long as begin(wait=) says. The thread polls with the GIL released:
- * transactions last long compared to a millisecond, and polling needs no lock that a dying thread could keep.
+ * Ownership. While a unit is open it belongs to a thread and, for transactions, to an asyncio task. A lone statement
+ * runs from end to end without giving the thread to another task, so only its thread counts. Another thread's statement
+ * is waited for (STATEMENT_WAIT seconds), another's transaction only as long as begin(wait=) says. The thread polls with
+ * the GIL released: transactions last long compared to a millisecond, and polling needs no lock that a dying thread
+ * could keep. A transaction whose thread has ended, or whose task is done, can be ended by nobody: the next who wants to
+ * write rolls it back, with a ResourceWarning.
  *
  * The end of a statement, in this order: commit or describe the failure and roll back; check every invariant (SN_DEBUG);
  * compact one table if it is worth it and no unit or pin is open (the models take turns, so this costs one call); drain the drop list.
@@ -119,6 +121,13 @@ current_task(snpy_state *st, PyObject **out)
     return 0;
 }
 
+/* A number for this thread that no other ever has (those of the system are used again). */
+static uint64_t
+this_thread(void)
+{
+    return PyThreadState_GetID(PyThreadState_Get());
+}
+
 /* The outermost unit is a statement's, not a transaction's. */
 static bool
 lone_statement(const snpy_store *store)
@@ -133,7 +142,7 @@ our_turn(snpy_store *store)
     if (sn_depth(store->db) == 0) {
         return 1;
     }
-    if (store->owner_thread != PyThread_get_thread_ident()) {
+    if (store->owner_thread != this_thread()) {
         return 0;
     }
     PyObject *task;
@@ -178,7 +187,7 @@ opener(snpy_store *store)
 {
     bool statement = lone_statement(store);
     PyObject *task = Py_XNewRef(store->owner_task);
-    PyObject *name = thread_name(store->owner_thread), *words = NULL;
+    PyObject *name = thread_name(store->owner_ident), *words = NULL;
     PyObject *task_name = task ? PyObject_CallMethod(task, "get_name", NULL) : NULL;
     PyErr_Clear();
     if (name && task) {
@@ -202,6 +211,66 @@ raise_busy(snpy_store *store, double waited)
         Py_DECREF(words);
     }
     return -1;
+}
+
+/* Whether there is a thread with this number of snpy's. */
+static bool
+thread_lives(uint64_t thread)
+{
+    PyThreadState *each = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    while (each && PyThreadState_GetID(each) != thread) {
+        each = PyThreadState_Next(each);
+    }
+    return each != NULL;
+}
+
+static int
+task_done(PyObject *task)
+{
+    PyObject *answer = PyObject_CallMethod(task, "done", NULL);
+    if (!answer && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear(); /* no asyncio task, but whatever the hook takes for one */
+        return 0;
+    }
+    int done = answer ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    return done;
+}
+
+/* Rolls back the transaction of `thread` and `task` if it is still the open one. */
+static int
+end_abandoned(snpy_store *store, uint64_t thread, PyObject *task)
+{
+    PyObject *words = opener(store); /* runs Python code: look again */
+    bool same = store->db && sn_depth(store->db) > 0 && store->owner_thread == thread && store->owner_task == task;
+    if (!words || !same || store->statements > 0) {
+        Py_XDECREF(words);
+        return words ? 0 : -1;
+    }
+    while (sn_depth(store->db) > 0) {
+        sn_rollback(store->db);
+    }
+    snpy_after_unit(store);
+    int result = PyErr_WarnFormat(PyExc_ResourceWarning, 1, "a transaction of %U was never ended: rolled back", words);
+    Py_DECREF(words);
+    return result;
+}
+
+/* 1: the open transaction could be ended by nobody any more and has been; 0: it may yet be; -1 with an exception. */
+static int
+clear_abandoned(snpy_store *store)
+{
+    if (store->statements > 0 || sn_depth(store->db) == 0) {
+        return 0;
+    }
+    uint64_t thread = store->owner_thread;
+    PyObject *task = Py_XNewRef(store->owner_task);
+    int gone = !thread_lives(thread) ? 1 : task ? task_done(task) : 0;
+    if (gone > 0 && end_abandoned(store, thread, task) < 0) {
+        gone = -1;
+    }
+    Py_XDECREF(task);
+    return gone;
 }
 
 static double
@@ -238,8 +307,15 @@ take_turn(snpy_store *store, double wait)
         if (!store->db) {
             continue;
         }
+        int gone = clear_abandoned(store);
+        if (gone < 0) {
+            return -1;
+        }
+        if (gone > 0) {
+            continue;
+        }
         double patience = lone_statement(store) && wait < STATEMENT_WAIT ? STATEMENT_WAIT : wait;
-        if (store->owner_thread == PyThread_get_thread_ident() || waited >= patience) {
+        if (store->owner_thread == this_thread() || waited >= patience) {
             return raise_busy(store, waited);
         }
         start = start > 0 ? start : seconds_now();
@@ -260,13 +336,32 @@ snpy_store_open(snpy_store *store)
     return true;
 }
 
-/* Open, and not in the rest of a block whose transaction was rolled back by hand. */
-static bool
-may_write(snpy_store *store)
+/* (thread, task or None) of whoever runs. New reference. */
+static PyObject *
+identity(snpy_store *store)
 {
-    if (store->refusing && store->refused_thread == PyThread_get_thread_ident()) {
-        snpy_raise(store->state, "transaction_closed", "");
-        return false;
+    PyObject *task;
+    if (current_task(store->state, &task) < 0) {
+        return NULL;
+    }
+    PyObject *pair = Py_BuildValue("KO", (unsigned long long)this_thread(), task ? task : Py_None);
+    Py_XDECREF(task);
+    return pair;
+}
+
+bool
+snpy_may_write(snpy_store *store)
+{
+    if (store->refusing) {
+        PyObject *me = identity(store);
+        int refused = me ? PySequence_Contains(store->refused, me) : -1;
+        Py_XDECREF(me);
+        if (refused > 0) {
+            snpy_raise(store->state, "transaction_closed", "");
+        }
+        if (refused != 0) {
+            return false;
+        }
     }
     return snpy_store_open(store);
 }
@@ -305,7 +400,8 @@ open_unit(snpy_store *store, PyObject *task)
         return 0;
     }
     assert(!store->owner_task);
-    store->owner_thread = PyThread_get_thread_ident();
+    store->owner_thread = this_thread();
+    store->owner_ident = PyThread_get_thread_ident();
     store->owner_task = task;
     return 0;
 }
@@ -338,7 +434,7 @@ snpy_after_unit(snpy_store *store)
 int
 snpy_statement_begin(snpy_store *store)
 {
-    if (!may_write(store) || (sn_depth(store->db) > 0 && take_turn(store, 0.0) < 0) || reserve_floor(store) < 0
+    if (!snpy_may_write(store) || (sn_depth(store->db) > 0 && take_turn(store, 0.0) < 0) || reserve_floor(store) < 0
         || open_unit(store, NULL) < 0) {
         return -1;
     }
@@ -394,7 +490,7 @@ snpy_store_begin(PyObject *op, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     double seconds = wait == Py_None ? 0.0 : PyFloat_AsDouble(wait);
-    if (PyErr_Occurred() || !may_write(self) || current_task(self->state, &task) < 0) {
+    if (PyErr_Occurred() || !snpy_may_write(self) || current_task(self->state, &task) < 0) {
         return NULL;
     }
     if (take_turn(self, seconds) < 0) {
@@ -454,11 +550,16 @@ PyObject *
 snpy_store_refuse(PyObject *op, PyObject *refuse)
 {
     snpy_store *self = (snpy_store *)op;
-    int truth = PyObject_IsTrue(refuse);
-    if (truth < 0) {
-        return NULL;
+    int truth = PyObject_IsTrue(refuse), result = -1;
+    PyObject *me = truth < 0 ? NULL : identity(self);
+    if (me && !self->refused) {
+        self->refused = PyList_New(0);
     }
-    self->refusing = truth;
-    self->refused_thread = PyThread_get_thread_ident();
-    Py_RETURN_NONE;
+    if (me && self->refused) {
+        Py_ssize_t at = truth ? 0 : PySequence_Index(self->refused, me);
+        result = truth ? PyList_Append(self->refused, me) : at < 0 ? -1 : PySequence_DelItem(self->refused, at);
+        self->refusing = PyList_GET_SIZE(self->refused) > 0;
+    }
+    Py_XDECREF(me);
+    return result < 0 ? NULL : Py_NewRef(Py_None);
 }

@@ -5,10 +5,13 @@
  * visited in order, so cascades of any depth and shape need no recursion and no memory of their own, and cycles end: a
  * dead row is in no index, so nothing finds it twice. For each dead row and each reference to its table:
  *
- *   SN_RESTRICT  if rows refer to it, an item for the end of the unit, when only rows that remain count
  *   SN_CASCADE   the rows that refer to it are killed
+ *   SN_RESTRICT  if rows refer to it, an item for the end of the unit, when only rows that remain count
  *   SN_NULLIFY   the nullable columns of their foreign key become null, by the same code as an update
  *   SN_KEEP      nothing
+ *
+ * The list is visited twice: once for what dies, then for what is nullified, so that only rows that stay are changed and
+ * only rows that stay may object to it. Nothing dies in the second visit.
  *
  * The words of a dead row stay until the unit ends, so its key can be read. All or nothing: a failure (memory, or
  * SN_KEY_IN_USE where a foreign key to be nullified is itself a key in use) undoes the call.
@@ -86,27 +89,45 @@ detach_unique(const sn_reference *ref, const sn_word *key)
 }
 
 static sn_status
-follow_reference(const sn_reference *ref, sn_row dead)
+detach_rows(const sn_reference *ref, const sn_word *key)
 {
-    sn_word key[SN_MAX_KEY];
-    if (ref->action == SN_KEEP || !sn__row_key(key, ref->to, dead))
-        return SN_OK;
-    if (ref->action == SN_RESTRICT) {
-        bool referred = sn__reference_count(ref, key) > 0;
-        return referred ? sn__pending_add(ref->to->table->db, SN_PENDING_TARGET, ref, NULL, dead) : SN_OK;
-    }
     return ref->from->kind == SN_INDEX_MANY ? detach_list(ref, key) : detach_unique(ref, key);
 }
 
+/* What dies with a dead row, and what may forbid its death. */
 static sn_status
-follow_references(sn_db *db, size_t mark)
+spread_death(const sn_reference *ref, sn_row dead)
+{
+    sn_word key[SN_MAX_KEY];
+    if ((ref->action != SN_CASCADE && ref->action != SN_RESTRICT) || !sn__row_key(key, ref->to, dead))
+        return SN_OK;
+    if (ref->action == SN_CASCADE)
+        return detach_rows(ref, key);
+    bool referred = sn__reference_count(ref, key) > 0;
+    return referred ? sn__pending_add(ref->to->table->db, SN_PENDING_TARGET, ref, NULL, dead) : SN_OK;
+}
+
+static sn_status
+nullify_references(const sn_reference *ref, sn_row dead)
+{
+    sn_word key[SN_MAX_KEY];
+    if (ref->action != SN_NULLIFY || !sn__row_key(key, ref->to, dead))
+        return SN_OK;
+    return detach_rows(ref, key);
+}
+
+typedef sn_status (*follow_fn)(const sn_reference *ref, sn_row dead);
+
+/* Follows every reference to every row that is dead since the mark, those that die meanwhile included. */
+static sn_status
+follow_references(sn_db *db, size_t mark, follow_fn follow)
 {
     for (size_t k = mark; k < db->journal_len; k++) {
         sn_undo u = db->journal[k];
         if (u.kind != SN_UNDO_KILLED)
             continue;
         for (size_t r = 0; r < u.on.table->incoming_count; r++) {
-            sn_status st = follow_reference(u.on.table->incoming[r], u.row);
+            sn_status st = follow(u.on.table->incoming[r], u.row);
             if (st != SN_OK)
                 return st;
         }
@@ -129,7 +150,9 @@ sn_table_delete(size_t *deleted, sn_table *t, const sn_row *rows, size_t n)
         killed++;
     }
     if (st == SN_OK)
-        st = follow_references(db, mark);
+        st = follow_references(db, mark, spread_death);
+    if (st == SN_OK)
+        st = follow_references(db, mark, nullify_references);
     if (st != SN_OK) {
         sn__journal_undo(db, mark, true);
         db->pending_len = pending;

@@ -430,3 +430,43 @@ sn_expr_eval(sn_cell *out, sn_expr *e, sn_node node, const sn_table *t, const sn
     }
     return sn__failed(e->db, sn__eval_rows(out, e, node, t, rows, n));
 }
+
+/* ---------------------------------------------------------------- what an aggregate looks at */
+
+typedef struct list_visit {
+    target_visit v;
+    sn_rows *out;
+} list_visit;
+
+static sn_status
+visit_list(sn__visit *visit, sn_row row)
+{
+    list_visit *list = (list_visit *)visit;
+    bool holds;
+    sn_status status = target_holds(&holds, &list->v, row);
+    return status || !holds ? status : sn_rows_push(list->v.expr->db, list->out, row);
+}
+
+sn_status
+sn_expr_targets(sn_rows *out, size_t *offsets, const sn_table **to, sn_expr *e, sn_node node, const sn_table *t,
+                const sn_row *rows, size_t n)
+{
+    if (!sn__expr_fits(e, node, false, t) || e->terms[node].kind != SN__AGGREGATE) {
+        return sn__failed(e->db, SN_MISUSE);
+    }
+    const sn__term *term = &e->terms[node];
+    size_t before = out->n;
+    sn_status status = SN_OK;
+    for (size_t i = 0; i < n && status == SN_OK; i++) {
+        offsets[i] = out->n;
+        sn__scope scope = {NULL, rows[i]};
+        list_visit list = {{.visit = {.at = visit_list}, .expr = e, .term = term, .outer = &scope}, out};
+        if (sn__alive(t, rows[i])) {
+            status = sn__path_walk(term->path, rows[i], term->distinct, &list.v.visit);
+        }
+    }
+    offsets[n] = out->n;
+    out->n = status ? before : out->n;
+    *to = sn_path_to(term->path);
+    return sn__failed(e->db, status);
+}

@@ -120,17 +120,22 @@ sn__index_reserve(sn_index *ix, const sn_word *key, bool null)
 }
 
 void
+sn__index_add_key(sn_index *ix, const sn_word *key, sn_row row)
+{
+    if (ix->kind == SN_INDEX_UNIQUE)
+        sn__unique_add(ix, key, row);
+    else
+        sn__many_add(ix, key, row);
+}
+
+void
 sn__index_add(sn_index *ix, sn_row row)
 {
     sn_word key[SN_MAX_KEY];
     if (ix->kind == SN_INDEX_ORDERED)
         sn__ordered_add(ix, row);
-    else if (!sn__row_key(key, ix, row))
-        return;
-    else if (ix->kind == SN_INDEX_UNIQUE)
-        sn__unique_add(ix, key, row);
-    else
-        sn__many_add(ix, key, row);
+    else if (sn__row_key(key, ix, row))
+        sn__index_add_key(ix, key, row);
 }
 
 sn_place

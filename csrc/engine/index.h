@@ -57,6 +57,8 @@ sn_row sn__index_find(const sn_index *ix, const sn_word *key);
 /* Another row than this one with this key in a (deferred) unique index, or SN_NO_ROW. */
 sn_row sn__index_find_other(const sn_index *ix, const sn_word *key, sn_row row);
 void sn__index_add(sn_index *ix, sn_row row);
+/* The same for a unique or many index, by whoever has the row's key words at hand. */
+void sn__index_add_key(sn_index *ix, const sn_word *key, sn_row row);
 sn_place sn__index_remove(sn_index *ix, sn_row row);
 void sn__index_restore(sn_index *ix, sn_row row, sn_place place);
 /* Many: rows of a key (through key()). */

@@ -48,10 +48,16 @@ slots_rehash(sn_mem *m, sn_slots *s, size_t cap)
     return SN_OK;
 }
 
+bool
+sn__slots_full(const sn_slots *s, size_t n)
+{
+    return n > slots_limit(s->cap);
+}
+
 sn_status
 sn__slots_reserve(sn_mem *m, sn_slots *s, size_t n)
 {
-    if (SN_LIKELY(n <= slots_limit(s->cap)))
+    if (SN_LIKELY(!sn__slots_full(s, n)))
         return SN_OK;
     size_t cap = s->cap ? s->cap : SN_FIRST_CAPACITY;
     while (slots_limit(cap) < n)
@@ -131,6 +137,21 @@ window_room(size_t room, size_t need)
 #endif
 }
 
+/* Whether a window of n keys may hold width + 1 of them. */
+static bool
+window_fits(sn_word width, size_t n)
+{
+    return width < 2 * (sn_word)n + DENSE_SLACK;
+}
+
+sn_window
+sn__window_over(int64_t base, int64_t last, size_t n)
+{
+    sn_word width = sn_word_from_int(last) - sn_word_from_int(base);
+    assert(base <= last);
+    return (sn_window){sn_word_from_int(base), window_fits(width, n) ? (size_t)width + 1 : 0};
+}
+
 sn_window
 sn__window_widen(const sn_window *w, sn_word key, size_t n)
 {
@@ -138,7 +159,7 @@ sn__window_widen(const sn_window *w, sn_word key, size_t n)
         return (sn_window){key, window_room(0, 1)};
     bool above = sn_word_int(key) > sn_word_int(w->base);
     sn_word last = above ? key - w->base : w->base + (w->room - 1) - key; /* width - 1, which cannot overflow */
-    if (last >= 2 * (sn_word)n + DENSE_SLACK)
+    if (!window_fits(last, n))
         return (sn_window){0};
     size_t room = window_room(w->room, (size_t)last + 1);
     return (sn_window){above ? w->base : w->base - (room - w->room), room};

@@ -27,6 +27,7 @@ typedef struct sn_slots {
 
 /* Room for `n` slots taken in all. */
 sn_status sn__slots_reserve(sn_mem *m, sn_slots *s, size_t n);
+bool sn__slots_full(const sn_slots *s, size_t n); /* reserving `n` would have to grow */
 void sn__slots_free(sn_mem *m, sn_slots *s);
 void sn__slots_add(sn_slots *s, uint32_t hash, uint32_t id);    /* room is there */
 void sn__slots_remove(sn_slots *s, uint32_t hash, uint32_t id); /* it is there */
@@ -47,6 +48,8 @@ sn__window_at(const sn_window *w, sn_word key)
 /* The window that holds `key` too, for an index of n keys with it; room 0: it would be too wide. A wider window has
  * either the same base or the same end. */
 sn_window sn__window_widen(const sn_window *w, sn_word key, size_t n);
+/* The same for all keys between two; base <= last. */
+sn_window sn__window_over(int64_t base, int64_t last, size_t n);
 
 /* May this index be dense at all: one column of close integers? */
 bool sn__index_may_be_dense(const sn_index *ix);

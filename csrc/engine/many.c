@@ -10,15 +10,16 @@
  *   dense   list i is that of key base + i (foreign keys to ids that count up); a key without rows has an unused list
  *   slots   a table of (hash, list id), and the key words of each list beside it, since an empty list has no row to ask
  * As with unique indexes, one that may be dense starts so, goes over to slots when a key is too far off, and comes back
- * when it has become empty.
+ * when it has become empty; also when the slots would have to grow and all keys have come to lie close together, as
+ * those of parents do that are met in random order.
  *
  * Invariants
  *   for every list in use and slot p < len: rows[p] is a hole, or alive, has the list's key, and places[rows[p]] == p
  *   len == 0 or rows[len - 1] is no hole; count == slots that are no holes; n == sum of counts
  *   a list in use without rows is in the chain `unsettled`
  *
- * Undo. Within a unit lists stay in use, keep their capacity, and are moved only as a whole; keys keep their window
- * or slots. Removing the last slot drops the holes before it; restoring at place p >= len brings them back. So each
+ * Undo. Within a unit lists stay in use, keep their capacity, and are moved only as a whole, all of them when the form
+ * changes, so the list of every key that undo will ask for is found. Removing the last slot drops the holes before it; restoring at place p >= len brings them back. So each
  * undo step meets the state that its inverse left, slot for slot, and has the room for it.
  *
  * Settling, at the end of the outermost unit, walks the chain of lists that lost rows (linked inside the lists: no
@@ -110,6 +111,8 @@ reserve_places(sn_index *ix)
 {
     sn_many *m = ix->as.many;
     size_t rows = (size_t)ix->table->positions + 1;
+    if (SN_LIKELY(rows <= m->places_cap))
+        return SN_OK;
     rows = rows > ix->table->cap ? rows : ix->table->cap;
     return sn_mem_grow(mem(ix), &m->places, &m->places_cap, rows, sizeof *m->places);
 }
@@ -206,11 +209,68 @@ go_over_to_slots(sn_index *ix)
     return SN_OK;
 }
 
-/* Room for one more list, found by slots. */
-static sn_status
-reserve_list(sn_index *ix)
+/* The window for the keys of all lists in use and this one; room 0: they are not close enough. */
+static sn_window
+window_of_all(const sn_many *m, sn_word key)
+{
+    int64_t least = sn_word_int(key), most = least;
+    for (size_t i = 0; i < m->lists_len; i++) {
+        int64_t own = sn_word_int(m->keys[i]);
+        if (m->lists[i].cap && own < least)
+            least = own;
+        if (m->lists[i].cap && own > most)
+            most = own;
+    }
+    return sn__window_over(least, most, m->used + 1);
+}
+
+/* The chain of unsettled lists after list i has become the one of key i in window w. */
+static void
+relink_by_key(sn_many *m, const sn_window *w, sn_list *lists)
+{
+    uint32_t *link = &m->unsettled;
+    while (*link != LINK_END) {
+        size_t at = sn__window_at(w, m->keys[LINK_ID(*link)]);
+        *link = LINK_TO((uint32_t)at);
+        link = &lists[at].link;
+    }
+}
+
+/* From slots to dense, when the keys of all lists and this one have come to lie close together. False: they do not, or there is no
+ * memory for it, and nothing has changed. */
+static bool
+go_back_to_dense(sn_index *ix, sn_word key)
 {
     sn_many *m = ix->as.many;
+    sn_window w = window_of_all(m, key);
+    sn_list *lists = w.room > 0 && w.room <= MAX_LISTS ? sn_mem_zero(mem(ix), w.room * sizeof *lists) : NULL;
+    if (!lists)
+        return false;
+    for (size_t i = 0; i < m->lists_len; i++) {
+        if (m->lists[i].cap)
+            lists[sn__window_at(&w, m->keys[i])] = m->lists[i];
+    }
+    relink_by_key(m, &w, lists);
+    sn_mem_free(mem(ix), m->lists, m->lists_cap * sizeof *m->lists);
+    sn_mem_free(mem(ix), m->keys, m->keys_cap * sizeof *m->keys);
+    sn__slots_free(mem(ix), &m->slots);
+    m->keys = NULL;
+    m->keys_cap = m->lists_len = 0;
+    m->unused = LINK_END;
+    m->lists = lists;
+    m->lists_cap = w.room;
+    m->window = w;
+    m->dense = true;
+    return true;
+}
+
+/* Room for one more list, found by slots unless a table of them that would have to grow can be spared. */
+static sn_status
+reserve_list(sn_index *ix, const sn_word *key)
+{
+    sn_many *m = ix->as.many;
+    if (sn__slots_full(&m->slots, m->used + 1) && sn__index_may_be_dense(ix) && go_back_to_dense(ix, key[0]))
+        return SN_OK;
     sn_status status = sn__slots_reserve(mem(ix), &m->slots, m->used + 1);
     if (status != SN_OK || m->unused != LINK_END)
         return status;
@@ -235,7 +295,7 @@ reserve_key(sn_index *ix, const sn_word *key)
         if (go_over_to_slots(ix) != SN_OK)
             return SN_NOMEM;
     }
-    return reserve_list(ix);
+    return reserve_list(ix, key);
 }
 
 sn_status

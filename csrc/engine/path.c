@@ -405,12 +405,23 @@ visit_count(sn__visit *visit, sn_row row)
     return SN_OK;
 }
 
+/* The rows of a single hop without conditions are not walked: their list knows its count. */
+static size_t
+plain_count(const sn__hop *h, sn_row from)
+{
+    sn_row one;
+    return hop_rows(h, from, &one).count;
+}
+
 sn_status
 sn__path_tally(size_t *out, const sn_path *p, sn_row from, bool distinct, size_t stop_at)
 {
     count_visit v = {.visit = {.at = visit_count, .stop = stop_at == 0}, .stop_at = stop_at};
     walk w = {.path = p, .visit = &v.visit, .counted = &v.n, .stop_at = stop_at};
-    sn_status status = run_walk(&w, from, distinct);
+    bool alone = p->n == 1 && is_plain(&p->hops[0]);
+    if (alone)
+        v.n = plain_count(&p->hops[0], from);
+    sn_status status = alone ? SN_OK : run_walk(&w, from, distinct);
     *out = v.n < stop_at ? v.n : stop_at;
     return status;
 }

@@ -392,8 +392,9 @@ take_rows(sn__found *out, const sn__find *f, size_t fast, const block *b, const 
 static sn_status
 take_all(sn__found *out, const sn__find *f, const block *b, const uint64_t *bits)
 {
-    size_t n = count_bits(bits, b->words), left = out->need - out->n;
-    out->n += n < left ? n : left;
+    size_t n = count_bits(bits, b->words), left = out->need - out->n, taken = n < left ? n : left;
+    out->n += taken;
+    out->examined += f->n == 0 && out->rows ? taken : 0;
     sn_status status = out->rows ? sn_rows_reserve(f->db, out->rows, n) : SN_OK;
     if (status || !out->rows) {
         return status;
@@ -405,7 +406,7 @@ take_all(sn__found *out, const sn__find *f, const block *b, const uint64_t *bits
             *to++ = first + (sn_row)__builtin_ctzll(rest);
         }
     }
-    out->rows->n += n < left ? n : left;
+    out->rows->n += taken;
     return SN_OK;
 }
 

@@ -14,8 +14,8 @@
  * What callers see is unchanged.
  *
  * Handles (the host's objects) are in small blocks of their own, present only where some row has one. A host that
- * walks a table makes and drops one object per row: the last empty block is kept as a spare, so that this costs no
- * allocation per row, and being empty it needs no clearing when it is used again.
+ * walks a table makes and drops one object per row: the block that was emptied last stays where it is, so that this
+ * costs nothing per row, and moves to where the next block is wanted: being empty it needs no clearing.
  *
  * Costs: reading two loads; extending nothing; reserving amortised O(columns) per row. Only sn__table_reserve,
  * add_slot, add_nulls, reserve_handle and sn_table_set_handle may fail.
@@ -237,20 +237,6 @@ sn__table_store(sn_table *t, sn_row row, sn_col col, sn_cell c)
         put_bit(column->nulls, row, c.null);
 }
 
-bool
-sn__row_key(sn_word *out, const sn_index *ix, sn_row row)
-{
-    const sn_table *t = ix->table;
-    for (size_t i = 0; i < ix->column_count; i++) {
-        sn_col col = ix->columns[i];
-        if (sn__is_null(t, row, col))
-            return false;
-        sn_word word = sn__word(t, row, col);
-        out[i] = SN_LIKELY(ix->plain >> i & 1) ? word : sn_types[t->columns[col].def.type].key(word);
-    }
-    return true;
-}
-
 /* ---------------------------------------------------------------- columns */
 
 /* The first gap, or a new slot at the end. */
@@ -339,28 +325,41 @@ handle_block(const sn_table *t, sn_row row)
     return b < t->handle_cap ? t->handles[b] : NULL;
 }
 
+/* Takes the block that was emptied last out of the directory. NULL if there is none or it is not empty any more. */
+static sn_handles *
+take_kept_handles(sn_table *t)
+{
+    size_t b = t->kept_handles;
+    sn_handles *block = b < t->handle_cap ? t->handles[b] : NULL;
+    if (!block || block->count > 0)
+        return NULL;
+    t->handles[b] = NULL;
+    return block;
+}
+
 sn_status
 sn__table_reserve_handle(sn_table *t, sn_row row)
 {
     size_t b = row >> SN_HANDLE_SHIFT;
     if (directory_grow(t, &t->handles, &t->handle_cap, b + 1, sizeof *t->handles) != SN_OK)
         return SN_NOMEM;
+    if (t->kept_handles == b)
+        t->kept_handles = SIZE_MAX; /* what is reserved here is not taken for another block */
     if (t->handles[b])
         return SN_OK;
-    sn_handles *block = t->spare_handles ? t->spare_handles : sn_mem_zero(mem(t), sizeof *block);
-    t->spare_handles = NULL;
-    t->handles[b] = block;
-    return block ? SN_OK : SN_NOMEM;
+    sn_handles *block = take_kept_handles(t);
+    t->handles[b] = block ? block : sn_mem_zero(mem(t), sizeof *block);
+    return t->handles[b] ? SN_OK : SN_NOMEM;
 }
 
-/* Takes an empty block out of the directory. */
+/* Block b has become empty: it stays, and the one that was kept goes if it still is empty. */
 static void
-handle_block_retire(sn_table *t, size_t b)
+handle_block_keep(sn_table *t, size_t b)
 {
     assert(t->handles[b]->count == 0);
-    sn_mem_free(mem(t), t->spare_handles, sizeof *t->spare_handles);
-    t->spare_handles = t->handles[b];
-    t->handles[b] = NULL;
+    if (t->kept_handles != b)
+        sn_mem_free(mem(t), take_kept_handles(t), sizeof **t->handles);
+    t->kept_handles = b;
 }
 
 static void
@@ -392,7 +391,7 @@ sn_table_set_handle(sn_table *t, sn_row row, void *handle)
     }
     handle_put(block, row, handle);
     if (block->count == 0)
-        handle_block_retire(t, row >> SN_HANDLE_SHIFT);
+        handle_block_keep(t, row >> SN_HANDLE_SHIFT);
     return SN_OK;
 }
 
@@ -464,7 +463,7 @@ sn__table_truncate(sn_table *t, sn_row positions)
     reset_tail(t, positions);
     for (size_t b = 0; b < t->handle_cap; b++) {
         if (t->handles[b] && t->handles[b]->count == 0)
-            handle_block_retire(t, b);
+            handle_block_keep(t, b);
     }
 }
 
@@ -478,7 +477,6 @@ sn__table_free(sn_table *t)
         sn_mem_free(m, t->live[b], BITMAP_BYTES);
     for (size_t b = 0; b < t->handle_cap; b++)
         sn_mem_free(m, t->handles[b], sizeof **t->handles);
-    sn_mem_free(m, t->spare_handles, sizeof *t->spare_handles);
     sn_mem_free(m, t->columns, t->column_cap * sizeof *t->columns);
     sn_mem_free(m, t->live, t->live_cap * sizeof *t->live);
     sn_mem_free(m, t->handles, t->handle_cap * sizeof *t->handles);

@@ -71,8 +71,7 @@ struct sn_table {
     uint64_t **live;
     sn_handles **handles; /* per SN_HANDLE_ROWS rows, NULL where no row has one; read through sn_table_handle */
     size_t handle_cap;    /* entries of that directory, which follows the highest row that ever had one */
-    sn_handles
-        *spare_handles; /* an all-NULL block kept back, so that records that come and go one by one cost no blocks */
+    size_t kept_handles; /* directory entry of the block that was emptied last, which stays, or none (table.c) */
     sn_index **indexes;
     size_t index_count, index_cap;
     sn_reference **outgoing; /* belongs_to from here */
@@ -109,6 +108,21 @@ sn__is_null(const sn_table *t, sn_row row, sn_col col)
     return nulls && (nulls[row >> SN_BLOCK_SHIFT][(row & SN_BLOCK_MASK) >> 6] >> (row & SN_BLOCK_MASK & 63) & 1);
 }
 
+/* The key words of a row for an index (through sn_types[].key). False if one of them is null. */
+static inline bool
+sn__row_key(sn_word *out, const sn_index *ix, sn_row row)
+{
+    const sn_table *t = ix->table;
+    for (size_t i = 0; i < ix->column_count; i++) {
+        sn_col col = ix->columns[i];
+        if (sn__is_null(t, row, col))
+            return false;
+        sn_word word = sn__word(t, row, col);
+        out[i] = SN_LIKELY(ix->plain >> i & 1) ? word : sn_types[t->columns[col].def.type].key(word);
+    }
+    return true;
+}
+
 /* Storage (table.c); rules and the journal are above it (write.c). None of these touches an index. */
 sn_status sn__table_reserve(sn_table *t, sn_row more);                /* room for more positions */
 sn_row sn__table_extend(sn_table *t);                                 /* a new dead position with null / zero words */
@@ -134,8 +148,5 @@ void sn__table_truncate(sn_table *t, sn_row positions);
 /* Frees the table itself with all that it points to, indexes and references excepted (freed before by the caller). */
 void sn__table_free(sn_table *t);
 const char *sn__table_check(const sn_table *t);
-
-/* The key words of a row for an index (through sn_types[].key). False if one of them is null. */
-bool sn__row_key(sn_word *out, const sn_index *ix, sn_row row);
 
 #endif

@@ -7,7 +7,8 @@
  *   slots   a table of (hash, row); a match of the hash is confirmed in the columns. About 1.5 probes; 11 to 21 bytes
  *           per key.
  * An index that may be dense starts dense, and goes over to slots when a key comes that would make the window too wide.
- * It comes back when it has become empty (settle) or is cleared.
+ * It comes back when it has become empty (settle) or is cleared, and when the slots would have to grow and all keys
+ * have come to lie close together, as ids do that arrive in random order.
  *
  * Invariants
  *   n == rows held == live rows whose key has no null; n <= peak
@@ -16,8 +17,9 @@
  *   order.
  *
  * Undo. Every state that undo can come back to had at most `peak` rows, and all its keys had a place in the window when
- * dense. Windows and slot tables do not shrink before settle, and going over to slots makes room for `peak` rows: so
- * adding in the course of undo finds room. That is the whole proof.
+ * dense. Windows and slot tables do not shrink before settle, and going over to slots makes room for `peak` rows; the
+ * window that is made on coming back holds the keys of the present rows, and nothing else can come back while no row has
+ * left since the last settle. So adding in the course of undo finds room. That is the whole proof.
  *
  * Costs: everything O(1), but among d rows of one deferred key O(d). Only reserve may fail.
  */
@@ -97,6 +99,55 @@ reserve_dense(sn_index *ix, sn_word key)
     return w.room > 0 ? widen(ix, w) : go_over_to_slots(ix);
 }
 
+/* The window for the keys of all rows and this one; room 0: they are not close enough. */
+static sn_window
+window_of_all(const sn_index *ix, sn_word key)
+{
+    const sn_slots *s = &ix->as.unique->slots;
+    int64_t least = sn_word_int(key), most = least;
+    for (size_t i = 0; i < s->cap; i++) {
+        if (s->at[i].id == SN_NO_ROW)
+            continue;
+        int64_t own = sn_word_int(sn__key_word(ix, s->at[i].id, 0));
+        least = own < least ? own : least;
+        most = own > most ? own : most;
+    }
+    return sn__window_over(least, most, s->n + 1);
+}
+
+/* From slots to dense, when the keys of all rows and this one have come to lie close together. False: they do not, or
+ * there is no memory for it, and nothing has changed. */
+static bool
+go_back_to_dense(sn_index *ix, sn_word key)
+{
+    sn_unique *u = ix->as.unique;
+    sn_window w = window_of_all(ix, key);
+    sn_row *rows = w.room > 0 && w.room <= SIZE_MAX / sizeof *rows ? sn_mem_new(mem(ix), w.room * sizeof *rows) : NULL;
+    if (!rows)
+        return false;
+    memset(rows, 0xFF, w.room * sizeof *rows);
+    for (size_t i = 0; i < u->slots.cap; i++) {
+        sn_row row = u->slots.at[i].id;
+        if (row != SN_NO_ROW)
+            rows[sn__window_at(&w, sn__key_word(ix, row, 0))] = row;
+    }
+    sn__slots_free(mem(ix), &u->slots);
+    u->rows = rows;
+    u->window = w;
+    u->dense = true;
+    return true;
+}
+
+static sn_status
+reserve_slot(sn_index *ix, sn_word key)
+{
+    sn_unique *u = ix->as.unique;
+    bool full = sn__slots_full(&u->slots, u->n + 1);
+    if (SN_UNLIKELY(full) && !u->left && sn__index_may_be_dense(ix) && go_back_to_dense(ix, key))
+        return SN_OK;
+    return sn__slots_reserve(mem(ix), &u->slots, u->n + 1);
+}
+
 sn_status
 sn__unique_reserve(sn_index *ix, const sn_word *key)
 {
@@ -106,7 +157,7 @@ sn__unique_reserve(sn_index *ix, const sn_word *key)
             return SN_OK;
         return reserve_dense(ix, key[0]);
     }
-    return sn__slots_reserve(mem(ix), &u->slots, u->n + 1);
+    return reserve_slot(ix, key[0]);
 }
 
 /* ---------------------------------------------------------------- rows */
@@ -160,6 +211,7 @@ sn__unique_remove(sn_index *ix, const sn_word *key, sn_row row)
         sn__slots_remove(&u->slots, sn__key_hash(ix, key), row);
     }
     u->n--;
+    u->left = true;
 }
 
 void
@@ -167,6 +219,7 @@ sn__unique_settle(sn_index *ix)
 {
     sn_unique *u = ix->as.unique;
     u->peak = u->n;
+    u->left = false;
     if (u->n == 0)
         sn__unique_clear(ix);
 }

@@ -8,6 +8,7 @@
 
 struct sn_unique {
     bool dense;
+    bool left;        /* rows have been removed since the last settle: undo may bring them back */
     size_t n;         /* rows */
     size_t peak;      /* the most there have been since the last settle: undo may come back to it */
     sn_window window; /* dense: rows[i] has key window.base + i, or SN_NO_ROW */

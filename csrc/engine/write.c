@@ -22,13 +22,28 @@
 #include "journal.h"
 #include "pending.h"
 
+/* Keys of the first indexes that are kept from the checks to the end. */
+#define KEPT_KEYS 8
+
 /* A row on its way in. */
 typedef struct draft {
     sn_table *table;
     const sn_cell *cells;
     sn_row row;     /* the position that it will get */
     int64_t number; /* of the automatic column when its cell is null */
+    unsigned kept;  /* bit i: keys[i] is the key in the i-th index */
+    sn_word keys[KEPT_KEYS];
 } draft;
+
+static inline void
+draft_start(draft *d, sn_table *t, const sn_cell *cells)
+{
+    d->table = t;
+    d->cells = cells;
+    d->row = t->positions;
+    d->number = t->next_number;
+    d->kept = 0;
+}
 
 static inline sn_cell
 draft_cell(const draft *d, sn_col col)
@@ -99,11 +114,24 @@ refuse_key(const sn_index *ix, sn_row other)
     return sn__fail(ix->table->db, e);
 }
 
-static sn_status
-prepare_index(const draft *d, sn_index *ix)
+/* Unique and many indexes over one column are entered by a kept key, for which nothing is read again. */
+static inline void
+keep_key(draft *d, size_t i, sn_word key)
 {
+    if (i < KEPT_KEYS && d->table->indexes[i]->column_count == 1 && d->table->indexes[i]->kind != SN_INDEX_ORDERED) {
+        d->keys[i] = key;
+        d->kept |= 1u << i;
+    }
+}
+
+static sn_status
+prepare_index(draft *d, size_t i)
+{
+    sn_index *ix = d->table->indexes[i];
     sn_word key[SN_MAX_KEY];
     bool whole = draft_key(key, d, ix);
+    if (whole)
+        keep_key(d, i, key[0]);
     if (whole && ix->kind == SN_INDEX_UNIQUE) {
         sn_row other = sn__index_find(ix, key);
         if (other != SN_NO_ROW && !ix->deferred)
@@ -127,12 +155,12 @@ prepare_reference(const draft *d, const sn_reference *ref)
 
 /* Everything but the table, the journal and the drop list, which the callers reserve. */
 static sn_status
-prepare(const draft *d)
+prepare(draft *d)
 {
     const sn_table *t = d->table;
     sn_status st = check_cells(d);
     for (size_t i = 0; st == SN_OK && i < t->index_count; i++)
-        st = prepare_index(d, t->indexes[i]);
+        st = prepare_index(d, i);
     for (size_t i = 0; st == SN_OK && i < t->outgoing_count; i++)
         st = prepare_reference(d, t->outgoing[i]);
     return st;
@@ -191,8 +219,12 @@ apply(const draft *d, size_t mark)
     if (t->automatic != SN_NO_COL)
         store_number(d);
     sn__table_set_live(t, row, true);
-    for (size_t i = 0; i < t->index_count; i++)
-        sn__index_add(t->indexes[i], row);
+    for (size_t i = 0; i < t->index_count; i++) {
+        if (i < KEPT_KEYS && (d->kept >> i & 1))
+            sn__index_add_key(t->indexes[i], &d->keys[i], row);
+        else
+            sn__index_add(t->indexes[i], row);
+    }
     sn__journal_born(t, row, mark);
 }
 
@@ -203,7 +235,8 @@ sn_table_insert(sn_row *out, sn_table *t, const sn_cell *cells)
     if (db->depth == 0)
         return sn__fail_status(db, SN_MISUSE);
     size_t pending = db->pending_len;
-    draft d = {t, cells, t->positions, t->next_number};
+    draft d;
+    draft_start(&d, t, cells);
     sn_status st = reserve_rows(t, 1);
     if (st == SN_OK)
         st = prepare(&d);
@@ -250,7 +283,8 @@ sn_table_insert_many(sn_row *first, sn_table *t, const sn_cell *cells, size_t n)
     if (st != SN_OK)
         return st;
     for (size_t i = 0; i < n; i++) {
-        draft d = {t, cells + i * t->column_count, t->positions, t->next_number};
+        draft d;
+        draft_start(&d, t, cells + i * t->column_count);
         st = prepare(&d);
         if (st != SN_OK) {
             db->error.count = i;

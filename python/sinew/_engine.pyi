@@ -152,6 +152,7 @@ class Field:
     arg: Final[Any]
     nullable: Final[bool]
     automatic: Final[bool]
+    read_only: Final[bool]
     default: Final[Any]
     default_factory: Final[Callable[[], Any] | None]
     column: Any
@@ -332,8 +333,8 @@ class Rows:
     def records(self, start: int = 0, stop: int | None = None, /) -> list[Any]: ...
     def at(self, index: int, /) -> Any: ...
     def slice(self, start: int, stop: int, /) -> Rows: ...
-    def keep(self, truths: Iterable[object], /) -> Rows:
-        """The rows whose truth (one for each, in order) is true."""
+    def filter(self, test: Callable[[Any], object], /) -> Rows:
+        """The rows for whose records a function says yes; rows deleted since, also by the function, are left out."""
     def delete(self) -> int: ...
     def update(self, fields: Sequence[Field], columns: Sequence[Sequence[Any]], constant: Sequence[bool], /) -> int:
         """Sets fields of all rows as one statement. columns[i]: a value for each row, or, if constant[i], one value for
@@ -373,6 +374,9 @@ class Plan:
     def exists(self) -> bool: ...
     def columns(self, rows: Rows, /) -> list[list[Any]]:
         """For each of `values` the list of its Python values over rows."""
+    def targets(self, value: int, rows: Rows, /) -> tuple[Rows, list[int]]:
+        """Of values[value], an aggregate over a path: the targets that it looks at from each of `rows` (those for which
+        its condition holds), one after another, and where each one's begin (len(rows) + 1 offsets)."""
     def aggregate(self, operation: str, value: int | None, rows: Rows, /) -> Any:
         """count sum avg min max of values[value] (None: rows). Not for kinds without arithmetic in the engine (Decimal
         sums)."""

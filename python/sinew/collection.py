@@ -15,12 +15,12 @@ from types import GenericAlias
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _engine
-from .errors import FieldError, NotFound, RelationError, kind_of, show
+from .errors import FieldError, NotFound, RelationError, SinewError, kind_of, show
 from .query import Query
 from .queryable import Queryable
 
 if TYPE_CHECKING:
-    from .definition import Definition, Relation
+    from .definition import Definition, FieldInfo, Relation
 
 
 class Collection(_engine.Collection, Queryable):
@@ -44,6 +44,8 @@ class Collection(_engine.Collection, Queryable):
     def __getitem__(self, index: Any, /) -> Any:
         if isinstance(index, slice):
             return self._query()[index]
+        if not hasattr(type(index), "__index__"):
+            raise FieldError(f"{_name(self.relation)} is indexed by an int or a slice, not by {show(index)}")
         return self.at(index)
 
     def __eq__(self, other: object, /) -> bool:
@@ -51,8 +53,14 @@ class Collection(_engine.Collection, Queryable):
             return self.owner is other.owner and self.relation is other.relation
         return list(self) == list(other) if isinstance(other, (list, tuple)) else NotImplemented
 
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise SinewError(f"{_name(self.relation)} is a live view and cannot be copied or pickled; use list(...) of it")
+
     def __repr__(self) -> str:
-        found = self._query().limit(4)[:]
+        try:
+            found = self._query().limit(4)[:]
+        except SinewError:
+            return f"<{_name(self.relation)} of {self.owner!r} (out of reach)>"
         records = ", ".join(map(repr, found[:3]))
         return f"<{_name(self.relation)} of {self.owner!r}: [{records}{', ...' if len(found) > 3 else ''}]>"
 
@@ -151,6 +159,9 @@ class Collection(_engine.Collection, Queryable):
             return [_create(relation, self.owner, row) for row in listed]
 
 
+Query.register(Collection)
+
+
 # ---------------------------------------------------------------- assignment
 
 
@@ -217,15 +228,22 @@ def _members(relation: Relation, records: object) -> list[Any]:
     listed = list(records)
     for record in listed:
         if not isinstance(record, target.cls):
-            raise FieldError(
-                f"{_name(relation)} takes records of {target.name}, not {show(record)} ({kind_of(record)})"
-            )
+            other = f"a {target.name} of another database" if kind_of(record) == target.name else kind_of(record)
+            raise FieldError(f"{_name(relation)} takes records of {target.name}, not {show(record)} ({other})")
     return listed
 
 
 def _join(relation: Relation, owner: Any, record: Any) -> None:
-    setattr(record, _inverse(relation).name, owner)
+    inverse = _inverse(relation)
+    if _key_of(owner, inverse.references) != _key_of(record, inverse.foreign_key):
+        setattr(record, inverse.name, owner)
     _require_fit(relation, record)
+
+
+def _key_of(record: Any, infos: Iterable[FieldInfo]) -> tuple[Any, ...] | None:
+    """The values of a key; None if one is missing, which is the key of nothing."""
+    values = _engine.values(record, [info.engine for info in infos])
+    return None if None in values else values
 
 
 def _create(relation: Relation, owner: Any, values: Mapping[str, Any]) -> Any:
@@ -238,8 +256,7 @@ def _create(relation: Relation, owner: Any, values: Mapping[str, Any]) -> Any:
                 f"{_name(relation)} of {owner!r} creates records with {inverse.name}={owner!r}; "
                 f"{name}={show(values[name])} contradicts that"
             )
-    given = {name: value for name, value in values.items() if name not in own}
-    record = relation.target.cls(**{**relation.where_values(), **given, inverse.name: owner})
+    record = relation.target.cls(**{**relation.where_values(), **values, inverse.name: owner})
     _require_fit(relation, record)
     return record
 

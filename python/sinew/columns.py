@@ -6,7 +6,7 @@ a predicate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -182,10 +182,11 @@ class Column(Operand):
     (Post.author.name, True)
     """
 
-    __slots__ = ("field", "root", "steps")
+    __slots__ = ("field", "root", "some", "steps")
 
     def __init__(self, root: Definition, steps: tuple[Relation, ...], field: FieldInfo, /) -> None:
         self.root, self.steps, self.field = root, steps, field
+        self.some = steps[: to_many(steps)]  # what a comparison binds; the rest is followed
 
     @property
     def name(self) -> str:
@@ -196,6 +197,10 @@ class Column(Operand):
         return ".".join((self.root.name, *(step.name for step in self.steps), self.field.name))
 
 
+HIGHEST = 100
+"""How deep arithmetic may be nested: what reads it calls itself."""
+
+
 class Arithmetic(Operand):
     """`+ - * /` on numbers and times. With a missing value the result is missing; so is a division by zero.
 
@@ -204,11 +209,14 @@ class Arithmetic(Operand):
     1
     """
 
-    __slots__ = ("left", "op", "right")
+    __slots__ = ("height", "left", "op", "right")
     _sinew_in_brackets = True
 
     def __init__(self, op: str, left: Any, right: Any, /) -> None:
         self.op, self.left, self.right = op, left, right
+        self.height = 1 + max(side.height if isinstance(side, Arithmetic) else 0 for side in (left, right))
+        if self.height > HIGHEST:
+            raise FieldError(f"arithmetic is nested more than {HIGHEST} deep; compute it in Python, on the records")
 
     def __repr__(self) -> str:
         return f"{shown(self.left)} {self.op} {shown(self.right)}"
@@ -245,6 +253,14 @@ class Ordering:
 
 
 # ---------------------------------------------------------------- helpers
+
+
+def to_many(steps: Sequence[Relation]) -> int:
+    """How many steps there are up to the last to-many one, included."""
+    for place in range(len(steps), 0, -1):
+        if steps[place - 1].to_many:
+            return place
+    return 0
 
 
 def columns_of(value: object) -> Iterator[Column]:

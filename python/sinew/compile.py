@@ -3,13 +3,11 @@
 A Lowering translates predicates, values and orderings for a frame (scope.py). Its rules:
 
   - A comparison that goes over to-many paths is put into one `exists` for each distinct path, and whatever it says is
-  said about
-    the rows bound there. So `Author.posts.title != "a"` is *some post with another title*, and `~` around it stays
-    outside.
+    said about the rows bound there. So `Author.posts.title != "a"` is *some post with another title*, and `~` around
+    it stays outside.
   - To-one steps are part of the value ("follow"): null where there is no target.
   - What the engine cannot compute becomes a host slot: a function of some values, to be evaluated in Python for every
-  row of one
-    model before the plan runs (host.py).
+    row of one model before the plan runs (host.py).
   - Moments are replaced by the time at which the lowering is made, which makes it good for one run (`volatile`).
 """
 
@@ -26,8 +24,8 @@ from .columns import Arithmetic, Column, Operand, Ordering, columns_of
 from .errors import DefinitionError, FieldError, show
 from .kinds import Kind
 from .moment import Instant, Moment
-from .path import root_of, steps_of
-from .predicates import And, Between, Compare, Exists, Expr, IsNull, KeyIs, Member, Not, Or, Test, Text, shown
+from .path import Path, root_of, steps_of
+from .predicates import And, Between, Compare, Exists, Expr, IsNull, KeyAmong, KeyIs, Member, Not, Or, Test, Text, shown
 from .reach import as_operand, leaves, over, subject
 from .scope import Frame, field_of
 from .truths import COMPARE, is_none, itself, membership
@@ -38,6 +36,11 @@ if TYPE_CHECKING:
 
 IR: TypeAlias = tuple[Any, ...]
 NEVER: IR = ("or",)
+
+
+def both(parts: Sequence[IR]) -> IR | None:
+    """All of several predicates; None without any."""
+    return ("and", *parts) if len(parts) > 1 else parts[0] if parts else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +109,7 @@ class Lowering:
     has to compute before."""
 
     def __init__(self, db: Database, instant: Instant | None = None) -> None:
-        self.store = db.store
+        self.db = db
         self.instant = Instant(db.clock) if instant is None else instant
         self.volatile = False
         self.slots: list[Slot] = []
@@ -115,16 +118,14 @@ class Lowering:
 
     def conjunction(self, conditions: Sequence[Expr], frame: Frame) -> IR | None:
         """All of the conditions; None without any."""
-        parts = [self.predicate(condition, frame) for condition in conditions]
-        return ("and", *parts) if len(parts) > 1 else parts[0] if parts else None
+        return both([self.predicate(condition, frame) for condition in conditions])
 
     def predicate(self, expr: Expr, frame: Frame) -> IR:
         """Any predicate."""
         match expr:
             case Compare():
-                return self._some(
-                    (expr.left, expr.right), frame, lambda f: self._compare(expr.op, expr.left, expr.right, f)
-                )
+                left, right = expr.left, expr.right
+                return self._some((left, right), frame, lambda f: self._compare(expr.op, left, right, f))
             case And():
                 return ("and", *(self.predicate(part, frame) for part in expr.parts))
             case Or():
@@ -135,6 +136,8 @@ class Lowering:
                 return self._exists(expr, frame)
             case KeyIs():
                 return self._key_is(expr, frame)
+            case KeyAmong():
+                return self._key_among(expr, frame)
             case Between():
                 return self._some((expr.value, expr.low, expr.high), frame, lambda f: self._between(expr, f))
             case Member():
@@ -152,12 +155,10 @@ class Lowering:
         distinct path."""
         heads: list[IR] = []
         bound: set[scope.Key] = set()
-        for column in (column for operand in operands for column in columns_of(operand)):
-            prefix = column.steps[: scope.cut(column.steps)]
-            key = scope.key_of(column.root, prefix)
-            if prefix and key not in bound:
+        for column in (each for operand in operands if isinstance(operand, Operand) for each in columns_of(operand)):
+            if column.some and (key := scope.key_of(column.root, column.some)) not in bound:
                 bound.add(key)
-                relations = scope.walk(column.root, prefix)
+                relations = scope.walk(column.root, column.some)
                 heads.append(("exists", scope.find(column.root, column, frame)[1], self.path(relations)))
                 frame = Frame(relations[-1].target, frame, key)
         said = say(frame)
@@ -190,6 +191,16 @@ class Lowering:
             return self._exists(Exists(expr.path, equal), frame)
         return self._without_one(root, steps, frame)
 
+    def _key_among(self, expr: KeyAmong, frame: Frame) -> IR:
+        """One membership test where the key is one column, which an index can answer."""
+        root, steps = root_of(expr.path), scope.walk(root_of(expr.path), steps_of(expr.path))
+        last = steps[-1]
+        last.definition.ensure()
+        if last.kind != "belongs_to" or len(last.foreign_key) > 1:
+            return ("or", *(self._key_is(KeyIs(expr.path, record), frame) for record in expr.records))
+        values = tuple(None if each is None else self._key_values(last, each)[0] for each in expr.records)
+        return self.predicate(Member(Column(root, tuple(steps[:-1]), last.foreign_key[0]), values, False), frame)
+
     def _without_one(self, root: Definition, steps: list[Relation], frame: Frame) -> IR:
         """No target of a has_one at the end of steps; over a to-many path: some row there has none."""
         owner = Column(root, tuple(steps[:-1]), next(iter(steps[-1].definition.fields.values())))
@@ -208,37 +219,41 @@ class Lowering:
 
     def _compare(self, op: str, left: Any, right: Any, frame: Frame) -> IR:
         if right is None:
+            if op not in ("==", "!="):
+                return NEVER
             null = self._null(left, frame)
-            return null if op == "==" else ("not", null) if op == "!=" else NEVER
-        kind, other = self.kind(left), self.kind(right)
-        zone = (kind.arg or other.arg) if kind.name == "datetime" else None
-        if (
-            self._compared_in_python(op, left, kind, right, other)
-            or self._python(left, zone)
-            or self._python(right, zone)
-        ):
+            return null if op == "==" else ("not", null)
+        kind = self.kind(left)
+        zone: str | None = kind.arg if kind.name == "datetime" else None
+        if isinstance(right, Operand) or kind.field is None:
+            other = self.kind(right)
+            in_python = self._compared_in_python(op, left, kind, right, other)
+            zone = zone or (other.arg if other.name == "datetime" else None)
+        else:
+            in_python = self._constant_in_python(op, left, kind, right)
+        if in_python:
             return ("truth", self._slot(COMPARE[op], (left, right), frame, "bool", zone))
-        value = self.value(left, frame, zone, keyed=True)
-        beside = (
-            self.value(right, frame, zone, keyed=True) if isinstance(right, Operand) else self.constant(kind, right)
-        )
+        value = self.computed(left, frame, zone)
+        beside = self.computed(right, frame, zone) if isinstance(right, Operand) else self.constant(kind, right)
         return ("compare", op, value, beside)
 
     def _compared_in_python(self, op: str, left: Any, kind: Kind, right: Any, other: Kind) -> bool:
-        """Whether Python has to compare. A constant beside a field may be anything: the field's own conversion judges
-        it."""
+        """Whether Python has to compare two values. FieldError if nobody can."""
         who = kinds.comparer(op, kind, other)
-        if isinstance(right, Operand) or kind.field is None:
-            if who is None:
-                raise FieldError(
-                    f"{left!r} {op} {shown(right)}: {kinds.described(left, kind)} and {kinds.described(right, other)}, "
-                    f"which cannot be compared by `{op}`"
-                )
-            return who == "python"
+        if who is None:
+            raise FieldError(
+                f"{left!r} {op} {shown(right)}: {kinds.described(left, kind)} and {kinds.described(right, other)}, "
+                f"which cannot be compared by `{op}`"
+            )
+        return who == "python"
+
+    def _constant_in_python(self, op: str, left: Any, kind: Kind, constant: Any) -> bool:
+        """Whether Python has to compare with a constant. Beside a field it may be anything: what is no number beside a
+        number is judged by the field's own conversion."""
         if kind.name == "object":
             self._need_key(op, left, kind)
             return kind.key is None
-        return who == "python" and kind.name not in ("Decimal", "Literal")
+        return kind.name in ("int", "float") and isinstance(constant, Decimal)
 
     def _between(self, expr: Between, frame: Frame) -> IR:
         return (
@@ -309,12 +324,14 @@ class Lowering:
             return self._aggregate(node, frame)
         raise FieldError(f"{show(node)} is not a value that queries know")
 
-    def computed(self, node: Operand, frame: Frame) -> IR:
+    def computed(self, node: Operand, frame: Frame, zone: str | None = None) -> IR:
         """Any operand, computed beforehand if the engine cannot."""
         kind = self.kind(node)
-        if not self._python(node, kind.arg):
-            return self.value(node, frame, kind.arg, keyed=True)
-        return self._slot(itself, (node,), frame, kind.plain, kind.arg)
+        zone = kind.arg if kind.name == "datetime" and kind.arg else zone
+        if not self._python(node, zone):
+            return self.value(node, frame, zone, keyed=True)
+        plain = "datetime_aware" if kind.name == "datetime" and zone == "aware" else kind.plain
+        return self._slot(itself, (node,), frame, plain, zone)
 
     def constant(self, kind: Kind, value: Any) -> IR:
         """A constant beside a value of a kind."""
@@ -365,6 +382,12 @@ class Lowering:
         value = None if node.over is None else self._aggregated(node.over, inner)
         return ("aggregate", depth, node.op, self.path(relations, node.distinct), where, value, node.distinct)
 
+    def targets(self, node: Aggregate, frame: Frame) -> IR:
+        """The count of what an aggregate looks at: it has the same path and conditions."""
+        root, relations, _ = over(node, frame)
+        path = Path(root, tuple(relations))
+        return self._aggregate(Aggregate("count", path, None, node.conditions, node.distinct), frame)
+
     def _aggregated(self, operand: Operand, inner: Frame) -> IR:
         """The value at a target: the column of the path's own end, or arithmetic on what is bound there."""
         if isinstance(operand, Column):
@@ -376,7 +399,7 @@ class Lowering:
         if len(relations) == 1:
             return relations[0].path
         hops = [hop for relation in relations for hop in relation.hops()]
-        return _engine.Path(self.store, hops, distinct=distinct)
+        return _engine.Path(self.db.store, hops, distinct=distinct)
 
     # ------------------------------------------------------------ orderings
 
@@ -400,6 +423,8 @@ class Lowering:
         self, function: Callable[..., Any], operands: tuple[Any, ...], frame: Frame, kind: str, zone: str | None
     ) -> IR:
         here, depth = self._level(operands, frame)
+        for leaf in (leaf for operand in operands for leaf in leaves(operand) if isinstance(leaf, Aggregate)):
+            Lowering(self.db, self.instant).targets(leaf, here.alone())  # its conditions see no row around that one
         slot = Slot(len(self.slots), here.alone(), kind, function, operands, zone)
         self.slots.append(slot)
         return ("host", depth, slot.number, kind)

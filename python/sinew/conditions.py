@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .columns import Column, Operand
 from .errors import FieldError, UnknownName, show
 from .path import Path, is_path
-from .predicates import Compare, Expr, Member, Or, Test, shown
+from .predicates import Compare, Expr, KeyAmong, KeyIs, Member, Test, shown
 from .reach import as_operand
 
 if TYPE_CHECKING:
@@ -84,16 +84,32 @@ def _field(column: Column, info: FieldInfo, value: Any) -> Expr:
 
 def _related(definition: Definition, relation: Relation, value: Any) -> Expr | Predicate:
     path: Any = Path(definition, (relation,))
-    if value is None or isinstance(value, relation.target.cls):
-        return path.is_(value)  # type: ignore[no-any-return]
+    target = relation.target
+    if isinstance(value, target.cls):
+        return KeyIs(path, value)
+    if value is None:
+        return path.is_(None)  # type: ignore[no-any-return]
     if callable(value) and not isinstance(value, (Operand, type)) and not is_path(value):
         return _TestOf(relation.name, value)
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Operand)) and not is_path(value):
-        return Or(tuple(path.is_(each) for each in value))
-    target = relation.target.name
-    key = f"; a key goes into `{relation.name}_id`" if relation.kind == "belongs_to" else ""
-    raise FieldError(
-        f"{definition.name}.{relation.name} takes a record of {target}, several, or None, not {show(value)}{key}"
+        records = tuple(value)
+        for each in records:
+            if each is None:
+                path.is_(None)  # which a collection refuses
+            elif not isinstance(each, target.cls):
+                raise _no_record(definition, relation, each)
+        return KeyAmong(path, records)
+    raise _no_record(definition, relation, value)
+
+
+def _no_record(definition: Definition, relation: Relation, value: Any) -> FieldError:
+    hint = ""
+    if relation.kind == "belongs_to":
+        keys = " and ".join(f"`{info.name}`" for info in relation.foreign_key)
+        hint = f"; a key goes into {keys}"
+    return FieldError(
+        f"{definition.name}.{relation.name} takes a record of {relation.target.name}, several, or None, not "
+        f"{show(value)}{hint}"
     )
 
 

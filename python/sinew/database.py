@@ -146,28 +146,48 @@ class Transaction:
         store.begin(self._wait)
         self._state = "open"
         self._depth = store.depth
+        blocks = self._database.blocks
+        while blocks and blocks[-1]._depth >= self._depth:
+            blocks.pop()  # ended by the store: its thread or task was gone
+        blocks.append(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        store = self._database.store
+        store, blocks = self._database.store, self._database.blocks
         state, self._state = self._state, "over"
         if store.closed:
             return
         if state == "undone":
             store.refuse(False)
-        elif kind is not None:
-            store.rollback()
+        elif self not in blocks:
+            if kind is None:
+                raise transaction_closed()
+        elif kind is not None or blocks[-1] is not self:
+            self._undo()
+            if kind is None:
+                raise TransactionError(
+                    "a transaction that was opened within this block is still open: both have been rolled back; end "
+                    "them in the reverse order"
+                )
         else:
-            self._commit(store)
+            self._commit()
 
-    def _commit(self, store: _engine.Store) -> None:
+    def _commit(self) -> None:
         try:
-            store.commit()
+            self._database.store.commit()
         except BaseException:
-            store.rollback()
+            self._undo()
             raise
+        self._database.blocks.pop()
+
+    def _undo(self) -> None:
+        """Rolls back this block, and with it those within that are open still: their ends will find nothing."""
+        blocks = self._database.blocks
+        while self in blocks:
+            self._database.store.rollback()
+            blocks.pop()
 
     def rollback(self) -> None:
         """Undoes the block at once; further statements in it raise TransactionError. TransactionError if it is over, or
@@ -175,9 +195,12 @@ class Transaction:
         if self._state != "open":
             raise transaction_closed()
         store = self._database.store
-        if store.depth != self._depth:
+        if self not in self._database.blocks:
+            raise transaction_closed()
+        if self._database.blocks[-1] is not self or store.depth != self._depth:
             raise TransactionError("a transaction within this one is still open; roll that one back, or leave it first")
         store.rollback()
+        self._database.blocks.pop()
         self._state = "undone"
         store.refuse(True)
 
@@ -202,6 +225,7 @@ class Database:
         self.pending: dict[str, Definition] = {}  # those without a table
         self.lock = threading.RLock()
         self.resolving = False
+        self.blocks: list[Transaction] = []  # the open ones, from the outermost in
         self._models = Models(self.definitions)
 
     def __repr__(self) -> str:
@@ -221,6 +245,8 @@ class Database:
             with db.transaction() as tx:
                 Post(title="x", author=ann)
         """
+        if wait is not None and (isinstance(wait, bool) or not isinstance(wait, (int, float)) or not wait >= 0):
+            raise FieldError(f"transaction(wait=) takes a number of seconds, not {show(wait)}")
         return Transaction(self, wait)
 
     def check(self) -> None:

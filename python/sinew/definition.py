@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import getattr_static
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from . import _engine, compile, expressions, keys, layout, resolve
 from .annotations import Annotation
-from .errors import DefinitionError, FieldError, show, suggest
+from .errors import DefinitionError, FieldError, SinewError, show, suggest
 from .fields import MISSING, FieldDeclaration, Type
 from .relations import RelationDeclaration, is_optional, target_names
 
@@ -51,6 +53,7 @@ class FieldInfo:
         self.in_key = declaration.primary_key
         self._default: Any = MISSING
         self._column: Any = None
+        self.value_kind: Any = None  # kept by kinds.of_field
         self.engine = self.build()
 
     def __repr__(self) -> str:
@@ -74,6 +77,11 @@ class FieldInfo:
     def init(self) -> bool:
         """Whether the constructor takes it."""
         return self.declaration.init
+
+    @property
+    def read_only(self) -> bool:
+        """Whether its value stays what it was made: keys, and what fills itself."""
+        return self.in_key or self.declaration.automatic is not None
 
     @property
     def default(self) -> Any:
@@ -107,7 +115,7 @@ class FieldInfo:
             key=d.key,
             intern=d.intern,
             automatic=d.counts,
-            read_only=self.in_key or d.automatic is not None,
+            read_only=self.read_only,
             touch=d.automatic == "updated",
             doc=d.doc,
         )
@@ -334,6 +342,16 @@ class Definition:
 
     # ------------------------------------------------------------ questions
 
+    def validator_calls(self) -> dict[str, tuple[Callable[[Any, Any], Any], ...]]:
+        """The validators as the extension calls them: with None for the record while it is made, in place of which they
+        are given an Unmade."""
+        unmade = Unmade(self)
+
+        def given(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+            return lambda record, value: function(unmade if record is None else record, value)
+
+        return {name: tuple(map(given, functions)) for name, functions in self.validators.items()}
+
     def ensure(self) -> None:
         """Resolves and lays out this model and everything reachable. DefinitionError if that is impossible; nothing has
         changed then."""
@@ -380,6 +398,34 @@ class Definition:
     def problem(self, name: str | None, text: str) -> DefinitionError:
         """The error for a mistake in this definition."""
         return self.place.problem(name, text)
+
+
+class Unmade:
+    """What a field's validator gets as `self` while the record is made: false, with the methods and constants of the
+    class, but no values; reading one raises SinewError."""
+
+    __slots__ = ("_definition",)
+
+    def __init__(self, definition: Definition) -> None:
+        self._definition = definition
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return f"<{self._definition.name} being made>"
+
+    def __getattr__(self, name: str) -> Any:
+        definition = self._definition
+        found = getattr_static(definition.cls, name, None)
+        if isinstance(found, FunctionType):
+            return MethodType(found, self)
+        if name in definition.fields or name in definition.relations or isinstance(found, property):
+            raise SinewError(
+                f"{definition.name}.{name} is read by a validator while the record is made: there is no record yet, and "
+                "a field's validator has its own value only (`if self:` tells the two cases apart)"
+            )
+        return getattr(definition.cls, name)
 
 
 @dataclass(frozen=True)

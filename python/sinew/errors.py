@@ -350,9 +350,9 @@ def overflow(what: str) -> FieldError:
     return FieldError(f"{what} is out of range: ints have 64 bits, times the years 1 to 9999")
 
 
-def row_shape(cls: Any, index: int, expected: object, got: object) -> FieldError:
+def row_shape(cls: Any, expected: object, got: object) -> FieldError:
     """A row of insert_many that is no mapping, or a sequence of the wrong length."""
-    return FieldError(f"{model_name(cls)}.insert_many: row {index}: expected {_text(expected)}, got {_text(got)}")
+    return FieldError(f"{model_name(cls)}.insert_many: expected {_text(expected)}, got {_text(got)}")
 
 
 def _text(value: object) -> str:
@@ -422,7 +422,7 @@ def deleted(cls: Any, what: str) -> RecordDeleted:
 
 def transaction_busy(opener: str, waited: float = 0.0) -> TransactionError:
     """Another thread or task writes."""
-    after = f", still after {waited:g} s" if waited else ""
+    after = f", still after {waited:.3g} s" if waited else ""
     return TransactionError(
         f"a transaction is open in {opener}{after}; let it end first (threads may use db.transaction(wait=seconds))"
     )

@@ -9,7 +9,7 @@ from typing import Any
 _ACCESS = {
     "scan": "looked at every row",
     "probe": "one key in the unique index on",
-    "postings": "one key in the index on",
+    "postings": "looked up in the index on",
     "range": "a range of the ordered index on",
     "semijoin": "rows found backwards over a relation",
     "path": "the targets of a relation",

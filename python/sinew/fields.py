@@ -232,7 +232,10 @@ def created_at(*, tz: Literal["naive", "aware"] = "aware", doc: str | None = Non
 
 
 def updated_at(*, tz: Literal["naive", "aware"] = "aware", doc: str | None = None, **unknown: Any) -> Any:
-    """A datetime that is set when the record is created and with each change. See `created_at`.
+    """A datetime that is set when the record is created and with each statement that sets one of its fields, whether
+    the value is another one or not: an assignment, `update` of the record or of a query, a move to another parent. Not
+    by a move within a collection, and not where deleting another record sets a reference to None
+    (on_delete="nullify"). See `created_at`.
 
     updated_at: Attr[datetime] = updated_at()
     """

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _engine, host, kinds
 from .aggregates import Aggregate
-from .columns import Column, Operand
-from .errors import FieldError, show
+from .columns import Column, Operand, to_many
+from .errors import FieldError, UnknownName, show
 from .path import is_path, root_of, steps_of
 from .predicates import shown
-from .scope import Frame, cut, field_of, walk
+from .scope import Frame, field_of, walk
 
 if TYPE_CHECKING:
     from .definition import Relation
@@ -52,6 +52,11 @@ class Groups:
 
     def __repr__(self) -> str:
         return f"<Groups of {self._query!r} by {', '.join(each.name for each in self._by)}>"
+
+    def __getattr__(self, name: str, /) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name}")
+        raise UnknownName(f"a group_by() has no `{name}`; ask it by agg(), such as agg(n=count())")
 
     def agg(self, **aggregates: Any) -> list[dict[str, Any]]:
         """A dict for each group: what it is grouped by under the name of the column or relation (the record), and the
@@ -107,7 +112,7 @@ def _relation_key(path: Any) -> _By:
     """By the foreign key where it surely leads to a record, else by the key of the record."""
     root, steps = root_of(path), tuple(walk(root_of(path), steps_of(path)))
     last = steps[-1]
-    if cut(steps):
+    if to_many(steps):
         raise FieldError(
             f"group_by() takes to-one relations, and {path!r} is to-many; group the other model: by its belongs_to"
         )
@@ -140,7 +145,8 @@ def _computed(
     if kinds.computed_in_python(aggregate, field_of):
         listed: list[list[Any]] = [[] for _ in range(count)]
         for group, value in zip(groups, host.columns(definition, [aggregate.over], rows, run)[0], strict=True):
-            listed[group].append(value)
+            if group < count:  # else it has been deleted since
+                listed[group].append(value)
         return [host.fold(aggregate.op, values, kind) for values in listed]
     lowering = run.lowering()
     plan = _engine.Plan(definition.cls, values=[lowering.value(aggregate.over, Frame(definition))])

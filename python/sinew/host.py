@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _engine, kinds
 from .aggregates import Aggregate
-from .columns import Arithmetic, Operand
+from .columns import Arithmetic, Column, Operand
 from .compile import Lowering, Slot
 from .errors import overflow
 from .kinds import Kind
@@ -116,33 +116,23 @@ def _arithmetic(node: Arithmetic, frame: Frame, rows: _engine.Rows, run: Run, zo
 
 
 def _aggregate(node: Aggregate, frame: Frame, rows: _engine.Rows, run: Run) -> list[Any]:
-    """An aggregate over the targets of each row."""
+    """An aggregate over the targets of each row; the engine finds those that meet the conditions."""
     assert node.over is not None
-    _, relations, inner = over(node, frame)
     lowering = run.lowering()
-    targets, starts = lowering.path(relations, node.distinct).expand(rows)
-    listed = _at_targets(node, inner.alone(), targets, run)
+    plan = _engine.Plan(frame.definition.cls, values=[lowering.targets(node, frame)])
+    fill(plan, lowering.slots, run)
+    targets, starts = plan.targets(0, rows)
+    listed = _at_targets(node.over, over(node, frame)[2].alone(), targets, run)
     kind = kinds.of_value(node.over, field_of)
     return [fold(node.op, listed[begin:end], kind) for begin, end in pairwise(starts)]
 
 
-def _at_targets(node: Aggregate, inner: Frame, targets: _engine.Rows, run: Run) -> list[Any]:
-    """The value at each target; None where the conditions do not hold."""
-    assert node.over is not None
-    plain = not isinstance(node.over, Arithmetic)  # a column is that of the path's own end
-    lowering = run.lowering()
-    if plain:
-        plan = _engine.Plan(inner.definition.cls, values=[("column", 0, field_of(node.over).engine)])  # type: ignore[arg-type]
-        listed = plan.columns(targets)[0]
-    else:
-        listed = values(node.over, inner, targets, run)
-    where = lowering.conjunction(node.conditions, Frame(inner.definition))
-    if where is None:
-        return listed
-    plan = _engine.Plan(inner.definition.cls, where=where)
-    fill(plan, lowering.slots, run)
-    kept = set(plan.rows())
-    return [value if record in kept else None for value, record in zip(listed, targets, strict=True)]
+def _at_targets(operand: Operand, inner: Frame, targets: _engine.Rows, run: Run) -> list[Any]:
+    """The value at each target; a column is that of the path's own end."""
+    if not isinstance(operand, Column):
+        return values(operand, inner, targets, run)
+    plan = _engine.Plan(inner.definition.cls, values=[("column", 0, field_of(operand).engine)])
+    return plan.columns(targets)[0]
 
 
 def fold(op: str, listed: Iterable[Any], kind: Kind) -> Any:

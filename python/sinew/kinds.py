@@ -52,9 +52,13 @@ class Kind:
 
 
 def of_field(info: FieldInfo) -> Kind:
-    """The kind of a stored field."""
+    """The kind of a stored field: the same object each time."""
     field = info.engine
-    return Kind(info.kind, field.arg, field, info.declaration.key if info.kind == "object" else None)
+    kind: Kind | None = info.value_kind
+    if kind is None or kind.field is not field:
+        key = info.declaration.key if info.kind == "object" else None
+        kind = info.value_kind = Kind(info.kind, field.arg, field, key)
+    return kind
 
 
 _CONSTANTS: dict[type, str] = {
@@ -204,9 +208,12 @@ def _fixed(left: Kind, right: Kind) -> bool:
 
 def described(value: object, kind: Kind) -> str:
     """`Post.title is a str`, for messages."""
-    article = "an" if kind.name[0] in "aeioEIO" else "a"
     if not isinstance(value, Operand):
-        return f"{show(value)} is {article} {type_name(value)}"
+        return f"{show(value)} is {_article(type_name(value))}"
     zone = f" ({kind.arg})" if kind.name in ("datetime", "time") and kind.arg else ""
     name = getattr(kind.arg, "__name__", "Enum") if kind.name == "Enum" else kind.name
-    return f"{shown(value)} is {article} {name}{zone}"
+    return f"{shown(value)} is {_article(name)}{zone}"
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"

@@ -116,7 +116,7 @@ def _bind(definition: Definition) -> None:
         fields=[info.engine for info in definition.fields.values()],
         parameters=parameters_of(definition),
         primary_key=[definition.fields[name].engine for name in definition.table.plan[0].names],
-        validators=definition.validators,
+        validators=definition.validator_calls(),
     )
     definition.table.bound = True
 

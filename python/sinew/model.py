@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MethodType
 from typing import Any, NoReturn, TypeVar
 
-from . import _engine, declare, errors, notyet, query
+from . import _engine, declare, errors, expressions, notyet, query
 from .annotations import Attr
-from .errors import DefinitionError, FieldError, SinewError, UnknownName, show, suggest
+from .errors import DefinitionError, FieldError, SinewError, UnknownName, kind_of, show, suggest
 from .fields import FieldDeclaration, implicit_id
 
 ModelMeta = _engine.ModelMeta
@@ -63,13 +64,11 @@ def _find_by(cls: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _current_task() -> object | None:
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
+    running = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)  # whose import may be under way
+    loop = None if running is None else running()
+    if loop is None:
         return None
-    try:
-        task: object | None = asyncio.current_task()
-    except RuntimeError:
-        return None
+    task: object | None = sys.modules["asyncio"].current_task(loop)
     return task
 
 
@@ -123,6 +122,8 @@ class KeyedModel(_engine.Record):
         for name in names:
             relation = definition.relations.get(name)
             value = getattr(self, name)
+            if relation is None and isinstance(value, MethodType):
+                raise UnknownName(f"{definition.name}.{name} is a method; to_dict() takes names of relations and values")
             if relation is None:
                 result[name] = value
             elif relation.to_many:
@@ -226,8 +227,9 @@ def _is_default(info: Any, value: Any) -> bool:
 
 def validates(*names: str) -> Callable[[_F], _F]:
     """Marks a method as the validator of fields: it takes the value and returns it, normalised or as it was, or raises
-    Invalid. It is not called with None. During construction `self` is None. (Without names, for whole records: not
-    built yet.)
+    Invalid. It is not called with None. While a record is made there is none yet: `self` is false then and has the
+    methods and constants of the class, but no values; reading one raises SinewError. (Without names, for whole records:
+    not built yet.)
 
         @validates("email")
         def _email(self, value: str) -> str:
@@ -343,11 +345,12 @@ def _insert_many(
     """
     if hooks:
         raise notyet.unbuilt("insert_many(hooks=True)", depth=2)
+    if not (isinstance(progress, bool) or callable(progress)):
+        raise FieldError(f"{cls.__name__}.insert_many(): progress= takes True, False or a function, not {show(progress)}")
     show_count = _Progress(cls.__name__) if progress is True else None
     report = show_count or (progress if callable(progress) else None)
-    names = (
-        None if columns is None else [column if isinstance(column, str) else column.field.name for column in columns]
-    )
+    names = None if columns is None else _column_names(cls, columns)
+    _check_rows(cls, rows)
     try:
         if isinstance(rows, Mapping):
             if names is not None:
@@ -359,6 +362,43 @@ def _insert_many(
     finally:
         if show_count is not None:
             show_count.end()
+
+
+def _check_rows(cls: Any, rows: object) -> None:
+    """FieldError for what holds no rows, and for a mapping whose values are no columns."""
+    if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
+        raise FieldError(
+            f"{cls.__name__}.insert_many() takes rows, or a mapping of columns, not {show(rows)} ({kind_of(rows)})"
+        )
+    for name, column in rows.items() if isinstance(rows, Mapping) else ():
+        if isinstance(column, (str, bytes, Mapping)) or not isinstance(column, Iterable):
+            raise FieldError(
+                f"{cls.__name__}.insert_many(): a mapping holds columns, and {name}={show(column)} is none; "
+                "a single row goes into a list: [{...}]"
+            )
+
+
+def _column_names(cls: Any, columns: Any) -> list[str]:
+    """What columns= names: fields and belongs_to of this model, by name or as its attributes."""
+    definition = _definition(cls)
+    listed = None if isinstance(columns, str) or not isinstance(columns, Iterable) else list(columns)
+    if listed is None:
+        raise FieldError(f'{cls.__name__}.insert_many(): columns= takes several names, ["title"], not {show(columns)}')
+    names = []
+    for column in listed:
+        steps = expressions.steps_of(column) if expressions.is_path(column) else ()
+        if isinstance(column, str):
+            names.append(column)
+        elif isinstance(column, expressions.Column) and column.root is definition and not column.steps:
+            names.append(column.field.name)
+        elif len(steps) == 1 and expressions.root_of(column) is definition:
+            names.append(steps[0].name)
+        else:
+            raise FieldError(
+                f"{cls.__name__}.insert_many(): columns= takes names of fields and belongs_to of {cls.__name__}, "
+                f"not {show(column)}"
+            )
+    return names
 
 
 class _Progress:

@@ -26,10 +26,10 @@ class Expr:
     __slots__ = ("__weakref__",)
 
     def __and__(self, other: Expr, /) -> Expr:
-        return And((*_parts(self, And), *_parts(_predicate(other, "&"), And)))
+        return And(self, _predicate(other, "&"))
 
     def __or__(self, other: Expr, /) -> Expr:
-        return Or((*_parts(self, Or), *_parts(_predicate(other, "|"), Or)))
+        return Or(self, _predicate(other, "|"))
 
     def __invert__(self) -> Expr:
         return self.part if isinstance(self, Not) else Not(self)
@@ -41,10 +41,6 @@ class Expr:
         )
 
 
-def _parts(expr: Expr, kind: type[And] | type[Or]) -> tuple[Expr, ...]:
-    return expr.parts if isinstance(expr, kind) else (expr,)
-
-
 def _predicate(value: object, operator: str) -> Expr:
     if isinstance(value, Expr):
         return value
@@ -53,28 +49,46 @@ def _predicate(value: object, operator: str) -> Expr:
     )
 
 
-class And(Expr):
+class Joined(Expr):
+    """Two predicates under one operator. Joining in a loop makes a chain of pairs, each step at the same cost; `parts`
+    reads it as one flat list, so that a chain may be as long as memory allows."""
+
+    __slots__ = ("left", "right")
+
+    def __init__(self, left: Expr, right: Expr) -> None:
+        self.left, self.right = left, right
+
+    @property
+    def parts(self) -> list[Expr]:
+        """What the operator joins, from left to right."""
+        kind, waiting = type(self), [self.right, self.left]
+        found: list[Expr] = []
+        while waiting:
+            part = waiting.pop()
+            if type(part) is kind:
+                waiting += (part.right, part.left)
+            else:
+                found.append(part)
+        return found
+
+
+class And(Joined):
     """All of the parts."""
 
-    __slots__ = ("parts",)
-
-    def __init__(self, parts: tuple[Expr, ...]) -> None:
-        self.parts = parts
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        return " & ".join(_within(part) for part in self.parts)
+        return " & ".join(map(_within, self.parts))
 
 
-class Or(Expr):
+class Or(Joined):
     """Any of the parts."""
 
-    __slots__ = ("parts",)
-
-    def __init__(self, parts: tuple[Expr, ...]) -> None:
-        self.parts = parts
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        return " | ".join(_within(part) for part in self.parts)
+        return " | ".join(map(_within, self.parts))
+
 
 
 class Not(Expr):
@@ -178,6 +192,18 @@ class KeyIs(Expr):
 
     def __repr__(self) -> str:
         return f"{self.path!r}.is_null()" if self.record is None else f"{self.path!r}.is_({show(self.record)})"
+
+
+class KeyAmong(Expr):
+    """The key of a step is that of one of several records, or null if None is among them; as KeyIs for each."""
+
+    __slots__ = ("path", "records")
+
+    def __init__(self, path: Path, records: tuple[Any, ...]) -> None:
+        self.path, self.records = path, records
+
+    def __repr__(self) -> str:
+        return f"{self.path!r} in {show(list(self.records))}"
 
 
 class Exists(Expr):

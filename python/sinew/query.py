@@ -14,6 +14,7 @@ holds the state."""
 from __future__ import annotations
 
 import sys
+from abc import ABCMeta
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import GenericAlias
@@ -21,7 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import _engine, host, kinds
 from .columns import Operand, Ordering
+from .compile import IR, Lowering, both
 from .errors import DefinitionError, FieldError, SinewError, show
+from .moment import Instant
 from .predicates import Compare, Expr
 from .queryable import Queryable
 from .reach import as_operand
@@ -30,7 +33,6 @@ from .scope import Frame, field_of, relation_now
 if TYPE_CHECKING:
     from .compile import Slot
     from .definition import Definition, Relation
-    from .moment import Instant
 
 MOST = sys.maxsize
 """More rows than there can be."""
@@ -38,20 +40,24 @@ MOST = sys.maxsize
 Predicate = Callable[[Any], object]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Compiled:
-    """What a query became for the engine. slots: what Python computes before each run. schema: the store's, which must
-    not have changed since."""
+    """What a query became for the engine. where, order: one for each condition and term. slots: what Python computes
+    before each run. volatile: good for one run. schema: the store's, which must not have changed since."""
 
     definition: Definition
+    where: list[IR]
+    order: list[IR]
     plan: _engine.Plan
     slots: tuple[Slot, ...]
+    volatile: bool
     instant: Instant
     schema: int
 
 
-class Query(Queryable):
-    """An immutable description of rows. See Queryable for the verbs.
+class Query(Queryable, metaclass=ABCMeta):
+    """An immutable description of rows. See Queryable for the verbs. Collections are registered as a subclass: they answer
+    the same questions.
 
     >>> from sinew._example import Post
     >>> long = Query(Post).where(Post.views > 5).order_by(Post.views.desc())
@@ -64,6 +70,7 @@ class Query(Queryable):
         "_compiled",
         "_conditions",
         "_explicit",
+        "_known",
         "_limit",
         "_model",
         "_offset",
@@ -86,6 +93,7 @@ class Query(Queryable):
         self._limit: int | None = None
         self._explicit = False
         self._compiled: Compiled | None = None
+        self._known: Compiled | None = None  # what the query from which this was made became
         self._seen: tuple[int, int] | None = None  # revision and number of rows of the last iteration
 
     def __iter__(self) -> Iterator[Any]:
@@ -141,13 +149,14 @@ class Query(Queryable):
         return self
 
     def _replace(self, **changes: Any) -> Query:
-        other = Query(self._model, source=self._source)
-        other._conditions = changes.get("conditions", self._conditions)
-        other._tests = changes.get("tests", self._tests)
-        other._terms = changes.get("terms", self._terms)
-        other._offset = changes.get("offset", self._offset)
-        other._limit = changes.get("limit", self._limit)
-        other._explicit = changes.get("explicit", self._explicit)
+        other = object.__new__(Query)
+        other._model, other._source, other._conditions = self._model, self._source, self._conditions
+        other._tests, other._terms, other._explicit = self._tests, self._terms, self._explicit
+        other._offset, other._limit = self._offset, self._limit
+        other._known = self._known if self._compiled is None else self._compiled
+        other._compiled = other._seen = None
+        for name, value in changes.items():
+            setattr(other, f"_{name}", value)
         return other
 
     def _window(self, start: int, count: int | None) -> Query:
@@ -182,37 +191,50 @@ class Query(Queryable):
         return self
 
     def _ready(self) -> Compiled:
-        """The query for the engine; kept for the next run unless it holds moments or needs Python. Where Python
-        predicates are to come, it does not cut."""
+        """The query for the engine; kept for the next run unless it holds moments or needs Python. FieldError if its
+        conditions are nested too deep."""
+        if self._compiled is not None and self._compiled.schema == self._compiled.definition.db.store.schema:
+            return self._compiled
+        self._definition.ensure()
+        try:
+            made = self._compile()
+        except RecursionError:
+            raise FieldError(
+                f"the conditions of this query of {self._definition.name} are nested too deep; a chain joined by one "
+                "of & and | may be of any length, but `~` and brackets within each other may not"
+            ) from None
+        if not made.slots and not made.volatile:
+            self._compiled = made
+        return made
+
+    def _compile(self) -> Compiled:
+        """The query for the engine, with the time that it is now. Conditions and terms are only ever added, so what
+        is known of those that were there before still holds. Where Python predicates are to come, it does not cut."""
         definition = self._definition
         schema = definition.db.store.schema
-        if self._compiled is not None and self._compiled.schema == schema:
-            return self._compiled
-        definition.ensure()
-        schema = definition.db.store.schema
-        run = host.start(definition.db)
-        lowering, frame = run.lowering(), Frame(definition)
-        where = lowering.conjunction(self._conditions, frame)
-        order = [lowering.order(term, frame) for term in self._terms]
+        instant = Instant(definition.db.clock)
+        lowering, frame = Lowering(definition.db, instant), Frame(definition)
+        known = self._known if self._known is not None and self._known.schema == schema else None
+        where, order = (list(known.where), list(known.order)) if known is not None else ([], [])
+        where += [lowering.predicate(condition, frame) for condition in self._conditions[len(where) :]]
+        order += [lowering.order(term, frame) for term in self._terms[len(order) :]]
         offset, limit = (0, None) if self._tests else (min(self._offset, MOST), self._limit)
         source = None if self._source is None else (relation_now(self._source[0]).path, self._source[1])
         plan = _engine.Plan(
             definition.cls,
-            where=where,
+            where=both(where),
             order=order,
             offset=offset,
             limit=None if limit is None else min(limit, MOST),
             source=source,
         )
-        made = Compiled(definition, plan, tuple(lowering.slots), run.instant, schema)
-        if not lowering.volatile and not lowering.slots:
-            self._compiled = made
-        return made
+        return Compiled(definition, where, order, plan, tuple(lowering.slots), lowering.volatile, instant, schema)
 
     def _plan(self) -> _engine.Plan:
         """The plan, ready to run."""
         made = self._ready()
-        host.fill(made.plan, made.slots, host.Run(made.definition.db, made.instant))
+        if made.slots:
+            host.fill(made.plan, made.slots, host.Run(made.definition.db, made.instant))
         return made.plan
 
     def _rows(self) -> _engine.Rows:
@@ -221,7 +243,7 @@ class Query(Queryable):
         if not self._tests:
             return rows
         for test in self._tests:
-            rows = rows.keep(list(map(test, rows.records())))
+            rows = rows.filter(test)
         stop = len(rows) if self._limit is None else min(len(rows), self._offset + self._limit)
         return rows.slice(min(self._offset, stop), stop)
 
@@ -238,11 +260,12 @@ class Query(Queryable):
         return rows.at(place) if -len(rows) <= place < len(rows) else None
 
     def _slice(self, index: slice) -> list[Any]:
-        start, stop = index.start or 0, index.stop
-        if start < 0 or (stop is not None and stop < 0) or (index.step or 1) < 0:
-            return self._rows().records()[index]
+        start, stop, step = _bound(index.start), _bound(index.stop), _bound(index.step)
+        if (start or 0) < 0 or (0 if stop is None else stop) < 0 or (1 if step is None else step) < 0:
+            return self._rows().records()[start:stop:step]
+        start = start or 0
         rows = self._window(start, None if stop is None else max(0, stop - start))._rows()
-        return rows.records()[:: index.step]
+        return rows.records()[::step]
 
     def _batches(self, size: int) -> Iterator[list[Any]]:
         rows = self._rows()
@@ -276,3 +299,10 @@ def _index(value: Any) -> int:
             f"a query is indexed by an int or a slice, not by {show(value)}; by key it is get({show(value)})"
         )
     return int(value.__index__())
+
+
+def _bound(value: Any) -> int | None:
+    """A part of a slice."""
+    if value is None or hasattr(type(value), "__index__"):
+        return None if value is None else int(value.__index__())
+    raise FieldError(f"the parts of a query's slice are ints, not {show(value)}")

@@ -118,9 +118,12 @@ class Queryable:
         >>> Post.where(Post.views > 5).get(1).title
         'Hello'
         """
-        record = self.find(key)
+        query = self._query()
+        record = _engine.ModelMeta.find(query._model, key)
         if record is None:
-            raise errors.not_found(self._query()._model, key)
+            raise errors.not_found(query._model, key)
+        if record not in self:
+            raise NotFound(f"{record!r} is not among {query!r}; find() gives None instead of an error")
         return record
 
     def find_by(self, /, **equalities: Any) -> Any:

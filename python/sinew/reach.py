@@ -63,9 +63,8 @@ def subject(node: Aggregate) -> object:
 def _common_path(node: Aggregate) -> tuple[Any, Sequence[Relation]]:
     found = {}
     for column in columns_of(node.over):
-        prefix = column.steps[: scope.cut(column.steps)]
-        if prefix:
-            found[scope.key_of(column.root, prefix)] = (column.root, prefix)
+        if column.some:
+            found[scope.key_of(column.root, column.some)] = (column.root, column.some)
     if len(found) > 1:
         raise FieldError(f"{node!r} goes along several to-many paths; aggregate over one of them")
     return next(iter(found.values()), (None, ()))

@@ -103,7 +103,7 @@ class _Old:
         self.fields = dict(definition.fields)
         self.relations = dict(definition.relations)
         self.table = definition.table
-        self.validators = definition.validators
+        self.validators = definition.validator_calls()
 
     def parameters(self) -> list[_engine.Field | _engine.Reference]:
         fields = [info.engine for info in self.fields.values() if info.init]
@@ -345,7 +345,7 @@ def _put_up(definition: Definition, old: _Old, found: list[Definition], leading:
         if relation.descriptor is None:
             relation.descriptor = layout.make_descriptor(relation)
         layout.attach(cls, relation.name, relation.descriptor)
-    store.set_parameters(cls, layout.parameters_of(definition), definition.validators)
+    store.set_parameters(cls, layout.parameters_of(definition), definition.validator_calls())
     undo.add(lambda: store.set_parameters(cls, old.parameters(), old.validators))
     undo.add(lambda: _drop_added(definition, old, table))
     try:

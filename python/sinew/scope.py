@@ -3,11 +3,10 @@
 A condition is evaluated at a row, within `exists` or an aggregate at a row around which there are others. Each is a
 Frame, the innermost first; its depth is how many frames stand inside of it. Two sorts:
 
-    named   the row of the query, or the target in exists(path, ...) and count(path, ...). A column `Post.title` speaks
-    of the
-            innermost named frame of Post.
-    bound   the "some" row of one comparison over a to-many path. Only columns of that comparison with just that path
-    see it.
+    named   the row of the query, or the target in exists(path, ...) and count(path, ...);
+            a column `Post.title` speaks of the innermost named frame of Post
+    bound   the "some" row of one comparison over a to-many path;
+            only columns of that comparison with just that path see it
 
 A path is cut in two: up to the last to-many step (that is what a comparison binds), and the to-one steps after it
 (followed as part of the value). Names are looked up in the definitions as they are now, so that a model may have been
@@ -75,12 +74,11 @@ def target_at(root: Definition, steps: Sequence[Relation]) -> Definition:
 
 def field_of(column: Column) -> FieldInfo:
     """The field of a column in the definition that is in force."""
-    target = target_at(column.root, column.steps)
-    info = target.fields.get(column.field.name)
+    name = column.field.name
+    target = target_at(column.root, column.steps) if column.steps else current(column.root)
+    info = target.fields.get(name)
     if info is None:
-        raise UnknownName(
-            f"{target.name} has no field `{column.field.name}` any more{target.suggest(column.field.name)}"
-        )
+        raise UnknownName(f"{target.name} has no field `{name}` any more{target.suggest(name)}")
     return info
 
 
@@ -89,28 +87,18 @@ def key_of(root: Definition, steps: Sequence[Relation]) -> Key:
     return root.cls, tuple(step.name for step in steps)
 
 
-def cut(steps: Sequence[Relation]) -> int:
-    """How many steps there are up to the last to-many one, included."""
-    for place in range(len(steps), 0, -1):
-        if steps[place - 1].to_many:
-            return place
-    return 0
-
-
 def locate(column: Column, frame: Frame) -> tuple[Frame, int, Sequence[Relation]]:
     """The frame of which a column speaks, its depth, and the to-one steps from there. RelationError for a column of a
     model that is not in sight, or over a to-many path that no comparison has bound."""
-    place = cut(column.steps)
-    if not place:
+    if not column.some:
         return (*find(column.root, column, frame), column.steps)
-    prefix = column.steps[:place]
-    key = key_of(column.root, prefix)
+    key = key_of(column.root, column.some)
     depth, here = 0, frame
     while here.bound != key:
         if here.outer is None:
-            _several(column, prefix)
+            _several(column)
         depth, here = depth + 1, here.outer
-    return here, depth, column.steps[place:]
+    return here, depth, column.steps[len(column.some) :]
 
 
 def find(root: Definition, thing: object, frame: Frame) -> tuple[Frame, int]:
@@ -136,8 +124,8 @@ def _foreign(root: Definition, thing: object, frame: Frame) -> NoReturn:
     )
 
 
-def _several(column: Column, prefix: Sequence[Relation]) -> NoReturn:
-    path = ".".join((column.root.name, *(step.name for step in prefix)))
+def _several(column: Column) -> NoReturn:
+    path = ".".join((column.root.name, *(step.name for step in column.some)))
     raise RelationError(
         f"{column!r} leads over {path}, which is to-many and gives several values; take one by an aggregate such as "
         f"min_({column!r}), or ask about some of them in where()"

@@ -51,6 +51,8 @@ def _assignments(definition: Definition, name: str, value: Any) -> list[Assignme
         raise FieldError(
             f"{definition.name}.{name} takes a value or a column, and {value!r} is a path; name a column of it"
         )
+    if info.read_only:
+        raise errors.read_only(info.engine, value)
     return [Assignment(info, value)]
 
 

@@ -1,6 +1,7 @@
 """The binding's models, fields and records by themselves: `sinew._engine` with the smallest possible Python layer.
 
-Each test gets its own copy of the extension (its state is per module object), so the real hooks of the package are not touched.
+Each test gets its own copy of the extension (its state is per module object), so the real hooks of the package are not
+touched.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import random
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from itertools import pairwise
 from types import ModuleType
@@ -123,7 +124,7 @@ class Color(enum.Enum):
     CRIMSON = "red"
 
 
-UTC = timezone.utc
+UTC = UTC
 BERLIN = ZoneInfo("Europe/Berlin")
 EAST = timezone(timedelta(hours=5, minutes=30))
 IDENTIFIER = UUID("12345678-1234-5678-1234-567812345678")
@@ -157,7 +158,12 @@ ROUND_TRIPS: list[tuple[str, Any]] = [
     *(("date", value) for value in (date.min, date.max, date(2000, 2, 29), date(1900, 3, 1), date(2024, 12, 31))),
     *(
         ("datetime", value)
-        for value in (datetime.min, datetime.max, datetime(2024, 2, 29, 23, 59, 59, 999999), datetime(2024, 1, 1, fold=1))
+        for value in (
+            datetime.min,
+            datetime.max,
+            datetime(2024, 2, 29, 23, 59, 59, 999999),
+            datetime(2024, 1, 1, fold=1),
+        )
     ),
     *(
         ("aware", value)
@@ -171,10 +177,23 @@ ROUND_TRIPS: list[tuple[str, Any]] = [
     ),
     *(("time", value) for value in (time.min, time.max, time(12, 30, fold=1))),
     *(("aware time", value) for value in (time(1, tzinfo=UTC), time(0, 15, tzinfo=EAST))),
-    *(("timedelta", value) for value in (timedelta(0), timedelta(-1, 5, 7), timedelta(days=10**8), -timedelta(days=10**8))),
+    *(
+        ("timedelta", value)
+        for value in (timedelta(0), timedelta(-1, 5, 7), timedelta(days=10**8), -timedelta(days=10**8))
+    ),
     *(
         ("Decimal", Decimal(text))
-        for text in ("0", "-0", "0E-10", "1.00", "1E+3", "-1.5E-9999", "123456789012345678901234567890.12", "Infinity", "-Infinity")
+        for text in (
+            "0",
+            "-0",
+            "0E-10",
+            "1.00",
+            "1E+3",
+            "-1.5E-9999",
+            "123456789012345678901234567890.12",
+            "Infinity",
+            "-Infinity",
+        )
     ),
     *(("UUID", value) for value in (IDENTIFIER, UUID(int=0), UUID(int=2**128 - 1))),
     *(("Enum", value) for value in Color),
@@ -267,7 +286,12 @@ REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("date", "2024-01-01", "a date", None),
     ("datetime", date(2024, 1, 1), "a datetime", None),
     ("datetime", Moment(2024, 1, 1), "a datetime", None),
-    ("datetime", datetime(2024, 1, 1, tzinfo=UTC), "a naive datetime", 'value.replace(tzinfo=None), or field(tz="aware")'),
+    (
+        "datetime",
+        datetime(2024, 1, 1, tzinfo=UTC),
+        "a naive datetime",
+        'value.replace(tzinfo=None), or field(tz="aware")',
+    ),
     ("aware", datetime(2024, 1, 1), "an aware datetime", 'value.replace(tzinfo=timezone.utc), or field(tz="naive")'),
     ("time", time(1, tzinfo=UTC), "a naive time", 'value.replace(tzinfo=None), or field(tz="aware")'),
     ("aware time", time(1), "an aware time", "value.replace(tzinfo=timezone.utc)"),
@@ -289,7 +313,9 @@ REFUSED: list[tuple[str, Any, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("kind", "value", "expected", "remedy"), REFUSED, ids=lambda v: repr(v)[:40])
-def test_refused_values_are_told_the_remedy(world: World, kind: str, value: Any, expected: str, remedy: str | None) -> None:
+def test_refused_values_are_told_the_remedy(
+    world: World, kind: str, value: Any, expected: str, remedy: str | None
+) -> None:
     field = typed(world, kind)
     cls = world.model("Thing", field)
     for attempt in (lambda: cls(value=value), lambda: field.convert(value)):
@@ -327,7 +353,12 @@ def test_numpy_scalars_convert_or_are_refused(world: World) -> None:
     assert (record.whole, type(record.whole), record.real, type(record.real)) == (3, int, 0.5, float)
     record.real = numpy.float64(2.5)
     assert type(record.real) is float
-    for name, value in (("whole", numpy.float64(1)), ("whole", numpy.bool_(True)), ("real", numpy.bool_(True)), ("real", numpy.array(1.0))):
+    for name, value in (
+        ("whole", numpy.float64(1)),
+        ("whole", numpy.bool_(True)),
+        ("real", numpy.bool_(True)),
+        ("real", numpy.array(1.0)),
+    ):
         with pytest.raises(Refused):
             setattr(record, name, value)
 
@@ -337,7 +368,12 @@ def test_pandas_scalars_convert_or_are_refused(world: World) -> None:
     cls = world.model("Thing", world.field("at", "datetime"), world.field("span", "timedelta"))
     record = cls(at=pandas.Timestamp("2024-05-06 07:08:09"), span=pandas.Timedelta(seconds=3))
     assert same(record.at, datetime(2024, 5, 6, 7, 8, 9)) and same(record.span, timedelta(seconds=3))
-    for name, value in (("at", pandas.NaT), ("at", pandas.Timestamp(1)), ("span", pandas.Timedelta(1)), ("span", pandas.NaT)):
+    for name, value in (
+        ("at", pandas.NaT),
+        ("at", pandas.Timestamp(1)),
+        ("span", pandas.Timedelta(1)),
+        ("span", pandas.NaT),
+    ):
         with pytest.raises(Refused) as caught:
             setattr(record, name, value)
         assert caught.value.args[4], "there is a remedy"
@@ -358,7 +394,9 @@ EQUAL: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("kind", "first", "second"), EQUAL, ids=lambda v: repr(v)[:40])
-def test_equal_values_keep_their_representations_but_share_a_key(world: World, kind: str, first: Any, second: Any) -> None:
+def test_equal_values_keep_their_representations_but_share_a_key(
+    world: World, kind: str, first: Any, second: Any
+) -> None:
     assert first == second
     field = typed(world, kind)
     cls = world.model("Thing", field)
@@ -387,7 +425,11 @@ ORDERED: dict[str, list[Any]] = {
     "bytes": [b"", b"\x00", b"a", b"\xff", b"ab"],
     "date": [date.min, date.max, date(2000, 1, 1)],
     "datetime": [datetime.min, datetime.max, datetime(2000, 1, 1), datetime(1999, 12, 31, 23, 59, 59, 999999)],
-    "aware": [datetime(2024, 1, 1, 12, tzinfo=UTC), datetime(2024, 1, 1, 12, tzinfo=EAST), datetime(2024, 1, 1, 12, tzinfo=BERLIN)],
+    "aware": [
+        datetime(2024, 1, 1, 12, tzinfo=UTC),
+        datetime(2024, 1, 1, 12, tzinfo=EAST),
+        datetime(2024, 1, 1, 12, tzinfo=BERLIN),
+    ],
     "time": [time(12), time.min, time.max],
     "aware time": [time(12, tzinfo=UTC), time(12, tzinfo=EAST)],
     "timedelta": [timedelta(1), timedelta(-1), timedelta(0, 0, 1), timedelta(days=10**8)],
@@ -446,7 +488,9 @@ def test_a_key_field_follows_its_value(world: World) -> None:
     assert index.find([4]) is None
 
 
-@pytest.mark.parametrize("key", [lambda value: [], lambda value: float("nan"), lambda value: Decimal("NaN"), lambda value: (1, {})])
+@pytest.mark.parametrize(
+    "key", [lambda value: [], lambda value: float("nan"), lambda value: Decimal("NaN"), lambda value: (1, {})]
+)
 def test_keys_that_cannot_be_ordered_are_refused(world: World, key: Callable[[Any], Any]) -> None:
     cls = world.model("Thing", world.field("value", "object", key=key))
     with pytest.raises(Refused, match="bad_value"):
@@ -471,7 +515,9 @@ def test_nan_is_stored_but_not_indexed(world: World) -> None:
 
 
 def test_construction_reports_everything_that_is_missing(world: World) -> None:
-    cls = world.model("Thing", world.field("a", "int"), world.field("b", "str", nullable=True), world.field("c", "int", default=3))
+    cls = world.model(
+        "Thing", world.field("a", "int"), world.field("b", "str", nullable=True), world.field("c", "int", default=3)
+    )
     with pytest.raises(Refused) as caught:
         cls()
     assert caught.value.args == ("missing_arguments", cls, ["a", "b"])
@@ -554,7 +600,11 @@ def test_checks_and_validators_see_and_replace_converted_values(world: World) ->
     assert cls(size=1).name == "factory!"
     record.name = None
     assert record.name is None and len(seen) == 3
-    for attempt in (lambda: cls(size=0), lambda: setattr(record, "size", -1), lambda: world.engine.update(record, {"size": 0})):
+    for attempt in (
+        lambda: cls(size=0),
+        lambda: setattr(record, "size", -1),
+        lambda: world.engine.update(record, {"size": 0}),
+    ):
         with pytest.raises(Refused) as caught:
             attempt()
         assert caught.value.function == "bad_check"
@@ -599,7 +649,12 @@ def test_other_exceptions_pass_through(world: World) -> None:
 
 def test_layout_happens_at_first_use(world: World) -> None:
     cls = world.engine.ModelMeta("Late", (world.engine.Record,), {})
-    for attempt in (lambda: cls(), lambda: cls[1], lambda: cls.find_by(a=1), lambda: world.engine.insert_rows(cls, [], None)):
+    for attempt in (
+        lambda: cls(),
+        lambda: cls[1],
+        lambda: cls.find_by(a=1),
+        lambda: world.engine.insert_rows(cls, [], None),
+    ):
         with pytest.raises(Refused, match="abstract"):
             attempt()
     key = world.field("id", "int", automatic=True)
@@ -656,7 +711,9 @@ def test_either_the_record_or_its_key(world: World) -> None:
     assert post(author=bob, author_id=2).author is bob
     with pytest.raises(Refused) as caught:
         post(author=ann, author_id=2)
-    assert caught.value.function == "reference_contradiction" and caught.value.args[2] is ann and caught.value.args[4] == 2
+    assert (
+        caught.value.function == "reference_contradiction" and caught.value.args[2] is ann and caught.value.args[4] == 2
+    )
     with pytest.raises(Refused) as caught:
         post()
     assert caught.value.args == ("missing_arguments", post, ["author"])
@@ -833,6 +890,25 @@ def test_rollback_brings_the_same_objects_back(world: World) -> None:
     world.store.rollback()
     assert record.name == "x" and cls[1] is record
     assert not world.engine.alive(born)
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new"), [("int", 1, 2), ("str", "old", "new"), ("Decimal", Decimal(1), Decimal(2))]
+)
+def test_writes_are_undone_with_their_transaction(world: World, kind: str, old: Any, new: Any) -> None:
+    cls = world.model("Thing", typed(world, kind, nullable=True))
+    record = cls(value=old)
+    world.store.begin()
+    record.value = new
+    assert record.value == new
+    world.store.rollback()
+    assert same(record.value, old)
+    before = world.store.revision
+    record.value = new
+    record.value = None
+    assert record.value is None and world.store.revision > before
+    record.value = old
+    assert same(record.value, old)
 
 
 def test_records_are_not_copied_but_pickle_as_their_key(world: World) -> None:
@@ -1178,7 +1254,9 @@ def churn(world: World, cls: Any) -> None:
         record = cls(name=value, price=Decimal("1.5"), at=datetime(2024, 1, 1, tzinfo=BERLIN))
         record.price = Decimal("2.5")
         world.engine.update(record, {"name": value * 2})
-        world.engine.insert_rows(cls, [{"name": "a", "price": Decimal(3), "at": datetime(2024, 1, 1, tzinfo=UTC)}] * 3, None)
+        world.engine.insert_rows(
+            cls, [{"name": "a", "price": Decimal(3), "at": datetime(2024, 1, 1, tzinfo=UTC)}] * 3, None
+        )
         for bad in ({"price": 1}, {"nam": 1}, {"name": "q", "price": Decimal("NaN")}):
             with pytest.raises(Refused):
                 cls(**{"name": "x", "price": Decimal(9), "at": datetime(2024, 1, 1, tzinfo=UTC), **bad})
@@ -1260,7 +1338,14 @@ def test_field_attributes(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("nothing", {}), ("str", {"automatic": True}), ("Enum", {}), ("Enum", {"arg": int}), ("Literal", {"arg": ["a"]}), ("int", {"key": len})],
+    [
+        ("nothing", {}),
+        ("str", {"automatic": True}),
+        ("Enum", {}),
+        ("Enum", {"arg": int}),
+        ("Literal", {"arg": ["a"]}),
+        ("int", {"key": len}),
+    ],
 )
 def test_impossible_fields(world: World, kind: str, options: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
@@ -1274,7 +1359,12 @@ def test_binding_twice_or_wrongly(world: World) -> None:
     fresh = world.engine.ModelMeta("Fresh", (world.engine.Record,), {})
     with pytest.raises(RuntimeError, match="already"):
         world.engine.bind_model(cls, world.store, **arguments)
-    for wrong in ({"fields": [field]}, {"fields": [1]}, {"parameters": [1]}, {"primary_key": [world.field("id", "int")]}):
+    for wrong in (
+        {"fields": [field]},
+        {"fields": [1]},
+        {"parameters": [1]},
+        {"primary_key": [world.field("id", "int")]},
+    ):
         with pytest.raises(TypeError):
             world.engine.bind_model(fresh, world.store, **{**arguments, **wrong})
     with pytest.raises(TypeError, match="expected a model"):

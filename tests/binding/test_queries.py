@@ -486,12 +486,25 @@ def test_rows_are_a_list_of_records(filled: World) -> None:
         with pytest.raises(IndexError):
             rows.at(index)
     assert list(rows.slice(2, 4)) == w.all[2:4] and list(rows.slice(4, 2)) == []
-    assert list(rows.keep([1, 0, "x", "", None, [0]])) == [w.all[0], w.all[2], w.all[5]]
-    for truths in ([1], [1] * 7):
-        with pytest.raises(ValueError):
-            rows.keep(truths)
+    answers = iter([1, 0, "x", "", None, [0]])
+    assert list(rows.filter(lambda record: next(answers))) == [w.all[0], w.all[2], w.all[5]]
     with pytest.raises(ZeroDivisionError):
-        rows.keep(1 // (n - 3) for n in range(6))
+        rows.filter(lambda record: 1 // (w.all.index(record) - 3))
+
+
+def test_a_filter_that_deletes_sees_no_deleted_record_and_keeps_none(filled: World) -> None:
+    w = filled
+    rows = w.engine.live_rows(w.Post)
+    seen: list[Any] = []
+
+    def delete_the_next(record: Any) -> bool:
+        seen.append(record)
+        place = w.all.index(record)
+        w.engine.delete(w.all[place + 1 if place < 4 else place])
+        return True
+
+    assert len(rows.filter(delete_the_next)) == 2
+    assert seen == [w.all[0], w.all[2], w.all[4], w.all[5]]
 
 
 def test_rows_pass_over_what_has_been_deleted_since(filled: World) -> None:
@@ -1245,7 +1258,7 @@ def _read_everything(w: World) -> None:
     values = [("aggregate", 0, "max", w.posts, None, col(p.score), True)]
     plan = e.Plan(w.Author, where=where, order=[asc(w.author.name)], values=values)
     plan.columns(plan.rows())
-    rows = w.posts.rows(w.ann).slice(0, 3).keep([1, 0, 1])
+    rows = w.posts.rows(w.ann).slice(0, 3).filter(lambda post: post is not w.all[1])
     by_score = e.Plan(w.Post, source=rows, values=[col(p.score), col(p.title)])
     groups = by_score.group([0], rows)[1]
     by_score.group_aggregate("min", 1, rows, groups, 2)

@@ -740,6 +740,66 @@ test_dense(void)
     single_close(&s);
 }
 
+static bool
+is_dense(const single *s)
+{
+    return s->ix->kind == SN_INDEX_UNIQUE ? s->ix->as.unique->dense : s->ix->as.many->dense;
+}
+
+/* Close keys in random order: slots at first, positions once there are enough; with one far key slots for good. */
+static void
+test_dense_again(sn_index_kind kind, bool far)
+{
+    single s;
+    single_open(&s, kind, SN_INT);
+    if (far)
+        single_add(&s, sn_word_from_int(INT64_MIN));
+    for (int64_t k = 0; k < 3000; k++) {
+        single_add(&s, sn_word_from_int(k * 1009 % 3000));
+        if (k == 1)
+            CHECK(!is_dense(&s));
+        if (k % 100 == 0)
+            CHECK_SOUND(sn__index_check(s.ix));
+    }
+    CHECK(is_dense(&s) == !far);
+    CHECK_SOUND(sn__index_check(s.ix));
+    single_close(&s);
+}
+
+/* Undo brings back rows that left before the form changed: a unique index waits for the end of the unit instead, a many
+ * index takes the emptied lists along. */
+static void
+test_dense_again_keeps_room(sn_index_kind kind)
+{
+    single s;
+    sn_place places[100];
+    sn_row added[3000];
+    single_open(&s, kind, SN_INT);
+    for (int64_t k = 0; k < 100; k++)
+        single_add(&s, sn_word_from_int(k * 30));
+    CHECK(!is_dense(&s));
+    for (sn_row row = 0; row < 100; row++) {
+        places[row] = sn__index_remove(s.ix, row);
+        sn__table_set_live(s.t, row, false);
+    }
+    for (size_t k = 0; k < 3000; k++)
+        added[k] = single_add(&s, sn_word_from_int((int64_t)k * 1009 % 3000));
+    CHECK(is_dense(&s) == (kind == SN_INDEX_MANY));
+    CHECK_SOUND(sn__index_check(s.ix));
+    hostile_arm(&h, 1, true);
+    for (size_t k = 3000; k-- > 0;)
+        single_remove(&s, added[k]);
+    for (sn_row row = 100; row-- > 0;) {
+        sn__table_set_live(s.t, row, true);
+        sn__index_restore(s.ix, row, places[row]);
+    }
+    CHECK(hostile_disarm(&h) == 0);
+    CHECK_SOUND(sn__index_check(s.ix));
+    sn__index_settle(s.ix);
+    CHECK_SOUND(sn__index_check(s.ix));
+    single_close(&s);
+}
+
 /* Going over to slots within a unit that had removed rows before: undo must find room for all of them. */
 static void
 test_conversion_keeps_room(sn_index_kind kind)
@@ -972,6 +1032,12 @@ int
 main(void)
 {
     test_dense();
+    for (int far = 0; far <= 1; far++) {
+        test_dense_again(SN_INDEX_UNIQUE, far);
+        test_dense_again(SN_INDEX_MANY, far);
+    }
+    test_dense_again_keeps_room(SN_INDEX_UNIQUE);
+    test_dense_again_keeps_room(SN_INDEX_MANY);
     test_extremes(SN_INDEX_UNIQUE);
     test_extremes(SN_INDEX_MANY);
     test_extremes(SN_INDEX_ORDERED);
