@@ -107,16 +107,16 @@ lint-c: $(VENV)/.extra-lint
 # ---------------------------------------------------------------- proof
 
 engine-tests:
-	$(MAKE) -C tests/engine test
-	$(MAKE) -C tests/engine tiny
+	$(MAKE) --no-print-directory -C tests/engine test
+	$(MAKE) --no-print-directory -C tests/engine tiny
 
 fuzz-replay:
-	$(MAKE) -C tests/engine replay
-	$(MAKE) -C tests/engine replay TINY=1
+	$(MAKE) --no-print-directory -C tests/engine replay
+	$(MAKE) --no-print-directory -C tests/engine replay TINY=1
 
 # libFuzzer itself, with clang: FUZZ_SECONDS=n
 fuzz:
-	$(MAKE) -C tests/engine fuzz
+	$(MAKE) --no-print-directory -C tests/engine fuzz
 
 # Other builds of the extension, each in a folder of its own: .build/<name>/lib is a package path.
 .build/debug/.built: export SINEW_DEBUG := 1

@@ -15,8 +15,11 @@ from sinew import (
     FieldError,
     HasMany,
     HasOne,
+    IntegrityError,
+    KeyedModel,
     Model,
     NotFound,
+    Query,
     RecordDeleted,
     RelationError,
     UniqueError,
@@ -460,3 +463,209 @@ def test_collections_of_a_model_that_needs_nothing_else() -> None:
     top.down = made[10:20]
     assert list(top.down) == made[10:20] and Node.where(up=None).count() == 41
     database.store.check()
+
+
+# ---------------------------------------------------------------- what a collection is
+
+
+def test_a_collection_is_a_query_for_isinstance() -> None:
+    posts = Author[0].posts
+    assert isinstance(posts, Query) and isinstance(Post.all(), Query) and issubclass(type(posts), Query)
+    assert not isinstance(list(posts), Query) and not isinstance(Post.all(), type(posts))
+
+
+def test_a_collection_equals_the_same_collection_and_lists() -> None:
+    ann, bob = Author[0], Author[1]
+    assert ann.posts == ann.posts and ann.posts == list(ann.posts) and tuple(ann.posts) == ann.posts
+    assert ann.posts != bob.posts and ann.posts != ann.hits and ann.posts != 3 and ann.posts != []
+    assert bool(ann.posts) and not Author[3].posts
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(ann.posts)
+
+
+def test_wrong_indexes() -> None:
+    posts = Author[0].posts
+    for index in ("a", 1.0, None):
+        with pytest.raises(FieldError, match=r"Author\.posts is indexed by an int or a slice"):
+            _ = posts[index]  # type: ignore[call-overload]
+    for place in (3, -4, 10**30):
+        with pytest.raises(IndexError):
+            _ = posts[place]
+    assert ids(posts[::-1]) == [2, 1, 0] and ids(posts[-2:]) == [1, 2] and posts[7:] == [] == posts[1:0]
+    assert ids(posts[: 10**30]) == [0, 1, 2] and ids(posts[:-1]) == [0, 1]
+
+
+def test_the_repr_never_raises() -> None:
+    ann = Author[0]
+    posts = ann.posts
+    assert repr(posts).startswith("<Author.posts of <Author 0 ")
+    shop.clear()
+    assert repr(posts) == "<Author.posts of <Author (deleted)> (out of reach)>"
+
+
+def test_moving_while_iterating() -> None:
+    ann, bob = Author[0], Author[1]
+    seen = []
+    for post in ann.posts:
+        post.author = bob
+        seen.append(post.id)
+    assert seen == [0, 1, 2] and not ann.posts and ids(bob.posts) == [3, 0, 1, 2]
+
+
+# ---------------------------------------------------------------- joining what is there
+
+
+class _Books:
+    """A database with what the shop has not: keys of relations, unique texts, records of the same name elsewhere."""
+
+    def __init__(self, db: Database) -> None:
+        class Base(Model, db=db, abstract=True):
+            pass
+
+        class Order(Base):  # type: ignore[valid-type, misc]
+            lines: HasMany[Line]
+
+        class Line(KeyedModel, db=db, primary_key=("order", "number")):
+            order: BelongsTo[Order] = belongs_to(on_delete="cascade")
+            number: Attr[int]
+
+        class Country(Base):  # type: ignore[valid-type, misc]
+            code: Attr[str | None] = field(default=None, unique=True)
+            cities: HasMany[City] = has_many(inverse="country")
+
+        class City(Base):  # type: ignore[valid-type, misc]
+            country: BelongsTo[Country | None] = belongs_to(
+                references=lambda: Country.code, foreign_key="country_code", default=None, on_delete="nullify"
+            )
+
+        self.Order, self.Line, self.Country, self.City = Order, Line, Country, City
+
+
+@pytest.fixture
+def books(db: Database) -> _Books:
+    return _Books(db)
+
+
+def test_what_is_there_stays_where_it_is_even_if_its_key_is_immutable(books: _Books) -> None:
+    order: Any = books.Order()
+    lines = order.lines.create_many([{"number": number} for number in range(3)])
+    order.lines.append(lines[0])
+    assert order.lines == lines
+    order.lines = lines[::-1]
+    assert order.lines == lines[::-1]
+    with pytest.raises(FieldError, match="immutable"):
+        books.Order().lines.append(lines[0])
+    with pytest.raises(RelationError, match="move or delete"):
+        order.lines = lines[:1]
+    assert order.lines == lines[::-1]
+
+
+def test_create_checks_the_type_of_a_key_that_is_given() -> None:
+    ann = Author[1]
+    assert ann.posts.create(title="x", author_id=1, author=ann).author is ann
+    refused(lambda: ann.posts.create(title="x", author_id=True), FieldError, "author_id")
+    refused(lambda: ann.posts.create(title="x", author_id=2), RelationError, "contradicts")
+    refused(lambda: ann.posts.create(title="x", author=None), RelationError, "contradicts")
+
+
+def test_a_record_of_another_database_is_named_as_such() -> None:
+    class Post(Model, db=Database()):
+        title: Attr[str]
+
+    other: Any = Post(title="x")
+    refused(lambda: Author[0].posts.append(other), FieldError, "a Post of another database")
+    assert other not in Author[0].posts
+
+
+def test_references_to_another_unique_key(books: _Books, db: Database) -> None:
+    germany, france, nowhere = books.Country(code="DE"), books.Country(code="FR"), books.Country()
+    bonn = germany.cities.create()
+    assert bonn.country_code == "DE" and bonn.country is germany and list(germany.cities) == [bonn]
+    for rename in (
+        lambda: setattr(germany, "code", "XX"),
+        lambda: germany.update(code=None),
+        lambda: books.Country.where(code="DE").update(code="XX"),
+    ):
+        with pytest.raises(IntegrityError, match=r"Country\[1\]: `code` cannot change while 1 City refer .* `country`"):
+            rename()
+    germany.code = "DE"
+    with db.transaction():
+        bonn.country_code = "D"
+        germany.code = "D"
+    assert bonn.country is germany
+    assert len(nowhere.cities) == 0 and list(nowhere.cities) == [] and bonn not in nowhere.cities
+    for join in (lambda: nowhere.cities.append(bonn), nowhere.cities.create, lambda: books.City(country=nowhere)):
+        with pytest.raises(FieldError, match="whose key is not None"):
+            join()
+    bonn.country = france
+    assert not germany.cities and list(france.cities) == [bonn]
+    germany.code = "E"
+    france.delete()
+    assert bonn.country is None and bonn.country_code is None
+
+
+# ---------------------------------------------------------------- what follows from a delete
+
+
+def test_cycles_of_cascades_and_records_that_refer_to_themselves(base: type[Model]) -> None:
+    class Node(base):  # type: ignore[valid-type, misc]
+        up: BelongsTo[Node | None] = belongs_to(default=None, on_delete="cascade")
+        friend: BelongsTo[Node | None] = belongs_to(default=None, on_delete="nullify")
+        guard: BelongsTo[Node | None] = belongs_to(default=None)
+
+    alone = Node(id=9, up_id=9, friend_id=9, guard_id=9)
+    assert alone.up is alone.friend is alone.guard is alone
+    alone.delete()
+    a, b, c = Node(), Node(), Node()
+    a.update(up=b, friend=c)
+    b.update(up=c, friend=a)
+    c.update(up=a, friend=b)
+    stays = Node(friend=a)
+    a.delete()
+    assert list(Node.all()) == [stays] and stays.friend is None
+    a = Node(guard=stays)
+    stays.guard = a
+    with pytest.raises(Exception, match="referred to by 1 Node by `guard`"):
+        a.delete()
+    Node.all().delete()
+    assert Node.count() == 0
+
+
+def test_what_dies_is_not_nullified_before(base: type[Model]) -> None:
+    class Root(base):  # type: ignore[valid-type, misc]
+        code: Attr[str] = field(unique=True)
+
+    class Middle(base):  # type: ignore[valid-type, misc]
+        root: BelongsTo[Root | None] = belongs_to(
+            references="code", foreign_key="code", default=None, on_delete="nullify"
+        )
+        code: Attr[str | None] = field(default=None, unique=True)
+        owner: BelongsTo[Root | None] = belongs_to(default=None, on_delete="cascade")
+
+    class Leaf(base):  # type: ignore[valid-type, misc]
+        middle: BelongsTo[Middle | None] = belongs_to(references="code", default=None, on_delete="cascade")
+
+    root = Root(code="x")
+    middle = Middle(root=root)
+    Leaf(middle=middle)
+    with pytest.raises(IntegrityError, match="`code` cannot change while 1 Leaf"):
+        root.delete()  # would make the key None by which the leaf refers
+    assert (Root.count(), Middle.count(), Leaf.count()) == (1, 1, 1) and middle.root is root
+    middle.owner = root
+    root.delete()  # the row with the key dies too, and so does the leaf
+    assert (Root.count(), Middle.count(), Leaf.count()) == (0, 0, 0)
+
+
+def test_keep_leaves_keys_that_heal(base: type[Model]) -> None:
+    class Place(base):  # type: ignore[valid-type, misc]
+        visits: HasMany[Visit]
+
+    class Visit(base):  # type: ignore[valid-type, misc]
+        place: BelongsTo[Place | None] = belongs_to(enforce=False, on_delete="keep")
+
+    place = Place()
+    visit = Visit(place=place)
+    place.delete()
+    assert visit.place is None and visit.place_id == 1
+    back = Place(id=1)
+    assert visit.place is back and list(back.visits) == [visit]

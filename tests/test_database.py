@@ -25,7 +25,9 @@ from sinew import (
     TransactionError,
     UniqueError,
     belongs_to,
+    define,
     field,
+    has_many,
     transaction,
 )
 from sinew import db as default
@@ -403,3 +405,117 @@ def test_insert_many_and_its_progress(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err.endswith("\n")
     with pytest.raises(FieldError, match="columns="):
         Kept.insert_many({"name": ["d"]}, columns=["name"])  # type: ignore[call-overload]
+
+
+# ---------------------------------------------------------------- what is held when everything goes
+
+
+def test_what_is_held_when_the_database_is_cleared_or_closed(db: Database, shop: tuple[Any, Any]) -> None:
+    author, post = shop
+    ann = author(name="ann")
+    posts, hello, query = ann.posts, post(title="hello", author=ann), post.where(title="hello")
+    iterator = iter(posts)
+    db.clear()
+    assert list(iterator) == [] and query.count() == 0 and posts == posts
+    for use in (lambda: ann.name, lambda: len(posts), lambda: list(posts), lambda: hello.author, hello.delete):
+        with pytest.raises(SinewError, match="has been deleted"):
+            use()
+    ann = author(name="ann")
+    assert ann.id == 1 and query.count() == 0 and post(title="hello", author=ann) in query
+    db.close()
+    for use in (
+        lambda: ann.name,
+        lambda: len(ann.posts),
+        ann.to_dict,
+        ann.delete,
+        lambda: author(name="x"),
+        query.count,
+    ):
+        with pytest.raises(SinewError, match="database is closed"):
+            use()
+    for use in (db.clear, db.stats, lambda: db.transaction().__enter__(), lambda: author.upsert(name="x")):
+        with pytest.raises(SinewError, match="database is closed"):
+            use()
+    assert db.models["Author"] is author and "closed" in repr(db) and "deleted" in repr(ann)
+    db.close()
+
+
+def test_the_task_is_asked_for_only_while_a_loop_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    import asyncio
+
+    asked: list[object] = []
+    monkeypatch.setattr(asyncio, "current_task", lambda loop: asked.append(loop))
+    with kept.transaction():
+        Kept(name="a")
+    assert asked == []
+
+    async def within() -> None:
+        with kept.transaction():
+            Kept(name="b")
+
+    asyncio.run(within())
+    assert asked
+    monkeypatch.delattr(asyncio, "_get_running_loop")  # as while asyncio is being imported
+    with kept.transaction():
+        Kept(name="c")
+    assert Kept.count() == 3
+
+
+# ---------------------------------------------------------------- models that are defined again
+
+
+def test_what_is_held_when_a_model_is_replaced(db: Database, base: type[Model]) -> None:
+    def define_post(declaration: str, **options: Any) -> Any:
+        class Post(base):  # type: ignore[valid-type, misc]
+            __annotations__ = {"title": "Attr[str]", "size": "Attr[int]", "author": declaration}
+            size = field(default=1, index=True)
+            author = belongs_to(**options)
+
+        return Post
+
+    def define_author(**relations: Any) -> Any:
+        class Author(base):  # type: ignore[valid-type, misc]
+            __annotations__ = {"name": "Attr[str]", **dict.fromkeys(relations, "HasMany[Post]")}
+            vars().update(relations)
+
+        return Author
+
+    Author = define_author(posts=has_many())
+    Post = define_post("BelongsTo[Author | None]", default=None)
+    ann = Author(name="ann")
+    posts = [Post(title=title, author=ann) for title in "abc"]
+    held, query, across = ann.posts, Post.where(Post.size == 1), Author.where(Author.posts.title == "b")
+    assert query.count() == 3 and across.count() == 1
+
+    assert define_post("BelongsTo[Author | None]", default=None, on_delete="nullify") is Post
+    assert list(held) == posts == list(ann.posts) and query.count() == 3 and across.one() is ann
+    bob = Author(name="bob")
+    posts[0].author = bob
+    bob.delete()
+    assert posts[0].author is None
+
+    with pytest.raises(DefinitionError):  # a row has none
+        define_post("BelongsTo[Author]", on_delete="cascade")
+    assert posts[0].author is None and Post(title="d").author is None and held == posts[1:]
+    Post.where(author=None).delete()
+    assert define_post("BelongsTo[Author]", on_delete="cascade") is Post
+    assert held == posts[1:] and across.one() is ann
+
+    assert define_author(posts=has_many(order_by=lambda: Post.title.desc())) is Author
+    assert list(ann.posts) == list(held) == posts[:0:-1]
+    assert define_author() is Author
+    assert "out of reach" in repr(held) and posts[1].author is ann
+    with pytest.raises(SinewError, match="`posts`"):
+        across.count()
+    with pytest.raises(SinewError, match="`posts`"):
+        _ = ann.posts
+    ann.delete()
+    assert Post.count() == 0
+    db.store.check()
+
+
+def test_define_takes_a_name_and_a_mapping(db: Database) -> None:
+    for name, fields in (("not a name", {"a": int}), ("Post", ["a"]), (3, {"a": int})):
+        with pytest.raises(DefinitionError, match="define"):
+            define(name, fields, db=db)  # type: ignore[arg-type]
+    assert list(db.models) == []

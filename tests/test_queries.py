@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from sinew import (
+    Database,
     DefinitionError,
     FieldError,
+    Model,
     NotFound,
     Plan,
     Query,
@@ -20,8 +22,11 @@ from sinew import (
     SinewError,
     UnknownName,
     avg,
+    belongs_to,
     count,
+    define,
     exists,
+    has_many,
     max_,
     min_,
     now,
@@ -820,3 +825,107 @@ def test_overflow_is_an_error() -> None:
     with pytest.raises(FieldError, match="64 bits"):
         Post.where(Post.score + 1 > 0).count()
     assert Post.where(Post.score < 2**63 - 1).count() == 3
+
+
+# ---------------------------------------------------------------- found by looking for trouble
+
+
+def test_an_order_beside_none_finds_nothing_also_where_python_computes() -> None:
+    for predicate in (Order.total + Order.total < None, (Order.total * 2).between(None, 3)):
+        assert ids(Order.where(predicate)) == []
+        assert ids(Order.where(~predicate)) == ids(Order.all())
+
+
+def test_what_python_computes_may_stand_beside_other_rows() -> None:
+    class Base(Model, db=Database(), abstract=True):
+        """Two models with Decimals."""
+
+    account = define("Account", {"limit": Decimal, "bookings": has_many("Booking", inverse="account")}, base=Base)
+    booking = define("Booking", {"amount": Decimal, "account": belongs_to("Account")}, base=Base)
+    rich, poor = account(limit=Decimal(10)), account(limit=Decimal(2))
+    for each in (rich, poor):
+        for amount in (1, 3):
+            booking(amount=Decimal(amount), account=each)
+    assert ids(booking.where(booking.amount * 2 > booking.account.limit)) == [4]
+    assert ids(account.where(account.bookings.amount * 2 > account.limit)) == [2]
+    over = sum_(account.bookings.amount, booking.amount * 2 > account.limit)
+    assert account.select(over=over) == [{"over": 0}, {"over": 3}]
+    assert account.select(n=sum_(account.bookings.amount, booking.amount > 1)) == [{"n": 3}, {"n": 3}]
+    with pytest.raises(RelationError, match="Account.limit speaks of Account"):
+        siblings = sum_(booking.account.bookings.amount, account.limit > 3)
+        account.where(exists(account.bookings, siblings > booking.amount))
+
+
+def test_a_query_is_no_value() -> None:
+    for value in (Author.where(name="Ann"), object(), Author):
+        with pytest.raises(FieldError, match=r"Post\.author_id takes an int"):
+            Post.where(author_id=value)
+
+
+def test_several_records_are_looked_up_in_the_index() -> None:
+    authors = [Author[0], Author[1]]
+    query = Post.where(author=authors)
+    assert ids(query) == having(Post, lambda p: p.author in authors)
+    assert query.explain().index == ("author_id",)
+    assert ids(Post.where(reviewer=[None, Author[0]])) == having(Post, lambda p: p.reviewer in (None, Author[0]))
+    assert ids(Author.where(posts=[Post[0], Post[3]])) == having(
+        Author, lambda a: Post[0] in a.posts or Post[3] in a.posts
+    )
+    assert ids(Post.where(author=[])) == [] and repr(Post.where(author=[])) == "<Query Post where Post.author in []>"
+    with pytest.raises(FieldError, match="Post.author takes a record of Author, several, or None, not 1; a key goes"):
+        Post.where(author=[Author[0], 1])
+
+
+def test_chains_may_be_of_any_length() -> None:
+    some, none = Post.id == 0, Post.id != 0
+    for number in range(1, 20_000):
+        some, none = some | (Post.id == number % 3), none & (Post.id != number % 3)
+    assert ids(Post.where(some)) == [0, 1, 2] and ids(Post.where(none)) == [3, 4, 5]
+    assert repr(some & (none | some)).startswith("(Post.id == 0 | ")
+
+
+def test_conditions_that_are_nested_too_deep_are_an_error() -> None:
+    condition, number = Post.id == 0, Post.id * 1
+    for _ in range(5_000):
+        condition = ~(condition & (Post.id == 1))
+    with pytest.raises(FieldError, match="the conditions of this query of Post are nested too deep"):
+        Post.where(condition)
+    with pytest.raises(FieldError, match="arithmetic is nested more than 100 deep"):
+        for _ in range(5_000):
+            number = number + 1
+
+
+def test_a_predicate_that_deletes_is_not_shown_what_is_gone() -> None:
+    def without_the_next(comment: Comment) -> bool:
+        Comment.where(id=comment.id + 1).delete()
+        return True
+
+    first, *rest = ids(Comment.all())
+    found = Comment.where(without_the_next, lambda comment: comment.body is not None)
+    assert ids(found) == [first, *(each for each in rest if (each - first) % 2 == 0)]
+
+
+def test_a_record_that_is_not_among_the_rows() -> None:
+    with pytest.raises(NotFound, match=r"<Post 1 .* is not among <Query Post where Post.id == 0>"):
+        Post.where(id=0).get(1)
+
+
+def test_slices_take_ints() -> None:
+    assert Post.all()[::2] == Post.all()[:][::2] and Post.all()[::-1][0] is Post[5]
+    with pytest.raises(FieldError, match="the parts of a query's slice are ints, not 'a'"):
+        Post.all()[1:"a"]
+    with pytest.raises(ValueError, match="slice step"):
+        Post.all()[::0]
+
+
+def test_rows_that_are_only_listed_are_looked_at_too() -> None:
+    assert Post.all().explain().rows_examined == 6
+    assert Post.limit(2).explain().rows_examined == 2
+
+
+def test_a_query_made_from_a_query_that_has_run() -> None:
+    query = Post.where(Post.score > 0)
+    assert ids(query) == having(Post, lambda p: less(0, p.score))
+    later = query.where(title="a").order_by(Post.score.desc()).limit(1)
+    assert ids(later) == [0] and ids(query) == having(Post, lambda p: less(0, p.score))
+    assert ids(query.where(Post.published_at <= now()).order_by(Post.id.desc())) == ids(query)[::-1]

@@ -43,7 +43,7 @@ PROOFS = [
     Proof(
         "engine", "every allocation refused in turn: invariants hold, nothing changed; tiny limits", "make engine-tests"
     ),
-    Proof("engine-sanitizers", "the same under the sanitizers", "make -C tests/engine sanitize"),
+    Proof("engine-sanitizers", "the same under the sanitizers", "make --no-print-directory -C tests/engine sanitize"),
     Proof("fuzz", "the committed corpus against a naive model in C", "make fuzz-replay"),
     Proof("suite", "the whole test suite", "make test"),
     Proof("lint", "formatting, warnings as errors, mypy --strict", "make lint"),

@@ -233,9 +233,10 @@ check_schema(const update *u)
     if (u->schema == u->store->schema) {
         return SN_OK;
     }
-    return snpy_raise_text(u->store->state, "TransactionError",
-                           "%.100s was changed by code that ran while rows of it were updated; change models beforehand",
-                           u->model->cls->tp_name);
+    return snpy_raise_text(
+        u->store->state, "TransactionError",
+        "%.100s was changed by code that ran while rows of it were updated; change models beforehand",
+        u->model->cls->tp_name);
 }
 
 /* The statement. On success the cells have been moved in. */

@@ -133,7 +133,8 @@ targets_of(snpy_plan *self, sn_node node, const snpy_rows *rows, size_t *offsets
     const sn_table *to;
     snpy_model *model = snpy_plan_model(self);
     size_t n = rows->epoch == model->epoch ? rows->rows.n : 0; /* after a clear() the numbers mean nothing */
-    sn_status status = sn_expr_targets(&found, offsets, &to, self->program.ir.expr, node, model->table, rows->rows.rows, n);
+    sn_expr *expr = self->program.ir.expr;
+    sn_status status = sn_expr_targets(&found, offsets, &to, expr, node, model->table, rows->rows.rows, n);
     if (snpy_plan_status(self, status) < 0) {
         sn_rows_free(self->store->engine, &found);
         return NULL;

@@ -252,8 +252,7 @@ static bool
 covered_by_reference(const snpy_build *b, snpy_field *field)
 {
     for (Py_ssize_t i = 0; i < b->shape->reference_count; i++)
-        if (b->given[b->shape->references[i]]
-            && parameter_of(snpy_shape_reference(b->shape, i)->fields, field) >= 0)
+        if (b->given[b->shape->references[i]] && parameter_of(snpy_shape_reference(b->shape, i)->fields, field) >= 0)
             return true;
     return false;
 }

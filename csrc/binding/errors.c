@@ -298,9 +298,9 @@ raise_limit(snpy_state *st, const sn_error *e)
     if (!e->table || e->column == SN_NO_COL) {
         return snpy_raise(st, "limit", "s", "more rows, columns or nested conditions than the engine can hold");
     }
-    PyObject *words = PyUnicode_FromFormat("%s counts no further: its largest key is the largest int of 64 bits; give the "
-                                           "key explicitly",
-                                           model_of_table(e->table)->cls->tp_name);
+    const char *name = model_of_table(e->table)->cls->tp_name;
+    PyObject *words = PyUnicode_FromFormat(
+        "%s counts no further: its largest key is the largest int of 64 bits; give the key explicitly", name);
     if (words) {
         snpy_raise(st, "limit", "O", words);
         Py_DECREF(words);

@@ -261,7 +261,8 @@ give_mapping(load *l, PyObject *row)
 static int
 give_sequence(load *l, PyObject *row, const Py_ssize_t *parameters, Py_ssize_t n)
 {
-    if (PyUnicode_Check(row) || PyBytes_Check(row) || !PySequence_Check(row) || has_method(row, "items"))
+    bool usual = PyTuple_CheckExact(row) || PyList_CheckExact(row);
+    if (!usual && (PyUnicode_Check(row) || PyBytes_Check(row) || !PySequence_Check(row) || has_method(row, "items")))
         return bad_shape(l, "a sequence of %zd values", n, row);
     PyObject *values = PySequence_Fast(row, "a row is a sequence");
     if (values == NULL)
@@ -322,11 +323,11 @@ insert_rows(PyObject *Py_UNUSED(module), PyObject *args)
 static void
 uneven(load *l, PyObject *names, Py_ssize_t i, Py_ssize_t length, Py_ssize_t first)
 {
-    PyObject *got = PyUnicode_FromFormat("%zd in column `%U` and %zd in `%U`", length, PyTuple_GET_ITEM(names, i), first,
-                                         PyTuple_GET_ITEM(names, 0));
-    if (got)
-        bad_shape(l, "columns with as many values each", -1, got);
-    Py_XDECREF(got);
+    PyObject *expected = PyUnicode_FromFormat("%zd values in column `%U`, as many as in `%U`", first,
+                                              PyTuple_GET_ITEM(names, i), PyTuple_GET_ITEM(names, 0));
+    if (expected)
+        snpy_raise(l->build.model->store->state, "row_shape", "OOn", l->build.model->cls, expected, length);
+    Py_XDECREF(expected);
 }
 
 /* The columns as a tuple of tuples of one length: nothing can change them while they are read. */

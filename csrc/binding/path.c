@@ -53,7 +53,9 @@ hop_reference(snpy_store *store, PyObject *hop)
     }
     snpy_reference *ref = (snpy_reference *)PyTuple_GET_ITEM(hop, 0);
     if (!ref->ref || ref->model->store != store) {
-        snpy_raise(store->state, "internal", "s", "a path uses a reference that is not bound in its database");
+        snpy_raise_text(store->state, "RelationError",
+                        "this leads over the relation %R, which has been defined anew since; ask for it again",
+                        ref->name);
         return NULL;
     }
     return ref;

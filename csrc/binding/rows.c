@@ -193,7 +193,8 @@ rows_slice(PyObject *op, PyObject *args)
 }
 
 /* Appends the rows whose truth is true. 0 or -1. */
-/* Appends those of the rows for which the function says yes. It may delete rows: the dead are neither shown to it nor kept. */
+/* Appends those of the rows for which the function says yes. It may delete rows: the dead are neither shown to it nor
+ * kept. */
 static int
 keep_if(snpy_rows *self, PyObject *test, sn_rows *kept)
 {

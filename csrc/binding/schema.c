@@ -409,6 +409,11 @@ build_index(snpy_store *store, snpy_index *ix, sn_index_kind kind, int deferred)
         if (intern_column(store, snpy_field_at(ix->fields, i)) < 0) {
             return -1;
         }
+    }
+    for (Py_ssize_t i = 0; i < n; i++) { /* the statements above have drained, which runs Python code */
+        if (snpy_field_at(ix->fields, i)->model != ix->model) {
+            return snpy_raise(store->state, "store_busy", "s", "adding an index");
+        }
         cols[i] = snpy_field_at(ix->fields, i)->col;
     }
     if (keep(store, (PyObject *)ix) < 0) {

@@ -409,8 +409,8 @@ sn_status sn_expr_set_host(sn_expr *e, unsigned slot, const sn_cell *cells, size
 
 /* `node` for each of n rows. Cells are borrowed. */
 sn_status sn_expr_eval(sn_cell *out, sn_expr *e, sn_node node, const sn_table *t, const sn_row *rows, size_t n);
-/* What the aggregate `node` looks at from each of n rows: the targets for which its condition holds. They are appended to
- * *out; offsets has n + 1 entries into it. A dead row has none. *to: the table of the targets. */
+/* What the aggregate `node` looks at from each of n rows: the targets for which its condition holds. They are
+ * appended to *out; offsets has n + 1 entries into it. A dead row has none. *to: the table of the targets. */
 sn_status sn_expr_targets(sn_rows *out, size_t *offsets, const sn_table **to, sn_expr *e, sn_node node,
                           const sn_table *t, const sn_row *rows, size_t n);
 

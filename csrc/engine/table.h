@@ -71,7 +71,7 @@ struct sn_table {
     uint64_t **live;
     sn_handles **handles; /* per SN_HANDLE_ROWS rows, NULL where no row has one; read through sn_table_handle */
     size_t handle_cap;    /* entries of that directory, which follows the highest row that ever had one */
-    size_t kept_handles; /* directory entry of the block that was emptied last, which stays, or none (table.c) */
+    size_t kept_handles;  /* directory entry of the block that was emptied last, which stays, or none (table.c) */
     sn_index **indexes;
     size_t index_count, index_cap;
     sn_reference **outgoing; /* belongs_to from here */

@@ -214,7 +214,7 @@ class Arithmetic(Operand):
 
     def __init__(self, op: str, left: Any, right: Any, /) -> None:
         self.op, self.left, self.right = op, left, right
-        self.height = 1 + max(side.height if isinstance(side, Arithmetic) else 0 for side in (left, right))
+        self.height: int = 1 + max(side.height if isinstance(side, Arithmetic) else 0 for side in (left, right))
         if self.height > HIGHEST:
             raise FieldError(f"arithmetic is nested more than {HIGHEST} deep; compute it in Python, on the records")
 

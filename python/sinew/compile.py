@@ -177,8 +177,7 @@ class Lowering:
         root, steps = root_of(expr.path), scope.walk(root_of(expr.path), steps_of(expr.path))
         last = steps[-1]
         if last.kind == "belongs_to":
-            last.definition.ensure()
-            keys = tuple(Column(root, tuple(steps[:-1]), info) for info in last.foreign_key)
+            keys = _key_columns(root, steps)
             if expr.record is None:
                 return self._some(keys[:1], frame, lambda f: ("or", *(self._null(key, f) for key in keys)))
             values = self._key_values(last, expr.record)
@@ -194,12 +193,11 @@ class Lowering:
     def _key_among(self, expr: KeyAmong, frame: Frame) -> IR:
         """One membership test where the key is one column, which an index can answer."""
         root, steps = root_of(expr.path), scope.walk(root_of(expr.path), steps_of(expr.path))
-        last = steps[-1]
-        last.definition.ensure()
-        if last.kind != "belongs_to" or len(last.foreign_key) > 1:
+        keys = _key_columns(root, steps) if steps[-1].kind == "belongs_to" else ()
+        if len(keys) != 1:
             return ("or", *(self._key_is(KeyIs(expr.path, record), frame) for record in expr.records))
-        values = tuple(None if each is None else self._key_values(last, each)[0] for each in expr.records)
-        return self.predicate(Member(Column(root, tuple(steps[:-1]), last.foreign_key[0]), values, False), frame)
+        values = tuple(None if each is None else self._key_values(steps[-1], each)[0] for each in expr.records)
+        return self.predicate(Member(keys[0], values, negated=False), frame)
 
     def _without_one(self, root: Definition, steps: list[Relation], frame: Frame) -> IR:
         """No target of a has_one at the end of steps; over a to-many path: some row there has none."""
@@ -448,6 +446,15 @@ class Lowering:
             )
         depth, here = next(iter(found.items()))
         return here, depth
+
+
+def _key_columns(root: Definition, steps: list[Relation]) -> tuple[Column, ...]:
+    """The foreign key of the belongs_to at the end of steps."""
+    last = steps[-1]
+    last.definition.ensure()
+    if len(steps) == 1:
+        return tuple(info.column for info in last.foreign_key)
+    return tuple(Column(root, tuple(steps[:-1]), info) for info in last.foreign_key)
 
 
 def _engine_values(record: Any, definition: Definition, names: Iterable[str]) -> tuple[Any, ...]:

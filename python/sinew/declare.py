@@ -21,7 +21,7 @@ from typing import Any
 from . import _engine, database, layout, redefinition
 from .annotations import HEADS, Annotation, Scope, Subscripted, evaluate, of_namespace, read
 from .definition import Definition, Options, Place
-from .errors import show, store_closed, suggest
+from .errors import DefinitionError, show, store_closed, suggest
 from .fields import FieldDeclaration, NotAType, Type, check_options, kind_for
 from .relations import KIND_OF_HEAD, RelationDeclaration, check_relation
 
@@ -420,6 +420,13 @@ def define(
     from .model import Model
 
     frame = sys._getframe(1)
+    if not (isinstance(name, str) and name.isidentifier() and isinstance(fields, Mapping)):
+        raise DefinitionError(
+            f'define() takes the name of a class and a mapping of fields, define("Post", {{"title": str}}), '
+            f"not {show(name)} and {show(fields)}",
+            file=frame.f_code.co_filename,
+            line=frame.f_lineno,
+        )
     bases: tuple[type, ...] = base if isinstance(base, tuple) else (Model if base is None else base,)
     annotations: dict[str, Any] = {}
     namespace: dict[str, Any] = {

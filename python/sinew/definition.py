@@ -422,8 +422,8 @@ class Unmade:
             return MethodType(found, self)
         if name in definition.fields or name in definition.relations or isinstance(found, property):
             raise SinewError(
-                f"{definition.name}.{name} is read by a validator while the record is made: there is no record yet, and "
-                "a field's validator has its own value only (`if self:` tells the two cases apart)"
+                f"{definition.name}.{name} is read by a validator while the record is made: there is no record yet, "
+                "and a field's validator has its own value only (`if self:` tells the two cases apart)"
             )
         return getattr(definition.cls, name)
 

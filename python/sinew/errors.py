@@ -350,13 +350,9 @@ def overflow(what: str) -> FieldError:
     return FieldError(f"{what} is out of range: ints have 64 bits, times the years 1 to 9999")
 
 
-def row_shape(cls: Any, expected: object, got: object) -> FieldError:
+def row_shape(cls: Any, expected: str, got: object) -> FieldError:
     """A row of insert_many that is no mapping, or a sequence of the wrong length."""
-    return FieldError(f"{model_name(cls)}.insert_many: expected {_text(expected)}, got {_text(got)}")
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else show(value)
+    return FieldError(f"{model_name(cls)}.insert_many: expected {expected}, got {show(got)}")
 
 
 def at_row(error: BaseException, index: int) -> BaseException:

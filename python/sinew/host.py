@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .definition import Definition
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Run:
     """One run of a query: its database and its time."""
 
@@ -60,11 +60,14 @@ def columns(definition: Definition, operands: Sequence[Operand], rows: _engine.R
     """The values of operands at rows of a model, a list for each operand."""
     frame = Frame(definition)
     lowering = run.lowering()
-    by_engine = [each for each in operands if not kinds.computed_in_python(each, field_of)]
-    plan = _engine.Plan(definition.cls, values=[lowering.value(each, frame) for each in by_engine])
+    in_python = [kinds.computed_in_python(each, field_of) for each in operands]
+    by_engine = [lowering.value(each, frame) for each, here in zip(operands, in_python, strict=True) if not here]
+    plan = _engine.Plan(definition.cls, values=by_engine)
     fill(plan, lowering.slots, run)
-    found = dict(zip(map(id, by_engine), plan.columns(rows) if by_engine else (), strict=True))
-    return [found[id(each)] if id(each) in found else values(each, frame, rows, run) for each in operands]
+    listed = iter(plan.columns(rows) if by_engine else ())
+    return [
+        values(each, frame, rows, run) if here else next(listed) for each, here in zip(operands, in_python, strict=True)
+    ]
 
 
 def values(node: Any, frame: Frame, rows: _engine.Rows, run: Run, zone: str | None = None) -> list[Any]:

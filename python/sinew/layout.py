@@ -136,19 +136,21 @@ def make_descriptor(relation: Relation) -> Any:
         return _engine.Reference(
             relation.name, fields, required=relation.required, path=path, default=relation.declaration.default
         )
+    made: Any = None  # asked for its relation when it is assigned to: a redefinition may exchange that
     if relation.kind == "has_one":
 
         def assign_one(record: Any, value: Any) -> None:
-            collection.assign_one(record, relation, value)
+            collection.assign_one(record, made.relation, value)
 
-        return _engine.One(relation.name, path=path, setter=assign_one)
+        made = _engine.One(relation.name, path=path, setter=assign_one)
+    else:
 
-    def assign(record: Any, values: Any) -> None:
-        collection.assign(record, relation, values)
+        def assign(record: Any, values: Any) -> None:
+            collection.assign(record, made.relation, values)
 
-    many = _engine.Many(relation.name, path=path, setter=assign)
-    many.relation = relation
-    return many
+        made = _engine.Many(relation.name, path=path, setter=assign)
+    made.relation = relation
+    return made
 
 
 def _add_indexes(definition: Definition) -> None:

@@ -123,7 +123,9 @@ class KeyedModel(_engine.Record):
             relation = definition.relations.get(name)
             value = getattr(self, name)
             if relation is None and isinstance(value, MethodType):
-                raise UnknownName(f"{definition.name}.{name} is a method; to_dict() takes names of relations and values")
+                raise UnknownName(
+                    f"{definition.name}.{name} is a method; to_dict() takes names of relations and values"
+                )
             if relation is None:
                 result[name] = value
             elif relation.to_many:
@@ -346,7 +348,9 @@ def _insert_many(
     if hooks:
         raise notyet.unbuilt("insert_many(hooks=True)", depth=2)
     if not (isinstance(progress, bool) or callable(progress)):
-        raise FieldError(f"{cls.__name__}.insert_many(): progress= takes True, False or a function, not {show(progress)}")
+        raise FieldError(
+            f"{cls.__name__}.insert_many(): progress= takes True, False or a function, not {show(progress)}"
+        )
     show_count = _Progress(cls.__name__) if progress is True else None
     report = show_count or (progress if callable(progress) else None)
     names = None if columns is None else _column_names(cls, columns)
@@ -357,7 +361,7 @@ def _insert_many(
                 raise FieldError(
                     f"{cls.__name__}.insert_many(): a mapping of columns names them itself; leave columns= out"
                 )
-            return _engine.insert_columns(cls, rows, report)
+            return _engine.insert_columns(cls, dict(zip(_column_names(cls, rows), rows.values(), strict=True)), report)
         return _engine.insert_rows(cls, rows, names, report)
     finally:
         if show_count is not None:

@@ -90,7 +90,6 @@ class Or(Joined):
         return " | ".join(map(_within, self.parts))
 
 
-
 class Not(Expr):
     """The exact complement."""
 

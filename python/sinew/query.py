@@ -56,8 +56,8 @@ class Compiled:
 
 
 class Query(Queryable, metaclass=ABCMeta):
-    """An immutable description of rows. See Queryable for the verbs. Collections are registered as a subclass: they answer
-    the same questions.
+    """An immutable description of rows. See Queryable for the verbs. Collections are registered as a subclass: they
+    answer the same questions.
 
     >>> from sinew._example import Post
     >>> long = Query(Post).where(Post.views > 5).order_by(Post.views.desc())

@@ -82,6 +82,9 @@ def replace(definition: Definition, new: Definition) -> None:
             db.pending[definition.name] = definition
             return
         leading = _leading_to(definition)
+        for relation in (*old.relations.values(), *leading):
+            if relation.kind != "belongs_to" and relation.descriptor is not None:
+                undo.add(lambda relation=relation: _show_again(relation))  # type: ignore[misc]
         for relation in leading:
             undo.attributes(relation, _RESOLVED)
         found = _resolve(definition, leading)
@@ -343,7 +346,12 @@ def _put_up(definition: Definition, old: _Old, found: list[Definition], leading:
     store, cls, table = definition.db.store, definition.cls, definition.table
     for relation in definition.relations.values():
         if relation.descriptor is None:
-            relation.descriptor = layout.make_descriptor(relation)
+            before = old.relations.get(relation.name)
+            if before is not None and before.kind == relation.kind != "belongs_to":
+                relation.descriptor = before.descriptor  # collections that are held go on with the new relation
+                _show(relation)
+            else:
+                relation.descriptor = layout.make_descriptor(relation)
         layout.attach(cls, relation.name, relation.descriptor)
     store.set_parameters(cls, layout.parameters_of(definition), definition.validator_calls())
     undo.add(lambda: store.set_parameters(cls, old.parameters(), old.validators))
@@ -351,21 +359,20 @@ def _put_up(definition: Definition, old: _Old, found: list[Definition], leading:
     try:
         layout.build(found)
         for relation in leading:
-            _lead_again(relation, undo)
+            if relation.kind == "belongs_to":
+                layout.bind_reference(relation)
+            layout.bind_path(relation)
     except SinewError as error:
         raise definition.problem(None, f"cannot be defined anew: {error}") from error
 
 
-def _lead_again(relation: Relation, undo: Undo) -> None:
-    """Builds a relation of another model that leads here."""
-    if relation.kind == "belongs_to":
-        layout.bind_reference(relation)
-        layout.bind_path(relation)
-        return
-    cls, before = relation.definition.cls, relation.descriptor
-    undo.add(lambda: layout.attach(cls, relation.name, before))
-    relation.descriptor = layout.make_descriptor(relation)
-    layout.attach(cls, relation.name, relation.descriptor)
+def _show(relation: Relation) -> None:
+    """Makes the descriptor of a has_one or has_many that of this relation."""
+    relation.descriptor.relation, relation.descriptor.path = relation, relation.column_path
+
+
+def _show_again(relation: Relation) -> None:
+    _show(relation)
     layout.bind_path(relation)
 
 

@@ -1,5 +1,5 @@
-"""Comparisons in Python, with the engine's logic: two-valued, and a comparison with a missing value is False, `!=` being
-the complement of `==`."""
+"""Comparisons in Python, with the engine's logic: two-valued, and a comparison with a missing value is False, `!=`
+being the complement of `==`."""
 
 from __future__ import annotations
 
