@@ -1,4 +1,4 @@
-"""Prints the table: operation, ours, hand-written, ratio, budget, met or not. Times never fail a run; differing results do."""
+"""Prints a table: operation, ours, hand-written, ratio, budget, met or not. Times fail no run; differing results do."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from .workload import make
 
 def row(result: Result) -> str:
     verdict = "met" if result.met else "NOT MET"
-    return (
-        f"{result.name:40} {result.ours:10.1f} {result.theirs:10.1f} {result.ratio:8.3f} {result.budget:8.3f}  {verdict}"
-    )
+    figures = f"{result.ours:10.1f} {result.theirs:10.1f} {result.ratio:8.3f} {result.budget:8.3f}"
+    return f"{result.name:40} {figures}  {verdict}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

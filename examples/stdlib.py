@@ -69,7 +69,7 @@ class Class(Record):
 
 
 class Base(Record):
-    """One entry in the list of a class's bases; `parent` where that class is in the library and its name leads to one."""
+    """One entry in the list of a class's bases; `parent` is that class, where its name leads to one in the library."""
 
     name: Attr[str]
     child: BelongsTo[Class] = belongs_to(on_delete="cascade")
@@ -137,9 +137,7 @@ class Reader:
         self.module = module
         self.package = module.name if is_package else module.name.rpartition(".")[0]
 
-    def read(
-        self, node: ast.AST, owner: Class | None = None, parent: Function | None = None, depth: int = 0
-    ) -> None:
+    def read(self, node: ast.AST, owner: Class | None = None, parent: Function | None = None, depth: int = 0) -> None:
         """Walks the statements below a node; `owner` and `parent` are the class and the function directly around it."""
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.ClassDef):
@@ -207,7 +205,7 @@ def load(only: Sequence[str] = (), watch: Callable[..., Iterable[Any]] = track) 
 
 
 def link(base: Base) -> None:
-    """Finds the class that a base's name means: one of the same module, else the only one among the imported modules."""
+    """Finds the class that a base's name means: one of the same module, else the only one of the imported modules."""
     name = base.name.rpartition(".")[2]
     here = base.child.module
     candidates = Class.where(Class.name == name, Class.id != base.child.id)

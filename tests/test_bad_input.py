@@ -154,9 +154,19 @@ BAD_VALUES = [
 def test_wrong_types(name: str, value: Any) -> None:
     thing, owner = Thing[1], Owner[1]
     words = ("Thing", name)
-    refused(lambda: Thing(title="new", owner=owner, **{name: value}) if name != "title" else Thing(title=value, owner=owner), FieldError, *words)
+    refused(
+        lambda: (
+            Thing(title="new", owner=owner, **{name: value}) if name != "title" else Thing(title=value, owner=owner)
+        ),
+        FieldError,
+        *words,
+    )
     refused(lambda: setattr(thing, name, value), FieldError, *words)
-    refused(lambda: thing.update(number=7, **{name: value}) if name != "number" else thing.update(number=value), FieldError, *words)
+    refused(
+        lambda: thing.update(number=7, **{name: value}) if name != "number" else thing.update(number=value),
+        FieldError,
+        *words,
+    )
     refused(lambda: Thing.all().update(**{name: value}), FieldError, *words)
     row = {"title": "new", "owner": owner} | {name: value}
     refused(lambda: Thing.insert_many([{"title": "ok", "owner": owner}, row]), FieldError, *words, "row 1")
@@ -214,7 +224,9 @@ def test_duplicate_keys() -> None:
     refused(lambda: Owner(id=1, name="x"), UniqueError, "Owner", "id", "1")
     refused(lambda: Thing(title="a", owner=Owner[1]), UniqueError, "Thing", "title", "'a'")
     refused(lambda: Thing.where(title="b").update(title="a"), UniqueError, "Thing", "title", "'a'")
-    refused(lambda: Owner.insert_many([{"name": "x", "email": "n@x"}, {"name": "y", "email": "n@x"}]), UniqueError, "row 1")
+    refused(
+        lambda: Owner.insert_many([{"name": "x", "email": "n@x"}, {"name": "y", "email": "n@x"}]), UniqueError, "row 1"
+    )
 
 
 def test_an_own_value_may_be_given_again_and_values_may_be_swapped() -> None:

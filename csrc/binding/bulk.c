@@ -37,7 +37,8 @@ snpy_rows_delete(PyObject *op, PyObject *Py_UNUSED(ignored))
 
 typedef struct column {
     snpy_field *field;
-    PyObject *values; // borrowed from update.values: the constant, or a tuple with one for each row; NULL for key and touch
+    PyObject
+        *values; // borrowed from update.values: the constant, or a tuple with one for each row; NULL for key and touch
     bool constant;
     bool shared; /* `cell` serves all rows */
     bool key;    /* of the column before */
@@ -309,7 +310,9 @@ PyObject *
 snpy_rows_update(PyObject *op, PyObject *args)
 {
     snpy_rows *rows = (snpy_rows *)op;
-    update u = {.rows = rows, .model = snpy_model_peek((PyTypeObject *)rows->cls), .store = rows->store,
+    update u = {.rows = rows,
+                .model = snpy_model_peek((PyTypeObject *)rows->cls),
+                .store = rows->store,
                 .schema = rows->store->schema};
     PyObject *fields, *columns, *constant, *given = NULL, *flags = NULL;
     Py_ssize_t count = 0;

@@ -53,8 +53,8 @@ block_load(block *b, snpy_plan *self, snpy_rows *rows, size_t value, size_t star
     }
     b->revision = sn_db_revision(self->store->db);
     snpy_program *p = &self->program;
-    return snpy_plan_status(self,
-                        sn_expr_eval(b->cells, p->ir.expr, p->values[value], snpy_plan_model(self)->table, b->rows, b->n));
+    return snpy_plan_status(
+        self, sn_expr_eval(b->cells, p->ir.expr, p->values[value], snpy_plan_model(self)->table, b->rows, b->n));
 }
 
 /* Whether the cells of the block are what the engine still has. */
@@ -182,7 +182,8 @@ snpy_plan_aggregate(PyObject *op, PyObject *args)
     snpy_live live;
     sn_cell cell;
     sn_type type;
-    if (!PyArg_ParseTuple(args, "UOO:aggregate", &name, &which, &object) || snpy_ir_aggregate_op(&operation, name) < 0) {
+    if (!PyArg_ParseTuple(args, "UOO:aggregate", &name, &which, &object)
+        || snpy_ir_aggregate_op(&operation, name) < 0) {
         return NULL;
     }
     snpy_rows *rows = snpy_plan_rows_argument(self, object);
@@ -192,7 +193,7 @@ snpy_plan_aggregate(PyObject *op, PyObject *args)
     int status = snpy_rows_live(&live, rows);
     if (status == 0) {
         status = snpy_plan_status(self, sn_query_aggregate(&cell, &type, operation, self->program.ir.expr, node,
-                                                       snpy_plan_model(self)->table, live.rows, live.n));
+                                                           snpy_plan_model(self)->table, live.rows, live.n));
     }
     if (status == 0) {
         like = snpy_ir_like(self->state, operation == SN_COUNT ? NULL : like, type);
@@ -249,8 +250,8 @@ group_rows(snpy_plan *self, snpy_rows *rows, PyObject *keys, uint32_t *groups, s
     int result = snpy_rows_live(&live, rows);
     if (result == 0) {
         result = snpy_plan_status(self, sn_query_group(groups, firsts, self->program.ir.expr, nodes,
-                                                   (size_t)PyTuple_GET_SIZE(keys), snpy_plan_model(self)->table, live.rows,
-                                                   live.n));
+                                                       (size_t)PyTuple_GET_SIZE(keys), snpy_plan_model(self)->table,
+                                                       live.rows, live.n));
     }
     if (result == 0) {
         spread_groups(groups, rows, live.n);
@@ -356,7 +357,8 @@ cells_out(snpy_plan *self, snpy_field *like, sn_cell *cells, size_t n)
 }
 
 static PyObject *
-aggregate_groups(snpy_plan *self, sn_agg_op operation, PyObject *which, snpy_rows *rows, const uint32_t *groups, size_t count)
+aggregate_groups(snpy_plan *self, sn_agg_op operation, PyObject *which, snpy_rows *rows, const uint32_t *groups,
+                 size_t count)
 {
     members m = {0};
     sn_node node;
@@ -370,7 +372,7 @@ aggregate_groups(snpy_plan *self, sn_agg_op operation, PyObject *which, snpy_row
     if (snpy_plan_ready(self) == 0 && snpy_plan_value(self, which, &node, &like) == 0
         && members_init(&m, rows, groups, count) == 0
         && snpy_plan_status(self, sn_query_group_aggregate(cells, &type, operation, self->program.ir.expr, node,
-                                                       snpy_plan_model(self)->table, m.rows, m.groups, m.n, count))
+                                                           snpy_plan_model(self)->table, m.rows, m.groups, m.n, count))
                == 0) {
         result = cells_out(self, snpy_ir_like(self->state, operation == SN_COUNT ? NULL : like, type), cells, count);
     }

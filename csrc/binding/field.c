@@ -82,6 +82,7 @@ write_at_once(snpy_field *field, PyObject *record, uint64_t schema, sn_cell cell
         || !sn_table_exchange(&old, model->table, ((snpy_record *)record)->row, field->col, cell))
         return false;
     snpy_cell_release(store, field, old);
+    snpy_verify(store);
     snpy_drain(store);
     return true;
 }

@@ -138,10 +138,10 @@ snpy_plan_set_host(PyObject *op, PyObject *args)
     }
     snpy_model *model = snpy_is_model(self->state, cls) ? snpy_model_peek((PyTypeObject *)cls) : NULL;
     bool right = model && model->store == self->store
-                 && (object == Py_None
-                     || (Py_IS_TYPE(object, self->state->Rows) && ((snpy_rows *)object)->cls == cls));
+                 && (object == Py_None || (Py_IS_TYPE(object, self->state->Rows) && ((snpy_rows *)object)->cls == cls));
     if (!right) {
-        PyErr_SetString(PyExc_TypeError, "set_host() takes a slot, a model of this store, its Rows or None, and values");
+        PyErr_SetString(PyExc_TypeError,
+                        "set_host() takes a slot, a model of this store, its Rows or None, and values");
         return NULL;
     }
     PyObject *values = PySequence_Tuple(given);

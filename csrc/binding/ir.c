@@ -88,12 +88,8 @@ static const name_code compare_ops[] = {
     {"==", SN_EQ}, {"!=", SN_NE}, {"<", SN_LT}, {"<=", SN_LE}, {">", SN_GT}, {">=", SN_GE}, {NULL, 0},
 };
 static const name_code text_ops[] = {
-    {"like", SN_LIKE},
-    {"ilike", SN_ILIKE},
-    {"contains", SN_CONTAINS},
-    {"startswith", SN_STARTSWITH},
-    {"endswith", SN_ENDSWITH},
-    {NULL, 0},
+    {"like", SN_LIKE},         {"ilike", SN_ILIKE}, {"contains", SN_CONTAINS}, {"startswith", SN_STARTSWITH},
+    {"endswith", SN_ENDSWITH}, {NULL, 0},
 };
 static const name_code arith_ops[] = {{"+", SN_ADD}, {"-", SN_SUB}, {"*", SN_MUL}, {"/", SN_DIV}, {NULL, 0}};
 static const name_code aggregate_ops[] = {
@@ -175,9 +171,9 @@ snpy_field *
 snpy_ir_like(snpy_state *st, snpy_field *like, sn_type type)
 {
     static const snpy_kind plain[SN_TYPE_COUNT] = {
-        [SN_BOOL] = SNPY_BOOL,           [SN_INT] = SNPY_INT,           [SN_FLOAT] = SNPY_FLOAT,
-        [SN_DATE] = SNPY_DATE,           [SN_DATETIME] = SNPY_DATETIME, [SN_TIMEDELTA] = SNPY_TIMEDELTA,
-        [SN_CHOICE] = SNPY_INT,          [SN_TEXT] = SNPY_STR,          [SN_ENTRY] = SNPY_BYTES,
+        [SN_BOOL] = SNPY_BOOL,     [SN_INT] = SNPY_INT,           [SN_FLOAT] = SNPY_FLOAT,
+        [SN_DATE] = SNPY_DATE,     [SN_DATETIME] = SNPY_DATETIME, [SN_TIMEDELTA] = SNPY_TIMEDELTA,
+        [SN_CHOICE] = SNPY_INT,    [SN_TEXT] = SNPY_STR,          [SN_ENTRY] = SNPY_BYTES,
         [SN_OBJECT] = SNPY_OBJECT,
     };
     return like && like_type(like) == type ? like : snpy_plain_field(st, plain[type]);
@@ -480,9 +476,9 @@ typedef struct predicate_row {
 } predicate_row;
 
 static const predicate_row predicate_table[] = {
-    {"compare", 4, predicate_compare}, {"in", 4, predicate_in},   {"text", 4, predicate_text},
+    {"compare", 4, predicate_compare}, {"in", 4, predicate_in},       {"text", 4, predicate_text},
     {"null", 2, predicate_null},       {"truth", 2, predicate_truth}, {"not", 2, predicate_not},
-    {"and", 0, predicate_and},         {"or", 0, predicate_or},   {"exists", 4, predicate_exists},
+    {"and", 0, predicate_and},         {"or", 0, predicate_or},       {"exists", 4, predicate_exists},
 };
 
 static bool

@@ -205,17 +205,19 @@ static PyMemberDef many_members[] = {
 };
 
 static PyType_Slot one_slots[] = {
-    {Py_tp_new, many_new},           {Py_tp_init, many_init},       {Py_tp_traverse, many_traverse},
-    {Py_tp_clear, many_clear},       {Py_tp_dealloc, many_dealloc}, {Py_tp_descr_get, one_get},
-    {Py_tp_descr_set, many_set},     {Py_tp_methods, one_methods},  {Py_tp_members, many_members},
-    {0, NULL},
+    {Py_tp_new, many_new},           {Py_tp_init, many_init},
+    {Py_tp_traverse, many_traverse}, {Py_tp_clear, many_clear},
+    {Py_tp_dealloc, many_dealloc},   {Py_tp_descr_get, one_get},
+    {Py_tp_descr_set, many_set},     {Py_tp_methods, one_methods},
+    {Py_tp_members, many_members},   {0, NULL},
 };
 
 static PyType_Slot many_slots[] = {
-    {Py_tp_new, many_new},           {Py_tp_init, many_init},       {Py_tp_traverse, many_traverse},
-    {Py_tp_clear, many_clear},       {Py_tp_dealloc, many_dealloc}, {Py_tp_descr_get, many_get},
-    {Py_tp_descr_set, many_set},     {Py_tp_methods, many_methods}, {Py_tp_members, many_members},
-    {0, NULL},
+    {Py_tp_new, many_new},           {Py_tp_init, many_init},
+    {Py_tp_traverse, many_traverse}, {Py_tp_clear, many_clear},
+    {Py_tp_dealloc, many_dealloc},   {Py_tp_descr_get, many_get},
+    {Py_tp_descr_set, many_set},     {Py_tp_methods, many_methods},
+    {Py_tp_members, many_members},   {0, NULL},
 };
 
 static PyType_Spec one_spec = {

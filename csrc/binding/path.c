@@ -242,7 +242,8 @@ snpy_path_contains(snpy_path *self, PyObject *record, PyObject *target)
     if ((PyObject *)Py_TYPE(target) != self->target || !snpy_record_alive((snpy_record *)target)) {
         return 0;
     }
-    return check_status(self, sn_path_contains(&found, self->path, from, ((snpy_record *)target)->row)) < 0 ? -1 : found;
+    return check_status(self, sn_path_contains(&found, self->path, from, ((snpy_record *)target)->row)) < 0 ? -1
+                                                                                                            : found;
 }
 
 /* ---------------------------------------------------------------- the type */
@@ -448,14 +449,10 @@ static PyGetSetDef path_getset[] = {
 };
 
 static PyType_Slot path_slots[] = {
-    {Py_tp_doc, "A compiled relation."},
-    {Py_tp_new, path_new},
-    {Py_tp_traverse, path_traverse},
-    {Py_tp_dealloc, path_dealloc},
-    {Py_tp_methods, path_methods},
-    {Py_tp_members, path_members},
-    {Py_tp_getset, path_getset},
-    {0, NULL},
+    {Py_tp_doc, "A compiled relation."}, {Py_tp_new, path_new},
+    {Py_tp_traverse, path_traverse},     {Py_tp_dealloc, path_dealloc},
+    {Py_tp_methods, path_methods},       {Py_tp_members, path_members},
+    {Py_tp_getset, path_getset},         {0, NULL},
 };
 
 static PyType_Spec path_spec = {

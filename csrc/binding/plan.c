@@ -233,9 +233,9 @@ static PyObject *
 plan_explain(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     static const char *const access[] = {
-        [SN_ACCESS_SCAN] = "scan",         [SN_ACCESS_PROBE] = "probe",       [SN_ACCESS_POSTINGS] = "postings",
-        [SN_ACCESS_RANGE] = "range",       [SN_ACCESS_SEMIJOIN] = "semijoin", [SN_ACCESS_PATH] = "path",
-        [SN_ACCESS_ROWS] = "rows",         [SN_ACCESS_EMPTY] = "empty",
+        [SN_ACCESS_SCAN] = "scan",   [SN_ACCESS_PROBE] = "probe",       [SN_ACCESS_POSTINGS] = "postings",
+        [SN_ACCESS_RANGE] = "range", [SN_ACCESS_SEMIJOIN] = "semijoin", [SN_ACCESS_PATH] = "path",
+        [SN_ACCESS_ROWS] = "rows",   [SN_ACCESS_EMPTY] = "empty",
     };
     snpy_plan *self = (snpy_plan *)op;
     sn_rows rows;
@@ -298,8 +298,7 @@ check_source(snpy_plan *self, PyObject *source)
     if (source == Py_None || (Py_IS_TYPE(source, st->Rows) && ((snpy_rows *)source)->cls == self->cls)) {
         return 0;
     }
-    if (PyTuple_Check(source) && PyTuple_GET_SIZE(source) == 2
-        && Py_IS_TYPE(PyTuple_GET_ITEM(source, 0), st->Path)) {
+    if (PyTuple_Check(source) && PyTuple_GET_SIZE(source) == 2 && Py_IS_TYPE(PyTuple_GET_ITEM(source, 0), st->Path)) {
         snpy_path *path = (snpy_path *)PyTuple_GET_ITEM(source, 0);
         if (path->target == self->cls && path->store == self->store) {
             return 0;

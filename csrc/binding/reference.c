@@ -210,7 +210,8 @@ reference_set(PyObject *op, PyObject *record, PyObject *target)
     sn_cell cells[SN_MAX_KEY];
     sn_row row;
     if (!target) {
-        PyErr_Format(PyExc_AttributeError, "relation %R cannot be deleted; set it to None or another record", self->name);
+        PyErr_Format(PyExc_AttributeError, "relation %R cannot be deleted; set it to None or another record",
+                     self->name);
         return -1;
     }
     if (own_row(self, record, &row) < 0) {
@@ -279,7 +280,8 @@ reference_bind(PyObject *op, PyObject *args)
     }
     snpy_store *store = from->model->store;
     if (PyTuple_GET_SIZE(target_fields) != PyTuple_GET_SIZE(self->fields)) {
-        PyErr_Format(PyExc_ValueError, "relation %R has another number of columns than the key it refers to", self->name);
+        PyErr_Format(PyExc_ValueError, "relation %R has another number of columns than the key it refers to",
+                     self->name);
     } else if (PyList_Append(store->kept, op) == 0) {
         sn_status status = sn_reference_new(&self->ref, from->index, to->index, action, enforce, self);
         if (status != SN_OK) {
@@ -449,11 +451,16 @@ static PyMemberDef reference_members[] = {
 };
 
 static PyType_Slot reference_slots[] = {
-    {Py_tp_new, reference_new},           {Py_tp_init, reference_init},
-    {Py_tp_traverse, reference_traverse}, {Py_tp_clear, reference_clear},
-    {Py_tp_dealloc, reference_dealloc},   {Py_tp_descr_get, reference_get},
-    {Py_tp_descr_set, reference_set},     {Py_tp_methods, reference_methods},
-    {Py_tp_members, reference_members},   {Py_tp_getset, reference_getset},
+    {Py_tp_new, reference_new},
+    {Py_tp_init, reference_init},
+    {Py_tp_traverse, reference_traverse},
+    {Py_tp_clear, reference_clear},
+    {Py_tp_dealloc, reference_dealloc},
+    {Py_tp_descr_get, reference_get},
+    {Py_tp_descr_set, reference_set},
+    {Py_tp_methods, reference_methods},
+    {Py_tp_members, reference_members},
+    {Py_tp_getset, reference_getset},
     {0, NULL},
 };
 

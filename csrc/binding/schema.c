@@ -116,7 +116,8 @@ add_column(snpy_store *store, snpy_model *model, snpy_field *field, PyObject *va
     }
     int result = convert_column(cells, store, field, values, n);
     if (result == 0 && (between_transactions(store, "adding a field") < 0 || sn_db_revision(store->db) != revision)) {
-        result = PyErr_Occurred() ? -1 : snpy_raise(store->state, "store_busy", "s", "adding a field while rows change");
+        result =
+            PyErr_Occurred() ? -1 : snpy_raise(store->state, "store_busy", "s", "adding a field while rows change");
         while (n-- > 0) {
             snpy_cell_release(store, field, cells[n]);
         }
@@ -252,9 +253,8 @@ copy_validators(PyObject *mapping)
     PyObject *items = PyMapping_Items(mapping), *result = items ? PyDict_New() : NULL;
     for (Py_ssize_t i = 0; result && i < PyList_GET_SIZE(items); i++) {
         PyObject *pair = PyList_GET_ITEM(items, i);
-        PyObject *functions = PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2
-                                  ? PySequence_Tuple(PyTuple_GET_ITEM(pair, 1))
-                                  : NULL;
+        PyObject *functions =
+            PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2 ? PySequence_Tuple(PyTuple_GET_ITEM(pair, 1)) : NULL;
         if (!functions || PyDict_SetItem(result, PyTuple_GET_ITEM(pair, 0), functions) < 0) {
             Py_CLEAR(result);
         }
@@ -513,7 +513,8 @@ snpy_index_probe(sn_row *row, snpy_index *ix, PyObject *const *values, Py_ssize_
     /* conversion may have run Python code: what it changed is looked at now */
     int result = done == n && snpy_store_open(store) ? 0 : -1;
     if (result == 0 && (!ix->index || sn_index_kind_of(ix->index) != SN_INDEX_UNIQUE)) {
-        result = snpy_raise(ix->state, "internal", "s", "a key is looked up in an index that is not unique, or dropped");
+        result =
+            snpy_raise(ix->state, "internal", "s", "a key is looked up in an index that is not unique, or dropped");
     } else if (result == 0 && !null) {
         *row = sn_index_find(ix->index, words);
     }

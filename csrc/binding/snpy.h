@@ -80,8 +80,8 @@ struct snpy_store {
     uint64_t owner_thread;     /* PyThreadState_GetID: never used again */
     unsigned long owner_ident; /* the same thread's number in the module threading, for messages */
     PyObject *owner_task;      /* owned, or NULL */
-    unsigned statements;  /* nesting of statements within entry points */
-    size_t *floors;       /* for each open statement the depth of its own unit */
+    unsigned statements;       /* nesting of statements within entry points */
+    size_t *floors;            /* for each open statement the depth of its own unit */
     unsigned floors_cap;
     Py_ssize_t sweep; /* the model whose sparseness is looked at next */
     bool draining;
@@ -101,6 +101,8 @@ int snpy_statement_begin(snpy_store *store);
 int snpy_statement_end(snpy_store *store, int status);
 /* Drains the drop list, unless a statement is open further out. Keeps the current exception. */
 void snpy_drain(snpy_store *store);
+/* Debug builds: walks the whole store after a change, and ends the process naming what is broken. Others: nothing. */
+void snpy_verify(const snpy_store *store);
 /* True when the store is open, else false with an exception. */
 bool snpy_store_open(snpy_store *store);
 /* Store's methods that change the schema (schema.c). */

@@ -406,16 +406,24 @@ open_unit(snpy_store *store, PyObject *task)
     return 0;
 }
 
-/* What follows the end of every unit. May run Python code, as the last thing. */
 void
-snpy_after_unit(snpy_store *store)
+snpy_verify(const snpy_store *store)
 {
 #ifdef SN_DEBUG
     const char *broken = sn_check(store->db);
     if (broken) {
         Py_FatalError(broken);
     }
+#else
+    (void)store;
 #endif
+}
+
+/* What follows the end of every unit. May run Python code, as the last thing. */
+void
+snpy_after_unit(snpy_store *store)
+{
+    snpy_verify(store);
     PyObject *task = NULL;
     if (sn_depth(store->db) == 0 && store->statements == 0) {
         task = store->owner_task;

@@ -290,8 +290,9 @@ timedelta_mul_float(sn_cell *out, sn_word a, sn_word b)
     if (exponent <= 0) {
         return give_int(out, divide_half_even(product, (sn_int128)1 << -exponent));
     }
-    return exponent + bit_length((unsigned __int128)magnitude(product)) > 65 ? SN_OVERFLOW
-                                                                             : give_int(out, product * ((sn_int128)1 << exponent));
+    return exponent + bit_length((unsigned __int128)magnitude(product)) > 65
+               ? SN_OVERFLOW
+               : give_int(out, product * ((sn_int128)1 << exponent));
 }
 
 static sn_status

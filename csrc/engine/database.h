@@ -22,7 +22,14 @@
 #include "intern.h"
 #include "table.h"
 
-typedef enum sn_undo_kind { SN_UNDO_BORN, SN_UNDO_KILLED, SN_UNDO_LEFT, SN_UNDO_ENTERED, SN_UNDO_WROTE, SN_UNDO_MOVED } sn_undo_kind;
+typedef enum sn_undo_kind {
+    SN_UNDO_BORN,
+    SN_UNDO_KILLED,
+    SN_UNDO_LEFT,
+    SN_UNDO_ENTERED,
+    SN_UNDO_WROTE,
+    SN_UNDO_MOVED
+} sn_undo_kind;
 
 typedef struct sn_undo {
     uint8_t kind;
@@ -49,10 +56,10 @@ typedef struct sn_pending {
     sn_pending_kind kind;
     const sn_reference *reference; /* REFERENCE, TARGET */
     const sn_index *index;         /* UNIQUE */
-    sn_row row;    /* REFERENCE: the referring row; TARGET: the dead target row; UNIQUE: the second row */
-    sn_row other;  /* filled by a commit that fails: what sn_problem reports beside it */
-    uint32_t at;   /* likewise: its place among the pending, for sorting */
-    size_t count;  /* likewise */
+    sn_row row;   /* REFERENCE: the referring row; TARGET: the dead target row; UNIQUE: the second row */
+    sn_row other; /* filled by a commit that fails: what sn_problem reports beside it */
+    uint32_t at;  /* likewise: its place among the pending, for sorting */
+    size_t count; /* likewise */
 } sn_pending;
 
 typedef struct sn_savepoint {

@@ -174,7 +174,8 @@ append(sn_expr *e, const sn__term *t)
 static sn__term
 make(sn__kind kind, sn_type type)
 {
-    return (sn__term){.kind = (uint8_t)kind, .type = (uint8_t)type, .a = SN_NO_NODE, .b = SN_NO_NODE, .inside = SN_NO_NODE};
+    return (sn__term){
+        .kind = (uint8_t)kind, .type = (uint8_t)type, .a = SN_NO_NODE, .b = SN_NO_NODE, .inside = SN_NO_NODE};
 }
 
 /* Looks at the row at this depth, which is of this table (NULL: any). */
@@ -357,7 +358,8 @@ take_value(sn__term *t, sn_expr *e, sn_agg_op op, sn_node value)
 }
 
 sn_node
-sn_expr_aggregate(sn_expr *e, unsigned depth, sn_agg_op op, const sn_path *path, sn_node where, sn_node value, bool distinct)
+sn_expr_aggregate(sn_expr *e, unsigned depth, sn_agg_op op, const sn_path *path, sn_node where, sn_node value,
+                  bool distinct)
 {
     if (e->status) {
         return SN_NO_NODE;

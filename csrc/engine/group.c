@@ -32,7 +32,8 @@ check_rows(const sn_expr *e, const sn_table *t, const sn_row *rows, size_t n)
 /* ---------------------------------------------------------------- aggregates */
 
 static void
-add_batch(sn__tally *tallies, const sn_db *db, sn_agg_op op, sn_type type, const sn_cell *cells, const uint32_t *group_of, size_t n)
+add_batch(sn__tally *tallies, const sn_db *db, sn_agg_op op, sn_type type, const sn_cell *cells,
+          const uint32_t *group_of, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (!cells[i].null) {
@@ -71,8 +72,8 @@ check_aggregate(sn_type *type, sn_agg_op op, const sn_expr *e, sn_node value, co
 }
 
 sn_status
-sn_query_aggregate(sn_cell *out, sn_type *type, sn_agg_op op, sn_expr *e, sn_node value, const sn_table *t, const sn_row *rows,
-                   size_t n)
+sn_query_aggregate(sn_cell *out, sn_type *type, sn_agg_op op, sn_expr *e, sn_node value, const sn_table *t,
+                   const sn_row *rows, size_t n)
 {
     sn_status status = check_aggregate(type, op, e, value, t);
     if (status) {
@@ -153,10 +154,10 @@ typedef struct grouping {
     const sn_node *keys;
     size_t nkeys;
     slot *slots;
-    size_t cap; /* a power of two */
+    size_t cap;      /* a power of two */
     sn_cell *firsts; /* nkeys cells of each group */
     size_t firsts_cap;
-    size_t n; /* groups */
+    size_t n;       /* groups */
     sn_cell *cells; /* of a batch: BATCH cells of each key */
     sn_rows *rows;  /* the first of each group */
     bool one_word;  /* a single inline key, the most common case: no types to look at */

@@ -18,7 +18,9 @@ static inline sn_status
 sn__journal_reserve(sn_db *db, size_t records, size_t handles)
 {
     size_t drops = db->drop_len + db->drop_promised + handles;
-    return SN_LIKELY(db->journal_len + records <= db->journal_cap && drops <= db->drop_cap) ? SN_OK : sn__journal_grow(db, records, handles);
+    return SN_LIKELY(db->journal_len + records <= db->journal_cap && drops <= db->drop_cap)
+               ? SN_OK
+               : sn__journal_grow(db, records, handles);
 }
 
 /* Undoes and forgets the records from `mark` on, newest first. keep: the call that wrote them fails, so the cells it

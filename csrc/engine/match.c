@@ -77,7 +77,8 @@ take_both(sn_bytes text, size_t *i, sn_bytes pattern, size_t *j, bool fold)
 static bool
 like(sn_bytes text, sn_bytes pattern, bool fold)
 {
-    size_t i = 0, j = 0, after = SIZE_MAX, taken = 0; /* after: past the last `%`; taken: the text up to which it reaches */
+    size_t i = 0, j = 0, after = SIZE_MAX,
+           taken = 0; /* after: past the last `%`; taken: the text up to which it reaches */
     while (i < text.len) {
         if (j < pattern.len && pattern.data[j] == '%') {
             after = ++j;

@@ -51,7 +51,8 @@ typedef struct sorter {
 bool
 sn__order_fits(const sn_expr *e, const sn_order *order, const sn_table *t)
 {
-    return sn__expr_fits(e, order->value, false, t) && sn_types[sn__term_at(e, order->value)->type].flags & SN_T_ORDERED;
+    return sn__expr_fits(e, order->value, false, t)
+           && sn_types[sn__term_at(e, order->value)->type].flags & SN_T_ORDERED;
 }
 
 /* ---------------------------------------------------------------- sorting keys */
@@ -434,8 +435,8 @@ sorter_init(sorter *s, const sn_row *rows)
 }
 
 sn_status
-sn__order_rows(sn_db *db, const sn_expr *e, const sn_table *t, const sn_order *order, size_t order_len, sn_row *rows, size_t n,
-               size_t need)
+sn__order_rows(sn_db *db, const sn_expr *e, const sn_table *t, const sn_order *order, size_t order_len, sn_row *rows,
+               size_t n, size_t need)
 {
     if (n < 2 || order_len == 0) {
         return SN_OK;

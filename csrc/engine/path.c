@@ -67,8 +67,13 @@ static sn_status
 add_hop(sn_path *p, const sn_hop_def *def, sn_order *order, bool many)
 {
     sn__hop *h = &p->hops[p->n];
-    *h = (sn__hop){.reference = def->reference, .expr = def->expr, .where = def->where, .order = order,
-                   .order_len = def->order_len, .backward = def->backward, .joint = SN__NO_JOINT};
+    *h = (sn__hop){.reference = def->reference,
+                   .expr = def->expr,
+                   .where = def->where,
+                   .order = order,
+                   .order_len = def->order_len,
+                   .backward = def->backward,
+                   .joint = SN__NO_JOINT};
     if (p->n > 0 && sn__hop_from(h) != sn__hop_to(h - 1)) {
         return SN_MISUSE;
     }
@@ -190,7 +195,7 @@ is_plain(const sn__hop *h)
 typedef struct walk {
     const sn_path *path;
     sn__visit *visit;
-    sn__seen *met;  /* one for each joint, or NULL: targets may come several times */
+    sn__seen *met;   /* one for each joint, or NULL: targets may come several times */
     size_t *counted; /* not NULL: the rows of a last plain hop are added here instead of being visited */
     size_t stop_at;  /* of counted */
 } walk;
@@ -226,7 +231,8 @@ ordered_rows(sn_rows *out, const walk *w, const sn__hop *h, sn_posting_view view
         }
     }
     size_t need = out->n < h->limit ? out->n : h->limit;
-    status = status ? status : sn__order_rows(db, h->expr, sn__hop_to(h), h->order, h->order_len, out->rows, out->n, need);
+    status =
+        status ? status : sn__order_rows(db, h->expr, sn__hop_to(h), h->order, h->order_len, out->rows, out->n, need);
     out->n = need;
     return status;
 }
@@ -431,8 +437,9 @@ sn__path_tally(size_t *out, const sn_path *p, sn_row from, bool distinct, size_t
 static sn_status
 check_row(const sn_path *p, const sn_table *t, sn_row row)
 {
-    return sn__alive(t, row) ? SN_OK
-                             : sn__fail(p->db, (sn_error){.status = SN_STALE, .table = t, .row = row, .other = SN_NO_ROW});
+    return sn__alive(t, row)
+               ? SN_OK
+               : sn__fail(p->db, (sn_error){.status = SN_STALE, .table = t, .row = row, .other = SN_NO_ROW});
 }
 
 sn_status

@@ -328,8 +328,8 @@ scan_cost(const sn__find *f)
 sn_status
 sn__plan(sn__access *out, const sn__find *f)
 {
-    *out = (sn__access){.kind = SN_ACCESS_SCAN, .in = SN_NO_NODE, .inner = SN_NO_NODE, .rows = f->table->count,
-                        .cost = scan_cost(f)};
+    *out = (sn__access){
+        .kind = SN_ACCESS_SCAN, .in = SN_NO_NODE, .inner = SN_NO_NODE, .rows = f->table->count, .cost = scan_cost(f)};
     for (size_t i = 0; i < f->n; i++) {
         if (never_holds(f, f->tests[i])) {
             *out = (sn__access){.kind = SN_ACCESS_EMPTY, .in = SN_NO_NODE, .inner = SN_NO_NODE};

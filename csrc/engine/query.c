@@ -237,8 +237,9 @@ same_key(const sn_index *ix, sn_row a, sn_row b)
         sn_col col = ix->columns[i];
         bool null = sn__is_null(ix->table, a, col);
         if (null != sn__is_null(ix->table, b, col)
-            || (!null && !sn_equal(ix->table->db, ix->table->columns[col].def.type, sn__word(ix->table, a, col),
-                                   sn__word(ix->table, b, col)))) {
+            || (!null
+                && !sn_equal(ix->table->db, ix->table->columns[col].def.type, sn__word(ix->table, a, col),
+                             sn__word(ix->table, b, col)))) {
             return false;
         }
     }

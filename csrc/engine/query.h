@@ -12,8 +12,8 @@
 bool sn__order_fits(const sn_expr *e, const sn_order *order, const sn_table *t);
 /* Puts the rows in order, stably. Only the first `need` of them are certain to stand right afterwards, and all others behind
  * them. Nothing has moved when it fails. */
-sn_status sn__order_rows(sn_db *db, const sn_expr *e, const sn_table *t, const sn_order *order, size_t order_len, sn_row *rows,
-                         size_t n, size_t need);
+sn_status sn__order_rows(sn_db *db, const sn_expr *e, const sn_table *t, const sn_order *order, size_t order_len,
+                         sn_row *rows, size_t n, size_t need);
 
 /* ---------------------------------------------------------------- finding rows */
 
@@ -51,13 +51,13 @@ sn_status sn__scan(sn__found *out, sn__find *f);
 typedef struct sn__access {
     sn_access kind;
     const sn_index *index;
-    sn_word key[SN_MAX_KEY];  /* probe, postings: words through key() */
-    sn_node in;               /* postings of each member of this IN; or SN_NO_NODE */
+    sn_word key[SN_MAX_KEY]; /* probe, postings: words through key() */
+    sn_node in;              /* postings of each member of this IN; or SN_NO_NODE */
     sn_cell low[SN_MAX_KEY], high[SN_MAX_KEY];
-    sn_range range; /* its bounds point to low and high, see sn__access_range */
-    size_t equal;             /* leading columns that are held equal */
-    const sn_path *path;      /* semijoin */
-    sn_node inner;            /* what holds at its end */
+    sn_range range;      /* its bounds point to low and high, see sn__access_range */
+    size_t equal;        /* leading columns that are held equal */
+    const sn_path *path; /* semijoin */
+    sn_node inner;       /* what holds at its end */
     sn_node served[2 * SN_MAX_KEY];
     size_t served_n;
     size_t rows; /* candidates: exact but for a semijoin */

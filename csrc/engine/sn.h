@@ -66,10 +66,10 @@ typedef struct sn_bytes {
  * said otherwise. */
 typedef enum sn_status {
     SN_OK = 0,
-    SN_NOMEM,      /* the allocator refused */
-    SN_UNIQUE,     /* index; row: the refused row or SN_NO_ROW when it was being inserted; other: the row that has the key */
-    SN_NULL,       /* column: null where it is required */
-    SN_NAN,        /* column: NaN in an indexed column */
+    SN_NOMEM,  /* the allocator refused */
+    SN_UNIQUE, /* index; row: the refused row or SN_NO_ROW when it was being inserted; other: the row that has the key */
+    SN_NULL,   /* column: null where it is required */
+    SN_NAN,    /* column: NaN in an indexed column */
     SN_DANGLING,   /* reference, row: refers to what does not exist; count: how many rows do (sn_commit) */
     SN_RESTRICTED, /* reference, row: a referring row, other: the deleted row; count: how many refer to it (sn_commit) */
     SN_KEY_IN_USE, /* reference, row: the row whose key would change; count: how many refer to it */
@@ -229,7 +229,7 @@ sn_db *sn_table_db(const sn_table *t);
 sn_status sn_table_add_column(sn_col *out, sn_table *t, const sn_column_def *def, const sn_cell *fill);
 sn_status sn_table_drop_column(sn_table *t, sn_col col); /* in no index or reference; its handles are dropped */
 sn_status sn_table_set_nullable(sn_table *t, sn_col col, bool nullable); /* SN_NULL if a row has a null there */
-sn_col sn_table_columns(const sn_table *t);              /* column slots, gaps included */
+sn_col sn_table_columns(const sn_table *t);                              /* column slots, gaps included */
 const sn_column_def *sn_table_column_def(const sn_table *t, sn_col col);
 
 /* Builds the index from the rows that exist: SN_UNIQUE or SN_NAN if they refuse it. Text columns in it hold entries
@@ -251,7 +251,8 @@ typedef enum sn_on_delete { SN_RESTRICT, SN_CASCADE, SN_NULLIFY, SN_KEEP } sn_on
  * has its target; it excludes SN_KEEP (SN_MISUSE), as SN_NULLIFY requires a nullable column among `from`. Rows that
  * exist may refuse it: SN_DANGLING.
  */
-sn_status sn_reference_new(sn_reference **out, sn_index *from, sn_index *to, sn_on_delete action, bool enforce, void *tag);
+sn_status sn_reference_new(sn_reference **out, sn_index *from, sn_index *to, sn_on_delete action, bool enforce,
+                           void *tag);
 sn_status sn_reference_drop(sn_reference *ref);
 void *sn_reference_tag(const sn_reference *ref);
 sn_table *sn_reference_from(const sn_reference *ref);
@@ -377,7 +378,8 @@ sn_status sn_expr_status(const sn_expr *e);
 sn_type sn_expr_type(const sn_expr *e, sn_node node); /* of a value node */
 
 /* values */
-sn_node sn_expr_const(sn_expr *e, sn_type type, sn_cell cell); /* moves the cell in, also when it fails (stop building then) */
+sn_node sn_expr_const(sn_expr *e, sn_type type,
+                      sn_cell cell); /* moves the cell in, also when it fails (stop building then) */
 sn_node sn_expr_column(sn_expr *e, unsigned depth, const sn_table *t, sn_col col);
 /* `inner` at the row that the to-one path leads to from the row at `depth` (inside, that row is depth 0); null without
  * one */
@@ -398,7 +400,7 @@ sn_node sn_expr_compare(sn_expr *e, sn_compare_op op, sn_node a, sn_node b);
 sn_node sn_expr_in(sn_expr *e, sn_node a, const sn_cell *cells, size_t n);
 sn_node sn_expr_text(sn_expr *e, sn_text_op op, sn_node a, sn_node pattern);
 sn_node sn_expr_is_null(sn_expr *e, sn_node a);
-sn_node sn_expr_truth(sn_expr *e, sn_node a); /* a boolean value as a predicate: null is false */
+sn_node sn_expr_truth(sn_expr *e, sn_node a);                    /* a boolean value as a predicate: null is false */
 sn_node sn_expr_and(sn_expr *e, const sn_node *nodes, size_t n); /* of nothing: true */
 sn_node sn_expr_or(sn_expr *e, const sn_node *nodes, size_t n);  /* of nothing: false */
 sn_node sn_expr_not(sn_expr *e, sn_node a);
@@ -449,7 +451,8 @@ bool sn_path_single(const sn_path *p); /* at most one target, whatever the data 
 
 sn_status sn_path_first(sn_row *out, const sn_path *p, sn_row from); /* SN_NO_ROW: none */
 sn_status sn_path_each(sn_rows *out, const sn_path *p, sn_row from); /* appends */
-sn_status sn_path_count(size_t *out, const sn_path *p, sn_row from, size_t stop_at); /* counts no further than stop_at */
+sn_status sn_path_count(size_t *out, const sn_path *p, sn_row from,
+                        size_t stop_at); /* counts no further than stop_at */
 sn_status sn_path_contains(bool *out, const sn_path *p, sn_row from, sn_row target);
 /* For each of n rows its targets: offsets has n + 1 entries into *out. */
 sn_status sn_path_expand(sn_rows *out, size_t *offsets, const sn_path *p, const sn_row *from, size_t n);
@@ -477,8 +480,16 @@ typedef struct sn_query {
     size_t limit; /* SIZE_MAX: none */
 } sn_query;
 
-typedef enum sn_access { SN_ACCESS_SCAN, SN_ACCESS_PROBE, SN_ACCESS_POSTINGS, SN_ACCESS_RANGE, SN_ACCESS_SEMIJOIN,
-                         SN_ACCESS_PATH, SN_ACCESS_ROWS, SN_ACCESS_EMPTY } sn_access;
+typedef enum sn_access {
+    SN_ACCESS_SCAN,
+    SN_ACCESS_PROBE,
+    SN_ACCESS_POSTINGS,
+    SN_ACCESS_RANGE,
+    SN_ACCESS_SEMIJOIN,
+    SN_ACCESS_PATH,
+    SN_ACCESS_ROWS,
+    SN_ACCESS_EMPTY
+} sn_access;
 
 /* What a query did. `examined`: rows for which the predicate was evaluated or that were taken from an index. */
 typedef struct sn_plan {

@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from datetime import datetime, timedelta
+from itertools import pairwise
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -45,7 +46,14 @@ def filled(world: World) -> World:
     w.ann, w.bob, w.cy = (w.Author(name=name, email=f"{name}@x.io") for name in ("Ann", "Bob", "Cy"))
     w.root = w.Category(label="root")
     w.leaf = w.Category(label="leaf", parent=w.root)
-    rows = [("b", 10, w.ann), ("a", 20, w.ann), ("d", 30, w.ann), ("c", None, w.ann), ("f", 20, w.bob), ("e", 50, w.bob)]
+    rows = [
+        ("b", 10, w.ann),
+        ("a", 20, w.ann),
+        ("d", 30, w.ann),
+        ("c", None, w.ann),
+        ("f", 20, w.bob),
+        ("e", 50, w.bob),
+    ]
     w.all = [w.Post(title=title, score=score, author=author) for title, score, author in rows]
     w.all[0].category = w.leaf
     return w
@@ -280,7 +288,9 @@ def test_malformed_hops_are_internal_errors(world: World, hops: Any) -> None:
 def test_hops_that_do_not_chain_are_refused(world: World) -> None:
     w = world
     with raised("internal"):
-        w.engine.Path(w.store, [(w.post.author, True, False, None, (), None), (w.category.parent, True, False, None, (), None)])
+        w.engine.Path(
+            w.store, [(w.post.author, True, False, None, (), None), (w.category.parent, True, False, None, (), None)]
+        )
     with pytest.raises(OverflowError):
         w.path(w.post.author, True, limit=-1)
     with raised("internal"):
@@ -322,7 +332,9 @@ def test_connectives(filled: World) -> None:
 def test_text(filled: World, op: str, pattern: str, expected: list[str]) -> None:
     w = filled
     for field in (w.author.name, w.author.email):
-        wanted = {"n": "n@x", "b": "b@x.io", "_ob": "_ob@%"}.get(pattern, pattern) if field is w.author.email else pattern
+        wanted = (
+            {"n": "n@x", "b": "b@x.io", "_ob": "_ob@%"}.get(pattern, pattern) if field is w.author.email else pattern
+        )
         plan = w.engine.Plan(w.Author, where=("text", op, col(field), ("const", "str", wanted)))
         assert [author.name for author in plan.rows()] == expected
 
@@ -372,7 +384,14 @@ def test_exists_and_aggregates_over_a_path(filled: World) -> None:
         return ("aggregate", 0, op, w.posts, where, value, True)
 
     score, low = col(w.post.score), cmp(w.post.score, "<", 30)
-    values = [over("count"), over("count", None, low), over("sum", score), over("min", score), over("max", score), over("avg", score)]
+    values = [
+        over("count"),
+        over("count", None, low),
+        over("sum", score),
+        over("min", score),
+        over("max", score),
+        over("avg", score),
+    ]
     plan = w.engine.Plan(w.Author, values=values)
     assert plan.columns(plan.rows()) == [
         [4, 2, 0], [2, 1, 0], [60, 70, 0], [10, 20, None], [30, 50, None], [20.0, 35.0, None]
@@ -661,7 +680,10 @@ def test_move_changes_the_order_of_arrival(filled: World) -> None:
     assert list(w.ann.posts) == [w.all[3], w.all[0], w.all[1], w.all[2]]
     w.store.rollback()
     assert list(w.ann.posts) == [w.all[3], w.all[1], w.all[2], w.all[0]]
-    for arguments in ((w.all[0], w.post.author, -1), (w.all[0], w.engine.Reference("x", [w.post.score], required=False), 0)):
+    for arguments in (
+        (w.all[0], w.post.author, -1),
+        (w.all[0], w.engine.Reference("x", [w.post.score], required=False), 0),
+    ):
         with pytest.raises(ValueError):
             w.engine.move(*arguments)
     with pytest.raises(Raised):
@@ -761,7 +783,8 @@ def test_host_values(filled: World) -> None:
     text.set_host(0, w.Post, None, ["é", "x", None, "é", "", "é"])
     assert [p.title for p in text.rows()] == ["b", "c", "e"]
     for arguments, error in [((9, w.Post, None, [0] * 6), ValueError), ((3, w.Post, None, [1]), ValueError),
-                             ((3, int, None, []), TypeError), ((3, w.Post, w.engine.live_rows(w.Author), []), TypeError),
+                             ((3, int, None, []), TypeError),
+                             ((3, w.Post, w.engine.live_rows(w.Author), []), TypeError),
                              ((3, w.Post, None, ["x"] * 6), Raised)]:  # fmt: skip
         with pytest.raises(error):
             plan.set_host(*arguments)
@@ -872,7 +895,9 @@ def test_added_fields_take_values_defaults_or_nulls(filled: World) -> None:
 def test_parameters_may_change(filled: World) -> None:
     w = filled
     shouted: list[str] = []
-    w.store.set_parameters(w.Author, [w.author.name], {"name": [lambda record, value: shouted.append(value) or value.upper()]})
+    w.store.set_parameters(
+        w.Author, [w.author.name], {"name": [lambda record, value: shouted.append(value) or value.upper()]}
+    )
     assert w.Author(name="dee").name == "DEE" and shouted == ["dee"]
     with raised("unknown_argument"):
         w.Author(name="x", email="y")
@@ -947,7 +972,13 @@ def test_a_transaction_belongs_to_its_thread(filled: World) -> None:
     inside.wait(10)
     try:
         assert w.bob.name == "Robert"  # reading needs no turn
-        for write in (lambda: w.Author(name="x"), w.store.begin, lambda: w.store.begin(0.02), w.store.commit, w.store.rollback):
+        for write in (
+            lambda: w.Author(name="x"),
+            w.store.begin,
+            lambda: w.store.begin(0.02),
+            w.store.commit,
+            w.store.rollback,
+        ):
             with raised("transaction_busy") as caught:
                 write()
             assert caught.value.given[0] == "thread 'writer'"
@@ -1066,12 +1097,17 @@ def test_a_closed_store_refuses_and_never_crashes(filled: World) -> None:
     w.store.close()
     assert w.store.closed and w.store.depth == 0 and list(iterator) == []
     uses: list[Any] = [
-        plan.rows, plan.count, plan.first, plan.explain, lambda: plan.columns(rows), lambda: plan.aggregate("count", None, rows),
-        lambda: w.Author(name="x"), lambda: len(posts), lambda: w.all[0] in posts, lambda: w.all[0].author, lambda: w.ann.name,
-        lambda: w.engine.live_rows(w.Post), lambda: w.by_email.find(["x"]), lambda: w.Author.find(1), w.store.begin, w.store.check,
+        plan.rows, plan.count, plan.first, plan.explain, lambda: plan.columns(rows),
+        lambda: plan.aggregate("count", None, rows),
+        lambda: w.Author(name="x"), lambda: len(posts), lambda: w.all[0] in posts,
+        lambda: w.all[0].author, lambda: w.ann.name,
+        lambda: w.engine.live_rows(w.Post), lambda: w.by_email.find(["x"]), lambda: w.Author.find(1),
+        w.store.begin, w.store.check,
         w.store.stats, w.store.clear, w.store.compact, rows.delete, lambda: rows.update([w.post.score], [1], [True]),
-        lambda: w.store.add_index(w.Post, "many", [w.post.title]), lambda: w.path(w.post.author, True), w.post.author.unbind,
-        lambda: w.engine.delete(w.ann), lambda: w.engine.move(w.all[0], w.post.author, 0), lambda: w.engine.Plan(w.Post),
+        lambda: w.store.add_index(w.Post, "many", [w.post.title]), lambda: w.path(w.post.author, True),
+        w.post.author.unbind,
+        lambda: w.engine.delete(w.ann), lambda: w.engine.move(w.all[0], w.post.author, 0),
+        lambda: w.engine.Plan(w.Post),
     ]  # fmt: skip
     for use in uses:
         with pytest.raises(Raised, match="^(store_closed|deleted)$"):
@@ -1201,7 +1237,9 @@ def test_python_code_that_writes_while_columns_are_made(engine: ModuleType) -> N
             posts = engine.live_rows(w.Post)
             posts.slice(len(posts) - 5, len(posts)).delete()
 
-    plan = engine.Plan(w.Post, values=[col(w.post.title), col(w.post.at), ("arith", "+", col(w.post.at), col(w.post.at))][:2])
+    plan = engine.Plan(
+        w.Post, values=[col(w.post.title), col(w.post.at), ("arith", "+", col(w.post.at), col(w.post.at))][:2]
+    )
     old = gc.get_threshold()
     gc.set_threshold(1)
     try:
@@ -1243,7 +1281,13 @@ def test_nothing_leaks(engine: ModuleType) -> None:
         posts = [w.Post(title=str(n), score=n, author=ann) for n in range(20)]
         double = ("arith", "*", col(w.post.score), ("const", "int", 2))
         where = ("or", cmp(w.post.score, ">", 3), ("in", col(w.post.title), w.post.title, ["1", "2"]))
-        plan = engine.Plan(w.Post, where=where, order=[(double, True, False)], values=[col(w.post.title), double], source=(w.posts, ann))
+        plan = engine.Plan(
+            w.Post,
+            where=where,
+            order=[(double, True, False)],
+            values=[col(w.post.title), double],
+            source=(w.posts, ann),
+        )
         rows = plan.rows()
         plan.columns(rows)
         plan.aggregate("max", 0, rows)
@@ -1270,7 +1314,7 @@ def test_nothing_leaks(engine: ModuleType) -> None:
 
     blocks()
     counts = [blocks() for _ in range(4)]
-    assert not all(later > earlier + 5 for earlier, later in zip(counts, counts[1:], strict=False)), counts
+    assert not all(later > earlier + 5 for earlier, later in pairwise(counts)), counts
 
 
 # ---------------------------------------------------------------- no memory
@@ -1278,7 +1322,11 @@ def test_nothing_leaks(engine: ModuleType) -> None:
 
 def _read_everything(w: World) -> None:
     p, e = w.post, w.engine
-    where = ("or", ("exists", 0, w.posts, cmp(p.score, "==", 30)), ("in", col(w.author.email), w.author.email, ["a", "b"]))
+    where = (
+        "or",
+        ("exists", 0, w.posts, cmp(p.score, "==", 30)),
+        ("in", col(w.author.email), w.author.email, ["a", "b"]),
+    )
     values = [("aggregate", 0, "max", w.posts, None, col(p.score), True)]
     plan = e.Plan(w.Author, where=where, order=[asc(w.author.name)], values=values)
     plan.columns(plan.rows())

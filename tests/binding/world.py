@@ -1,4 +1,4 @@
-"""The extension without the Python layer: an instance of the module of its own, hooks that do the least, a few models by hand.
+"""The extension without the Python layer: its own instance of the module, hooks that do the least, models by hand.
 
 The extension keeps its state per module object, so these tests load a second one and leave the package's alone.
 """
@@ -51,9 +51,16 @@ def load_engine(current_task: Any = None, errors: Any = None) -> ModuleType:
     return module
 
 
-def _layout_model(engine: ModuleType, store: Any, cls: Any, fields: list[Any], parameters: list[Any], **options: Any) -> Any:
+def _layout_model(
+    engine: ModuleType, store: Any, cls: Any, fields: list[Any], parameters: list[Any], **options: Any
+) -> Any:
     engine.bind_model(
-        cls, store, fields=fields, parameters=parameters, primary_key=fields[:1], validators=options.get("validators", {})
+        cls,
+        store,
+        fields=fields,
+        parameters=parameters,
+        primary_key=fields[:1],
+        validators=options.get("validators", {}),
     )
     key = store.add_index(cls, "unique", fields[:1])
     engine.set_primary_index(cls, key)
@@ -101,20 +108,26 @@ def make_world(engine: ModuleType, **options: Any) -> SimpleNamespace:
     a_key = _layout_model(engine, w.store, w.Author, [a.id, a.name, a.email, a.extra], [a.id, a.name, a.email, a.extra])
     p_fields = [p.id, p.title, p.score, p.rating, p.at, p.done, p.author_id, p.category_id]
     _layout_model(engine, w.store, w.Post, p_fields, [*p_fields, p.author, p.category], **options)
-    c_key = _layout_model(engine, w.store, w.Category, [c.id, c.label, c.parent_id], [c.id, c.label, c.parent_id, c.parent])
+    c_key = _layout_model(
+        engine, w.store, w.Category, [c.id, c.label, c.parent_id], [c.id, c.label, c.parent_id, c.parent]
+    )
     w.by_email = w.store.add_index(w.Author, "unique", [a.email])
     w.by_score = w.store.add_index(w.Post, "ordered", [p.score])
     p.author.bind(w.Author, [a.id], w.store.add_index(w.Post, "many", [p.author_id]), a_key, "cascade", True)
     p.category.bind(w.Category, [c.id], w.store.add_index(w.Post, "many", [p.category_id]), c_key, "nullify", True)
     c.parent.bind(w.Category, [c.id], w.store.add_index(w.Category, "many", [c.parent_id]), c_key, "restrict", True)
 
-    def path(reference: Any, backward: bool, single: bool = False, where: Any = None, order: Any = (), limit: Any = None) -> Any:
+    def path(
+        reference: Any, backward: bool, single: bool = False, where: Any = None, order: Any = (), limit: Any = None
+    ) -> Any:
         return engine.Path(w.store, [(reference, backward, single, where, order, limit)])
 
     w.path = path
     w.posts, w.children = path(p.author, True), path(c.parent, True)
     a.posts.bind(w.posts, Collection)
-    a.first_post.bind(path(p.author, True, single=True), )
+    a.first_post.bind(
+        path(p.author, True, single=True),
+    )
     c.posts.bind(path(p.category, True), Collection)
     c.children.bind(w.children, Collection)
     return w

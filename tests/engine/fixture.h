@@ -25,7 +25,8 @@ typedef struct shop {
     hostile *h;
     sn_db *db;
     sn_table *person, *team, *task;
-    sn_index *person_id, *person_email, *person_boss, *team_key, *team_rank, *task_id, *task_owner, *task_team, *task_cost;
+    sn_index *person_id, *person_email, *person_boss, *team_key, *team_rank, *task_id, *task_owner, *task_team,
+        *task_cost;
     sn_reference *boss, *owner, *membership;
     sn_cell cells[96]; /* of the operation being swept */
     size_t cell_count;
@@ -178,8 +179,12 @@ static inline sn_row
 add_task(shop *s, const char *title, int64_t owner, int64_t city, const char *name, double cost)
 {
     sn_row row;
-    sn_cell cells[] = {SN_NULL_CELL, bare(title), owner ? number(owner) : SN_NULL_CELL, city ? number(city) : SN_NULL_CELL,
-                       name ? interned(s->db, name) : SN_NULL_CELL, real(cost)};
+    sn_cell cells[] = {SN_NULL_CELL,
+                       bare(title),
+                       owner ? number(owner) : SN_NULL_CELL,
+                       city ? number(city) : SN_NULL_CELL,
+                       name ? interned(s->db, name) : SN_NULL_CELL,
+                       real(cost)};
     CHECK_OK(sn_table_insert(&row, s->task, cells));
     return row;
 }

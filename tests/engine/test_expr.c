@@ -98,11 +98,13 @@ test_integers(void)
         sn_expr *e;
         sn_cell out;
         CHECK_OK(sn_expr_new(&e, w.db));
-        sn_node node = sn_expr_arith(e, c->op, sn_expr_const(e, c->left, int_cell(c->a)), sn_expr_const(e, c->right, int_cell(c->b)));
+        sn_node node = sn_expr_arith(e, c->op, sn_expr_const(e, c->left, int_cell(c->a)),
+                                     sn_expr_const(e, c->right, int_cell(c->b)));
         CHECK_STATUS(eval(&out, e, node), c->status);
         CHECK(sn_expr_type(e, node) == c->type);
         CHECK(c->status || (out.null == c->null && (c->null || sn_word_int(out.word) == c->result)));
-        sn_node null = sn_expr_arith(e, c->op, sn_expr_const(e, c->left, SN_NULL_CELL), sn_expr_const(e, c->right, int_cell(c->b)));
+        sn_node null = sn_expr_arith(e, c->op, sn_expr_const(e, c->left, SN_NULL_CELL),
+                                     sn_expr_const(e, c->right, int_cell(c->b)));
         CHECK_OK(eval(&out, e, null));
         CHECK(out.null);
         sn_expr_free(e);
@@ -236,8 +238,10 @@ test_texts_equal(void)
 {
     sn_expr *e;
     CHECK_OK(sn_expr_new(&e, w.db));
-    sn_node bare = sn_expr_const(e, SN_TEXT, text_cell(&w, "Ann", false)), entry = sn_expr_const(e, SN_TEXT, text_cell(&w, "Ann", true));
-    sn_node later = sn_expr_const(e, SN_TEXT, text_cell(&w, "Anna", false)), name = sn_expr_column(e, 0, w.t[AUTHOR], AUTHOR_NAME);
+    sn_node bare = sn_expr_const(e, SN_TEXT, text_cell(&w, "Ann", false)),
+            entry = sn_expr_const(e, SN_TEXT, text_cell(&w, "Ann", true));
+    sn_node later = sn_expr_const(e, SN_TEXT, text_cell(&w, "Anna", false)),
+            name = sn_expr_column(e, 0, w.t[AUTHOR], AUTHOR_NAME);
     CHECK(test(e, sn_expr_compare(e, SN_EQ, bare, entry)));
     CHECK(test(e, sn_expr_compare(e, SN_EQ, name, entry)));
     CHECK(test(e, sn_expr_compare(e, SN_GT, later, name)));
@@ -258,12 +262,14 @@ test_logic(void)
     both[0] = yes;
     both[1] = no;
     CHECK(!test(e, sn_expr_and(e, both, 2)) && test(e, sn_expr_or(e, both, 2)));
-    sn_node age = sn_expr_column(e, 0, w.t[AUTHOR], AUTHOR_AGE), score = sn_expr_column(e, 0, w.t[AUTHOR], AUTHOR_SCORE);
+    sn_node age = sn_expr_column(e, 0, w.t[AUTHOR], AUTHOR_AGE),
+            score = sn_expr_column(e, 0, w.t[AUTHOR], AUTHOR_SCORE);
     CHECK(test(e, sn_expr_is_null(e, age)) && !test(e, sn_expr_is_null(e, score)));
     CHECK(!test(e, sn_expr_truth(e, sn_expr_const(e, SN_BOOL, SN_NULL_CELL))));
     CHECK(test(e, sn_expr_truth(e, sn_expr_const(e, SN_BOOL, int_cell(1)))));
     sn_cell ages[] = {int_cell(3), SN_NULL_CELL}, scores[] = {float_cell(2.5), float_cell(NAN), float_cell(2.5)};
-    CHECK(test(e, sn_expr_in(e, age, ages, 2)) && !test(e, sn_expr_in(e, age, ages, 1)) && !test(e, sn_expr_in(e, age, NULL, 0)));
+    CHECK(test(e, sn_expr_in(e, age, ages, 2)) && !test(e, sn_expr_in(e, age, ages, 1))
+          && !test(e, sn_expr_in(e, age, NULL, 0)));
     CHECK(test(e, sn_expr_in(e, score, scores, 3)) && !test(e, sn_expr_in(e, score, scores + 1, 1)));
     sn_node nan = sn_expr_const(e, SN_FLOAT, float_cell(NAN));
     CHECK(!test(e, sn_expr_in(e, nan, scores, 3)));
@@ -402,17 +408,24 @@ fresh(void)
 static void
 test_misuse(void)
 {
-    static const world_step to_author = {POST_TO_AUTHOR, false, false, SIZE_MAX}, posts = {POST_TO_AUTHOR, true, false, SIZE_MAX};
+    static const world_step to_author = {POST_TO_AUTHOR, false, false, SIZE_MAX},
+                            posts = {POST_TO_AUTHOR, true, false, SIZE_MAX};
     sn_path *author = world_path(&w, &to_author, 1, true), *of = world_path(&w, &posts, 1, true);
     const sn_table *a = w.t[AUTHOR], *p = w.t[POST];
     sn_expr *e = fresh();
-    refused(e, sn_expr_compare(e, SN_EQ, sn_expr_column(e, 0, a, AUTHOR_AGE), sn_expr_column(e, 0, a, AUTHOR_NAME)), SN_MISUSE);
+    refused(e, sn_expr_compare(e, SN_EQ, sn_expr_column(e, 0, a, AUTHOR_AGE), sn_expr_column(e, 0, a, AUTHOR_NAME)),
+            SN_MISUSE);
     e = fresh();
-    refused(e, sn_expr_compare(e, SN_EQ, sn_expr_column(e, 0, a, AUTHOR_AGE), sn_expr_column(e, 0, p, POST_VIEWS)), SN_MISUSE);
+    refused(e, sn_expr_compare(e, SN_EQ, sn_expr_column(e, 0, a, AUTHOR_AGE), sn_expr_column(e, 0, p, POST_VIEWS)),
+            SN_MISUSE);
     e = fresh();
-    refused(e, sn_expr_compare(e, SN_LT, sn_expr_const(e, SN_OBJECT, SN_NULL_CELL), sn_expr_const(e, SN_OBJECT, SN_NULL_CELL)), SN_MISUSE);
+    refused(
+        e,
+        sn_expr_compare(e, SN_LT, sn_expr_const(e, SN_OBJECT, SN_NULL_CELL), sn_expr_const(e, SN_OBJECT, SN_NULL_CELL)),
+        SN_MISUSE);
     e = fresh();
-    refused(e, sn_expr_arith(e, SN_ADD, sn_expr_column(e, 0, a, AUTHOR_NAME), sn_expr_column(e, 0, a, AUTHOR_NAME)), SN_MISUSE);
+    refused(e, sn_expr_arith(e, SN_ADD, sn_expr_column(e, 0, a, AUTHOR_NAME), sn_expr_column(e, 0, a, AUTHOR_NAME)),
+            SN_MISUSE);
     e = fresh();
     refused(e, sn_expr_not(e, sn_expr_column(e, 0, a, AUTHOR_AGE)), SN_MISUSE);
     e = fresh();
@@ -424,15 +437,18 @@ test_misuse(void)
     e = fresh();
     refused(e, sn_expr_follow(e, 0, of, sn_expr_column(e, 0, p, POST_VIEWS)), SN_MISUSE); /* to-many */
     e = fresh();
-    refused(e, sn_expr_follow(e, 0, author, sn_expr_column(e, 0, p, POST_VIEWS)), SN_MISUSE); /* another table's column */
+    refused(e, sn_expr_follow(e, 0, author, sn_expr_column(e, 0, p, POST_VIEWS)),
+            SN_MISUSE); /* another table's column */
     e = fresh();
-    refused(e, sn_expr_exists(e, 0, of, sn_expr_is_null(e, sn_expr_column(e, 1, p, POST_SLUG))), SN_MISUSE); /* around is an author */
+    refused(e, sn_expr_exists(e, 0, of, sn_expr_is_null(e, sn_expr_column(e, 1, p, POST_SLUG))),
+            SN_MISUSE); /* around is an author */
     e = fresh();
     refused(e, sn_expr_aggregate(e, 0, SN_SUM, of, SN_NO_NODE, SN_NO_NODE, true), SN_MISUSE);
     e = fresh();
     refused(e, sn_expr_aggregate(e, 0, SN_SUM, of, SN_NO_NODE, sn_expr_column(e, 0, p, POST_TITLE), true), SN_MISUSE);
     e = fresh();
-    refused(e, sn_expr_text(e, SN_LIKE, sn_expr_column(e, 0, a, AUTHOR_AGE), sn_expr_column(e, 0, a, AUTHOR_NAME)), SN_MISUSE);
+    refused(e, sn_expr_text(e, SN_LIKE, sn_expr_column(e, 0, a, AUTHOR_AGE), sn_expr_column(e, 0, a, AUTHOR_NAME)),
+            SN_MISUSE);
     e = fresh();
     refused(e, sn_expr_host(e, 0, UINT16_MAX + 1, SN_INT), SN_LIMIT);
     e = fresh();
@@ -506,7 +522,8 @@ test_ownership(void)
     CHECK(sn_expr_const(e, SN_TEXT, text_cell(&w, "entry", true)) != SN_NO_NODE);
     CHECK(handle_count() == handles + 2);
     CHECK(test(e, sn_expr_compare(e, SN_EQ, sn_expr_column(e, 0, w.t[AUTHOR], AUTHOR_NAME), bare)));
-    sn_cell members[] = {text_cell(&w, "Ann", false), SN_NULL_CELL, text_cell(&w, "Ann", true), text_cell(&w, "Bob", false)};
+    sn_cell members[] = {text_cell(&w, "Ann", false), SN_NULL_CELL, text_cell(&w, "Ann", true),
+                         text_cell(&w, "Bob", false)};
     CHECK(test(e, sn_expr_in(e, bare, members, 4)));
     world_drain(&w);
     CHECK(handle_count() == handles + 5);

@@ -72,7 +72,8 @@ check_aggregates(fixture *f, const uint32_t *group_of, size_t groups)
     sn_row members[WORLD_ROWS];
     for (size_t i = 0; i < 5; i++) {
         sn_type type, alone;
-        CHECK_OK(sn_query_group_aggregate(out, &type, ops[i], f->e, views, f->w.t[POST], f->rows, group_of, f->n, groups));
+        CHECK_OK(
+            sn_query_group_aggregate(out, &type, ops[i], f->e, views, f->w.t[POST], f->rows, group_of, f->n, groups));
         CHECK(type == (ops[i] == SN_AVG ? SN_FLOAT : SN_INT));
         for (size_t g = 0; g < groups; g++) {
             size_t n = 0;
@@ -117,7 +118,8 @@ test_groups(uint64_t seed)
 {
     static fixture f;
     static const sn_col one[] = {POST_AUTHOR}, text[] = {POST_TITLE}, interned[] = {POST_SLUG}, real[] = {POST_RATING},
-                        two[] = {POST_FLAG, POST_CATEGORY}, three[] = {POST_TITLE, POST_FLAG, POST_SLUG}, at[] = {POST_AT}, id[] = {POST_ID};
+                        two[] = {POST_FLAG, POST_CATEGORY}, three[] = {POST_TITLE, POST_FLAG, POST_SLUG},
+                        at[] = {POST_AT}, id[] = {POST_ID};
     setup(&f, seed, 1200);
     check_group(&f, one, 1);
     check_group(&f, text, 1);
@@ -258,7 +260,8 @@ sweep_run(void *state)
     sn_type type;
     sn_status status = sn_query_group(s->group_of, &s->firsts, s->f.e, s->keys, 2, t, s->f.rows, s->f.n);
     return status ? status
-                  : sn_query_group_aggregate(s->out, &type, SN_MAX, s->f.e, s->keys[0], t, s->f.rows, s->group_of, s->f.n, s->firsts.n);
+                  : sn_query_group_aggregate(s->out, &type, SN_MAX, s->f.e, s->keys[0], t, s->f.rows, s->group_of,
+                                             s->f.n, s->firsts.n);
 }
 
 static const char *

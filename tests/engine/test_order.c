@@ -12,8 +12,10 @@
 static hostile h;
 
 enum { INT_COL, FLOAT_COL, TEXT_COL, BOOL_COL, COLUMNS };
-static const sn_column_def defs[COLUMNS] = {
-    {.type = SN_INT, .nullable = true}, {.type = SN_FLOAT, .nullable = true}, {.type = SN_TEXT, .nullable = true}, {.type = SN_BOOL}};
+static const sn_column_def defs[COLUMNS] = {{.type = SN_INT, .nullable = true},
+                                            {.type = SN_FLOAT, .nullable = true},
+                                            {.type = SN_TEXT, .nullable = true},
+                                            {.type = SN_BOOL}};
 
 typedef struct fixture {
     sn_db *db;
@@ -50,9 +52,11 @@ random_cell(uint64_t *seed, size_t col, uint32_t spread)
     }
     switch (col) {
     case INT_COL:
-        return word_cell(sn_word_from_int((int64_t)harness_random(seed, spread) * (harness_random(seed, 2) ? 1 : INT64_C(-300000000))));
+        return word_cell(sn_word_from_int((int64_t)harness_random(seed, spread)
+                                          * (harness_random(seed, 2) ? 1 : INT64_C(-300000000))));
     case FLOAT_COL:
-        return word_cell(sn_word_from_float(harness_random(seed, 3) ? (double)harness_random(seed, spread) - 5.5 : odd[harness_random(seed, 7)]));
+        return word_cell(sn_word_from_float(harness_random(seed, 3) ? (double)harness_random(seed, spread) - 5.5
+                                                                    : odd[harness_random(seed, 7)]));
     case TEXT_COL:
         return random_text(seed);
     default:
@@ -179,7 +183,8 @@ test_random(uint64_t seed, size_t n, uint32_t spread, size_t rounds)
         sn_order order[3];
         size_t terms = 1 + harness_random(&seed, 3);
         for (size_t i = 0; i < terms; i++) {
-            order[i] = (sn_order){f.columns[harness_random(&seed, COLUMNS)], harness_random(&seed, 2), harness_random(&seed, 2)};
+            order[i] = (sn_order){f.columns[harness_random(&seed, COLUMNS)], harness_random(&seed, 2),
+                                  harness_random(&seed, 2)};
         }
         check_sort(&f, order, terms, harness_random(&seed, 2) ? SIZE_MAX : harness_random(&seed, (uint32_t)n + 2));
         check_sort(&f, order, terms, 1 + harness_random(&seed, 3));

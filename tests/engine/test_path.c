@@ -30,10 +30,17 @@ static const shape shapes[] = {
     {2, {{POST_TO_AUTHOR, true, false, ALL}, {POST_TO_CATEGORY, false, false, ALL}}},
     {2, {{COMMENT_TO_POST, false, false, ALL}, {POST_TO_AUTHOR, false, false, ALL}}},
     {2, {{POST_TO_AUTHOR, false, false, ALL}, {POST_TO_AUTHOR, true, false, ALL}}},
-    {3, {{POST_TO_AUTHOR, true, false, ALL}, {POST_TO_CATEGORY, false, false, ALL}, {CATEGORY_TO_PARENT, false, false, ALL}}},
-    {3, {{POST_TO_AUTHOR, true, false, ALL}, {POST_TO_CATEGORY, false, false, ALL}, {POST_TO_CATEGORY, true, false, 3}}},
-    {4, {{POST_TO_AUTHOR, true, false, ALL}, {POST_TO_CATEGORY, false, false, ALL}, {POST_TO_CATEGORY, true, false, ALL},
-         {POST_TO_AUTHOR, false, false, ALL}}},
+    {3,
+     {{POST_TO_AUTHOR, true, false, ALL},
+      {POST_TO_CATEGORY, false, false, ALL},
+      {CATEGORY_TO_PARENT, false, false, ALL}}},
+    {3,
+     {{POST_TO_AUTHOR, true, false, ALL}, {POST_TO_CATEGORY, false, false, ALL}, {POST_TO_CATEGORY, true, false, 3}}},
+    {4,
+     {{POST_TO_AUTHOR, true, false, ALL},
+      {POST_TO_CATEGORY, false, false, ALL},
+      {POST_TO_CATEGORY, true, false, ALL},
+      {POST_TO_AUTHOR, false, false, ALL}}},
 };
 
 static bool
@@ -120,7 +127,8 @@ check_semijoin(world *w, const shape *s, const sn_path *p)
 {
     sn_row from[WORLD_ROWS], live[WORLD_ROWS], found[WORLD_ROWS];
     bool wanted[WORLD_ROWS] = {false};
-    size_t n = live_rows(w, step_from(s->steps[0]), from), targets = live_rows(w, step_to(s->steps[s->n - 1]), live), kept = 0;
+    size_t n = live_rows(w, step_from(s->steps[0]), from), targets = live_rows(w, step_to(s->steps[s->n - 1]), live),
+           kept = 0;
     for (size_t i = 0; i < targets; i++) {
         wanted[live[i]] = world_pick(w, 3) == 0;
         live[kept] = live[i];
@@ -208,8 +216,13 @@ popular_hop(popular *x, size_t limit)
     sn_node more = sn_expr_compare(x->e, SN_GT, views, sn_expr_const(x->e, SN_INT, int_cell(3)));
     x->order[0] = (sn_order){.value = sn_expr_column(x->e, 0, x->w.t[POST], POST_SLUG), .descending = true};
     x->order[1] = (sn_order){.value = views};
-    return (sn_hop_def){.reference = x->w.link[POST_TO_AUTHOR], .backward = true, .expr = x->e, .where = more, .order = x->order,
-                        .order_len = 2, .limit = limit};
+    return (sn_hop_def){.reference = x->w.link[POST_TO_AUTHOR],
+                        .backward = true,
+                        .expr = x->e,
+                        .where = more,
+                        .order = x->order,
+                        .order_len = 2,
+                        .limit = limit};
 }
 
 static void
@@ -218,8 +231,9 @@ popular_init(popular *x, uint64_t seed, size_t limit)
     world_new(&x->w, &h, seed);
     world_fill(&x->w, 300);
     CHECK_OK(sn_expr_new(&x->e, x->w.db));
-    sn_hop_def hops[2] = {popular_hop(x, limit),
-                          {.reference = x->w.link[COMMENT_TO_POST], .backward = true, .where = SN_NO_NODE, .limit = SIZE_MAX}};
+    sn_hop_def hops[2] = {
+        popular_hop(x, limit),
+        {.reference = x->w.link[COMMENT_TO_POST], .backward = true, .where = SN_NO_NODE, .limit = SIZE_MAX}};
     CHECK_OK(sn_expr_status(x->e));
     CHECK_OK(sn_path_new(&x->p, x->w.db, hops, 2, true));
     x->out = (sn_rows){0};
@@ -243,7 +257,8 @@ stands_before(const world *w, sn_row a, sn_row b)
         return y.null;
     }
     int order = x.null ? 0 : sn_compare(w->db, SN_TEXT, x.word, y.word);
-    int64_t views = sn_word_int(sn_table_get(w->t[POST], a, POST_VIEWS).word) - sn_word_int(sn_table_get(w->t[POST], b, POST_VIEWS).word);
+    int64_t views = sn_word_int(sn_table_get(w->t[POST], a, POST_VIEWS).word)
+                    - sn_word_int(sn_table_get(w->t[POST], b, POST_VIEWS).word);
     return order ? order > 0 : views < 0;
 }
 

@@ -456,7 +456,8 @@ naive_value(view *v, const tree *t)
         return value_of(v->w, t->type, t->cells[0], t->texts[0]);
     }
     if (t->kind == SN__COLUMN) {
-        return value_of(v->w, t->type, sn_table_get(v->w->t[t->table], v->rows[v->level - (int)t->depth], t->col), NULL);
+        return value_of(v->w, t->type, sn_table_get(v->w->t[t->table], v->rows[v->level - (int)t->depth], t->col),
+                        NULL);
     }
     if (t->kind == SN__FOLLOW) {
         return naive_follow(v, t);
@@ -466,7 +467,8 @@ naive_value(view *v, const tree *t)
     }
     value a = naive_value(v, t->a), b = naive_value(v, t->b);
     bool minus = t->op == SN_SUB;
-    return (value){.null = a.null || b.null, .integer = minus ? a.integer - b.integer : a.integer + b.integer,
+    return (value){.null = a.null || b.null,
+                   .integer = minus ? a.integer - b.integer : a.integer + b.integer,
                    .real = minus ? a.real - b.real : a.real + b.real};
 }
 
@@ -664,7 +666,8 @@ make_order(trial *x)
             x->terms[i]->col = world_pick(x->b.w, 2) ? POST_VIEWS : POST_AT;
             x->terms[i]->type = world_columns[POST][x->terms[i]->col].type;
         }
-        x->order[i] = (sn_order){.value = build(&x->b, x->terms[i]), .descending = world_pick(x->b.w, 2),
+        x->order[i] = (sn_order){.value = build(&x->b, x->terms[i]),
+                                 .descending = world_pick(x->b.w, 2),
                                  .nulls_first = world_pick(x->b.w, 2)};
     }
 }
@@ -716,7 +719,8 @@ check_trial(trial *x)
 static void
 test_random(world *w, sn_path *const *paths, maker *m)
 {
-    trial x = {.b = {.w = w, .paths = paths}, .m = m, .table = (int)world_pick(w, 3) == 0 ? (int)world_pick(w, TABLES) : POST};
+    trial x = {
+        .b = {.w = w, .paths = paths}, .m = m, .table = (int)world_pick(w, 3) == 0 ? (int)world_pick(w, TABLES) : POST};
     sn_row given[50];
     m->used = 0;
     m->level = 0;
@@ -796,7 +800,12 @@ compare_column(plain *p, sn_col col, sn_compare_op op, int64_t c)
 static sn_plan
 plan_of(plain *p, sn_node where, const sn_order *order, size_t limit)
 {
-    sn_query q = {.table = p->w.t[POST], .expr = p->e, .where = where, .order = order, .order_len = order ? 1 : 0, .limit = limit};
+    sn_query q = {.table = p->w.t[POST],
+                  .expr = p->e,
+                  .where = where,
+                  .order = order,
+                  .order_len = order ? 1 : 0,
+                  .limit = limit};
     sn_plan plan;
     CHECK_OK(sn_expr_status(p->e));
     CHECK_OK(sn_query_run(&p->rows, p->w.db, &q, &plan));
@@ -903,7 +912,8 @@ test_misuse(void)
     q.order_len = 65;
     CHECK_STATUS(sn_query_run(&p.rows, p.w.db, &q, NULL), SN_LIMIT);
     q.order_len = 0;
-    sn_node huge = sn_expr_const(p.e, SN_INT, int_cell(INT64_MAX)), views = sn_expr_column(p.e, 0, p.w.t[POST], POST_VIEWS);
+    sn_node huge = sn_expr_const(p.e, SN_INT, int_cell(INT64_MAX)),
+            views = sn_expr_column(p.e, 0, p.w.t[POST], POST_VIEWS);
     sn_node sum = sn_expr_arith(p.e, SN_ADD, huge, sn_expr_arith(p.e, SN_MUL, views, views));
     q.where = sn_expr_compare(p.e, SN_GT, sum, sn_expr_const(p.e, SN_INT, int_cell(0)));
     CHECK_OK(sn_rows_push(p.w.db, &p.rows, 5));
@@ -943,8 +953,12 @@ sweep_run(void *state)
     sweep_state *s = state;
     sn_status status = SN_OK;
     for (size_t i = 0; i < 8 && status == SN_OK; i++) {
-        sn_query q = {.table = s->p.w.t[POST], .expr = s->p.e, .where = i & 1 ? s->where[0] : s->where[1], .order = s->order + (i >> 2),
-                      .order_len = i & 2 ? 1 : 0, .limit = 4};
+        sn_query q = {.table = s->p.w.t[POST],
+                      .expr = s->p.e,
+                      .where = i & 1 ? s->where[0] : s->where[1],
+                      .order = s->order + (i >> 2),
+                      .order_len = i & 2 ? 1 : 0,
+                      .limit = 4};
         status = sn_query_run(&s->p.rows, s->p.w.db, &q, NULL);
         size_t count;
         status = status ? status : sn_query_count(&count, s->p.w.db, &q, ALL, NULL);

@@ -12,7 +12,8 @@ test_accessors(hostile *h)
     make_shop(&s, h);
     CHECK(sn_reference_from(s.owner) == s.task && sn_reference_to(s.owner) == s.person);
     CHECK(sn_reference_from_index(s.owner) == s.task_owner && sn_reference_to_index(s.owner) == s.person_id);
-    CHECK_OK(sn_reference_new(&ref, s.task_id, s.person_id, SN_KEEP, false, &tag)); /* one to one, over a unique index */
+    CHECK_OK(
+        sn_reference_new(&ref, s.task_id, s.person_id, SN_KEEP, false, &tag)); /* one to one, over a unique index */
     CHECK(sn_reference_tag(ref) == &tag);
     CHECK(s.task->outgoing_count == 3 && s.person->incoming_count == 3 && s.person_id->references == 3);
     CHECK_OK(sn_reference_drop(s.owner)); /* from the middle of both lists */
@@ -28,18 +29,19 @@ test_misuse(hostile *h)
     sn_reference *ref;
     make_shop(&s, h);
     size_t revision = sn_db_revision(s.db);
-    CHECK_STATUS(sn_reference_new(&ref, s.task_cost, s.person_id, SN_RESTRICT, true, NULL), SN_MISUSE);  /* ordered */
+    CHECK_STATUS(sn_reference_new(&ref, s.task_cost, s.person_id, SN_RESTRICT, true, NULL), SN_MISUSE);    /* ordered */
     CHECK_STATUS(sn_reference_new(&ref, s.task_owner, s.person_boss, SN_RESTRICT, true, NULL), SN_MISUSE); /* to many */
-    CHECK_STATUS(sn_reference_new(&ref, s.task_owner, s.team_rank, SN_RESTRICT, true, NULL), SN_MISUSE); /* to deferred */
+    CHECK_STATUS(sn_reference_new(&ref, s.task_owner, s.team_rank, SN_RESTRICT, true, NULL),
+                 SN_MISUSE); /* to deferred */
     CHECK_STATUS(sn_reference_new(&ref, s.task_owner, s.person_email, SN_RESTRICT, true, NULL), SN_MISUSE); /* types */
-    CHECK_STATUS(sn_reference_new(&ref, s.task_owner, s.team_key, SN_RESTRICT, true, NULL), SN_MISUSE);  /* columns */
+    CHECK_STATUS(sn_reference_new(&ref, s.task_owner, s.team_key, SN_RESTRICT, true, NULL), SN_MISUSE); /* columns */
     CHECK_STATUS(sn_reference_new(&ref, s.task_owner, s.person_id, SN_KEEP, true, NULL), SN_MISUSE);
     CHECK_STATUS(sn_reference_new(&ref, s.task_id, s.person_id, SN_NULLIFY, true, NULL), SN_MISUSE); /* not nullable */
     CHECK_STATUS(sn_index_drop(s.task_owner), SN_MISUSE);
     CHECK(sn_db_error(s.db)->index == s.task_owner);
     CHECK_STATUS(sn_index_drop(s.person_id), SN_MISUSE);
     CHECK_STATUS(sn_table_set_nullable(s.task, TASK_OWNER, false), SN_OK); /* cascades: needs no null */
-    CHECK_OK(sn_table_set_nullable(s.task, TASK_CITY, false)); /* name is left to nullify */
+    CHECK_OK(sn_table_set_nullable(s.task, TASK_CITY, false));             /* name is left to nullify */
     CHECK_STATUS(sn_table_set_nullable(s.task, TASK_NAME, false), SN_MISUSE);
     CHECK(sn_db_revision(s.db) == revision + 2);
     CHECK_OK(sn_begin(s.db));

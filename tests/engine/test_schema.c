@@ -76,7 +76,8 @@ test_add_column_refused(shop *s)
     CHECK(sn_db_error(s->db)->row == 0);
     CHECK_STATUS(sn_table_add_column(&col, s->person, &(sn_column_def){SN_INT, false, false}, fill), SN_NULL);
     CHECK(sn_db_error(s->db)->row == 2);
-    CHECK_STATUS(sn_table_add_column(&col, s->person, &(sn_column_def){SN_INT, false, true}, NULL), SN_MISUSE); /* second */
+    CHECK_STATUS(sn_table_add_column(&col, s->person, &(sn_column_def){SN_INT, false, true}, NULL),
+                 SN_MISUSE); /* second */
     CHECK_STATUS(sn_table_add_column(&col, s->team, &(sn_column_def){SN_FLOAT, false, true}, NULL), SN_MISUSE);
     CHECK_STATUS(sn_table_add_column(&col, s->team, &(sn_column_def){SN_TYPE_COUNT, true, false}, NULL), SN_MISUSE);
     CHECK_STATUS(sn_table_drop_column(s->person, PERSON_EMAIL), SN_MISUSE); /* indexed */
@@ -145,7 +146,7 @@ test_indexes(shop *s)
     CHECK(sn_index_tag(ix) == &tag && sn_index_kind_of(ix) == SN_INDEX_ORDERED && sn_index_table(ix) == s->task);
     CHECK(sn_index_columns(ix, &cols) == 2 && cols[0] == TASK_COST && cols[1] == TASK_OWNER);
     CHECK_SOUND(sn_check(s->db));
-    CHECK_OK(sn_index_drop(s->task_cost)); /* from the middle */
+    CHECK_OK(sn_index_drop(s->task_cost));                             /* from the middle */
     CHECK_STATUS(sn_table_drop_column(s->task, TASK_COST), SN_MISUSE); /* the other one is left */
     CHECK_OK(sn_index_drop(ix));
     CHECK_OK(sn_table_drop_column(s->task, TASK_COST));

@@ -273,10 +273,10 @@ test_exchange(shop *s)
 {
     sn_cell old, title = bare("new"), dead = number(1);
     uint64_t revision = sn_db_revision(s->db);
-    CHECK(!sn_table_exchange(&old, s->task, 1, TASK_COST, real(1)));            /* in an index */
-    CHECK(!sn_table_exchange(&old, s->task, 1, TASK_ID, number(99)));           /* the automatic column */
-    CHECK(!sn_table_exchange(&old, s->task, SN_NO_ROW, TASK_TITLE, dead));      /* no such row */
-    CHECK(!sn_table_exchange(&old, s->task, 1, TASK_COLUMNS, dead));            /* no such column */
+    CHECK(!sn_table_exchange(&old, s->task, 1, TASK_COST, real(1)));       /* in an index */
+    CHECK(!sn_table_exchange(&old, s->task, 1, TASK_ID, number(99)));      /* the automatic column */
+    CHECK(!sn_table_exchange(&old, s->task, SN_NO_ROW, TASK_TITLE, dead)); /* no such row */
+    CHECK(!sn_table_exchange(&old, s->task, 1, TASK_COLUMNS, dead));       /* no such column */
     CHECK_OK(sn_begin(s->db));
     CHECK(!sn_table_exchange(&old, s->task, 1, TASK_TITLE, title)); /* a unit may be undone: it needs the journal */
     CHECK_OK(sn_commit(s->db));
@@ -635,10 +635,30 @@ int
 main(void)
 {
     static void (*const tests[])(shop *) = {
-        test_outside_a_unit, test_savepoints, test_inner_commit, test_insert, test_insert_refused, test_numbers_end, test_load,
-        test_load_refused, test_update_moves, test_swap, test_update_refused, test_unchanged_cells, test_exchange, test_update_number,
-        test_dangling, test_half_a_key, test_self_reference, test_deferred, test_restrict, test_replaced_target, test_nullify,
-        test_handles_of_the_dead, test_delete_in_every_order, test_move,
+        test_outside_a_unit,
+        test_savepoints,
+        test_inner_commit,
+        test_insert,
+        test_insert_refused,
+        test_numbers_end,
+        test_load,
+        test_load_refused,
+        test_update_moves,
+        test_swap,
+        test_update_refused,
+        test_unchanged_cells,
+        test_exchange,
+        test_update_number,
+        test_dangling,
+        test_half_a_key,
+        test_self_reference,
+        test_deferred,
+        test_restrict,
+        test_replaced_target,
+        test_nullify,
+        test_handles_of_the_dead,
+        test_delete_in_every_order,
+        test_move,
     };
     hostile h = {0};
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {

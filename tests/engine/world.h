@@ -17,7 +17,18 @@
 enum { AUTHOR, CATEGORY, POST, COMMENT, TABLES };
 enum { AUTHOR_ID, AUTHOR_NAME, AUTHOR_AGE, AUTHOR_SCORE, AUTHOR_COLUMNS };
 enum { CATEGORY_ID, CATEGORY_PARENT, CATEGORY_TITLE, CATEGORY_COLUMNS };
-enum { POST_ID, POST_AUTHOR, POST_CATEGORY, POST_VIEWS, POST_RATING, POST_TITLE, POST_SLUG, POST_AT, POST_FLAG, POST_COLUMNS };
+enum {
+    POST_ID,
+    POST_AUTHOR,
+    POST_CATEGORY,
+    POST_VIEWS,
+    POST_RATING,
+    POST_TITLE,
+    POST_SLUG,
+    POST_AT,
+    POST_FLAG,
+    POST_COLUMNS
+};
 enum { COMMENT_ID, COMMENT_POST, COMMENT_STARS, COMMENT_COLUMNS };
 
 /* The references; from their table's column to the id (column 0) of another. */
@@ -27,14 +38,25 @@ typedef struct world_link {
     sn_col col;
     int to;
 } world_link;
-static const world_link world_links[LINKS] = {
-    {POST, POST_AUTHOR, AUTHOR}, {POST, POST_CATEGORY, CATEGORY}, {COMMENT, COMMENT_POST, POST}, {CATEGORY, CATEGORY_PARENT, CATEGORY}};
+static const world_link world_links[LINKS] = {{POST, POST_AUTHOR, AUTHOR},
+                                              {POST, POST_CATEGORY, CATEGORY},
+                                              {COMMENT, COMMENT_POST, POST},
+                                              {CATEGORY, CATEGORY_PARENT, CATEGORY}};
 
 static const sn_column_def world_columns[TABLES][POST_COLUMNS] = {
-    [AUTHOR] = {{.type = SN_INT}, {.type = SN_TEXT}, {.type = SN_INT, .nullable = true}, {.type = SN_FLOAT, .nullable = true}},
+    [AUTHOR] = {{.type = SN_INT},
+                {.type = SN_TEXT},
+                {.type = SN_INT, .nullable = true},
+                {.type = SN_FLOAT, .nullable = true}},
     [CATEGORY] = {{.type = SN_INT}, {.type = SN_INT, .nullable = true}, {.type = SN_TEXT}},
-    [POST] = {{.type = SN_INT}, {.type = SN_INT, .nullable = true}, {.type = SN_INT, .nullable = true}, {.type = SN_INT},
-              {.type = SN_FLOAT}, {.type = SN_TEXT}, {.type = SN_TEXT, .nullable = true}, {.type = SN_DATETIME},
+    [POST] = {{.type = SN_INT},
+              {.type = SN_INT, .nullable = true},
+              {.type = SN_INT, .nullable = true},
+              {.type = SN_INT},
+              {.type = SN_FLOAT},
+              {.type = SN_TEXT},
+              {.type = SN_TEXT, .nullable = true},
+              {.type = SN_DATETIME},
               {.type = SN_BOOL, .nullable = true}},
     [COMMENT] = {{.type = SN_INT}, {.type = SN_INT, .nullable = true}, {.type = SN_INT, .nullable = true}},
 };
@@ -91,9 +113,24 @@ text_cell(world *w, const char *text, bool intern)
 static inline const char *
 world_text(world *w)
 {
-    static const char *const texts[] = {"",      "a",        "ab",         "abc",        "abcdefg",      "abcdefgh", "abcdefghi",
-                                        "B%",    "Straße",   "STRASSE",    "\xc3\x84pfel", "\xc3\xa4pfel", "a_b",      "post 17",
-                                        "post 18", "post 171", "the same long beginning, one", "the same long beginning, two"};
+    static const char *const texts[] = {"",
+                                        "a",
+                                        "ab",
+                                        "abc",
+                                        "abcdefg",
+                                        "abcdefgh",
+                                        "abcdefghi",
+                                        "B%",
+                                        "Straße",
+                                        "STRASSE",
+                                        "\xc3\x84pfel",
+                                        "\xc3\xa4pfel",
+                                        "a_b",
+                                        "post 17",
+                                        "post 18",
+                                        "post 171",
+                                        "the same long beginning, one",
+                                        "the same long beginning, two"};
     return texts[world_pick(w, sizeof texts / sizeof texts[0])];
 }
 
@@ -156,8 +193,9 @@ world_insert(world *w, int table)
     sn_cell cells[POST_COLUMNS];
     for (sn_col col = 0; col < world_widths[table]; col++) {
         int link = world_link_at(table, col);
-        cells[col] = col == 0 ? int_cell(++w->ids[table]) : link >= 0 ? world_key(w, link)
-                                                                     : world_cell(w, table, col, world_interns(table, col));
+        cells[col] = col == 0    ? int_cell(++w->ids[table])
+                     : link >= 0 ? world_key(w, link)
+                                 : world_cell(w, table, col, world_interns(table, col));
     }
     sn_row row;
     CHECK_OK(sn_begin(w->db));
@@ -274,8 +312,9 @@ world_new(world *w, hostile *h, uint64_t seed)
 static inline void
 world_more_indexes(world *w)
 {
-    static const sn_col views[] = {POST_VIEWS}, author_at[] = {POST_AUTHOR, POST_AT}, slug[] = {POST_SLUG}, rating[] = {POST_RATING},
-                        age[] = {AUTHOR_AGE}, flag_views[] = {POST_FLAG, POST_VIEWS}, stars[] = {COMMENT_STARS}, at[] = {POST_AT};
+    static const sn_col views[] = {POST_VIEWS}, author_at[] = {POST_AUTHOR, POST_AT}, slug[] = {POST_SLUG},
+                        rating[] = {POST_RATING}, age[] = {AUTHOR_AGE}, flag_views[] = {POST_FLAG, POST_VIEWS},
+                        stars[] = {COMMENT_STARS}, at[] = {POST_AT};
     world_index(w, POST, SN_INDEX_ORDERED, views, 1);
     world_index(w, POST, SN_INDEX_ORDERED, author_at, 2);
     world_index(w, POST, SN_INDEX_ORDERED, slug, 1);
@@ -382,8 +421,11 @@ world_path(world *w, const world_step *steps, size_t n, bool distinct)
     sn_hop_def hops[8];
     sn_path *p;
     for (size_t i = 0; i < n; i++) {
-        hops[i] = (sn_hop_def){.reference = w->link[steps[i].link], .backward = steps[i].backward, .single = steps[i].single,
-                               .where = SN_NO_NODE, .limit = steps[i].limit};
+        hops[i] = (sn_hop_def){.reference = w->link[steps[i].link],
+                               .backward = steps[i].backward,
+                               .single = steps[i].single,
+                               .where = SN_NO_NODE,
+                               .limit = steps[i].limit};
     }
     CHECK_OK(sn_path_new(&p, w->db, hops, n, distinct));
     return p;

@@ -1,4 +1,4 @@
-"""Objects that raise, re-enter the store, delete records or write while the store is at work. Never a crash, nothing lost."""
+"""Objects that raise, re-enter the store, delete records or write while it is at work. Never a crash, nothing lost."""
 
 from __future__ import annotations
 
@@ -407,7 +407,7 @@ def test_deep_expressions_are_refused_not_crashed() -> None:
 
 
 def test_threads() -> None:
-    """Writers and readers with a switch interval of 1 us: no crash, no lost row, other threads' transactions respected."""
+    """Writers and readers with a switch interval of 1 us: no crash, no lost row."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     errors: list[BaseException] = []

@@ -1,7 +1,7 @@
 """A naive store: lists, linear searches, whole-state copies. It knows no index, no cache and no journal.
 
-Rules are judged as API.md's table says: unique keys at the end of each statement, references at the end of the outermost unit.
-Deleting follows on_delete; whatever then still refers to a row that is gone is refused, be it by a restrict or as dangling.
+Unique keys are judged at the end of each statement, references at the end of the outermost unit (docs/transactions.md).
+Deleting follows on_delete; whatever then still refers to a row that is gone is refused, by a restrict or as dangling.
 """
 
 from __future__ import annotations

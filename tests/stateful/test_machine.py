@@ -1,6 +1,6 @@
-"""Random programs against the oracle: after each step every view of every relation is compared and the store is checked.
+"""Random programs against the oracle: after each step every view of every relation is compared, the store checked.
 
-`SINEW_STEPS` sets how many steps one program has, `SINEW_EXAMPLES` how many programs (the default is the short profile).
+`SINEW_STEPS` sets how many steps a program has, `SINEW_EXAMPLES` how many programs (the default is the short profile).
 """
 
 from __future__ import annotations

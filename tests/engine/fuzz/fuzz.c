@@ -83,7 +83,8 @@ make_schema(run *r)
     }
     for (int i = 0; i < INDEXES; i++) {
         const index_spec *ix = &indexes[i];
-        REQUIRE(sn_index_new(&r->indexes[i], r->tables[ix->table], ix->kind, ix->cols, ix->n, ix->deferred, NULL) == SN_OK);
+        REQUIRE(sn_index_new(&r->indexes[i], r->tables[ix->table], ix->kind, ix->cols, ix->n, ix->deferred, NULL)
+                == SN_OK);
     }
     for (int i = 0; i < REFERENCES; i++) {
         const reference_spec *ref = &references[i];
@@ -454,8 +455,7 @@ update(run *r, int table, bool several)
     end_statement(r, opened);
 }
 
-static void
-delete(run *r, int table)
+static void delete (run *r, int table)
 {
     sn_row rows[3];
     size_t n = 1 + byte(r) % 3, deleted = 0, expected = 0;
@@ -525,18 +525,46 @@ operate(run *r)
     unsigned op = byte(r);
     int table = (int)(op >> 4) % TABLES;
     switch (op & 15) {
-    case 0: begin(r); break;
-    case 1: commit(r); break;
-    case 2: rollback(r); break;
-    case 3: case 4: case 5: insert(r, table, false); break;
-    case 6: insert(r, table, true); break;
-    case 7: case 8: update(r, table, false); break;
-    case 9: update(r, table, true); break;
-    case 10: case 11: delete(r, table); break;
-    case 12: move(r, many[(op >> 4) % 5]); break;
-    case 13: compact(r, table); break;
-    case 14: set_handle(r, table); break;
-    default: drain(r); break;
+    case 0:
+        begin(r);
+        break;
+    case 1:
+        commit(r);
+        break;
+    case 2:
+        rollback(r);
+        break;
+    case 3:
+    case 4:
+    case 5:
+        insert(r, table, false);
+        break;
+    case 6:
+        insert(r, table, true);
+        break;
+    case 7:
+    case 8:
+        update(r, table, false);
+        break;
+    case 9:
+        update(r, table, true);
+        break;
+    case 10:
+    case 11:
+        delete (r, table);
+        break;
+    case 12:
+        move(r, many[(op >> 4) % 5]);
+        break;
+    case 13:
+        compact(r, table);
+        break;
+    case 14:
+        set_handle(r, table);
+        break;
+    default:
+        drain(r);
+        break;
     }
 }
 

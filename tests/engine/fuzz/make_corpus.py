@@ -2,10 +2,10 @@
 
     python make_corpus.py [FOLDER]
 
-The first bytes of an input choose the schema (an action and `enforce` for each of the five references, then two nullable
-flags), the rest are operations; fuzz.c says what each byte means. Inputs here are random operations with weights, because
-uniform bytes commit or roll back too soon. In the theme "statements" each operation is a unit of its own, so that the
-rules at the end judge one change to a sound store.
+The first bytes of an input choose the schema (an action and `enforce` for each of the five references, then two
+nullable flags), the rest are operations; fuzz.c says what each byte means. Inputs here are random operations with
+weights, because uniform bytes commit or roll back too soon. In the theme "statements" each operation is a unit of its
+own, so that the rules at the end judge one change to a sound store.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ COLUMNS = (5, 7, 4)
 CALM, REFUSE_ONCE, REFUSE_ON = 0x00, 0xA0, 0xB0
 
 THEMES: dict[str, list[int]] = {
-    "mixed": [BEGIN, COMMIT, ROLLBACK, LOAD, COMPACT, HANDLE] + [INSERT, UPDATE] * 6 + [UPDATE_MANY, MOVE] * 2 + [DELETE] * 3,
+    "mixed": [BEGIN, COMMIT, ROLLBACK, LOAD, COMPACT, HANDLE]
+    + [INSERT, UPDATE] * 6
+    + [UPDATE_MANY, MOVE] * 2
+    + [DELETE] * 3,
     "statements": [INSERT] * 8 + [UPDATE] * 4 + [UPDATE_MANY] + [DELETE] + [LOAD],
     "cascade": [BEGIN, ROLLBACK, COMMIT] + [INSERT] * 10 + [DELETE] * 5,
     "keys": [BEGIN, COMMIT] + [INSERT] * 6 + [UPDATE] * 4 + [UPDATE_MANY] * 8,

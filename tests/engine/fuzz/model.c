@@ -11,9 +11,18 @@
 const size_t column_counts[TABLES] = {5, 7, 4};
 
 const sn_column_def column_defs[TABLES][MAX_COLUMNS] = {
-    [A] = {{SN_INT, false, true}, {SN_TEXT, true, false}, {SN_INT, true, false}, {SN_TEXT, true, false}, {SN_INT, true, false}},
-    [B] = {{SN_INT, false, true}, {SN_INT, true, false}, {SN_INT, true, false}, {SN_TEXT, true, false}, {SN_FLOAT, true, false},
-           {SN_OBJECT, true, false}, {SN_INT, true, false}},
+    [A] = {{SN_INT, false, true},
+           {SN_TEXT, true, false},
+           {SN_INT, true, false},
+           {SN_TEXT, true, false},
+           {SN_INT, true, false}},
+    [B] = {{SN_INT, false, true},
+           {SN_INT, true, false},
+           {SN_INT, true, false},
+           {SN_TEXT, true, false},
+           {SN_FLOAT, true, false},
+           {SN_OBJECT, true, false},
+           {SN_INT, true, false}},
     [C] = {{SN_INT, false, false}, {SN_TEXT, false, false}, {SN_INT, true, false}, {SN_ENTRY, true, false}},
 };
 
@@ -91,7 +100,8 @@ find_key(const model *m, int index, const value *key, sn_row except)
     int t = indexes[index].table;
     for (sn_row r = 0; r < m->positions[t]; r++) {
         value other[2];
-        if (r != except && m->now.rows[t][r].alive && model_key(m, other, index, r) && model_same_key(index, key, other))
+        if (r != except && m->now.rows[t][r].alive && model_key(m, other, index, r)
+            && model_same_key(index, key, other))
             return r;
     }
     return SN_NO_ROW;

@@ -17,7 +17,20 @@ enum { A_ID, A_NAME, A_SELF, A_NOTE, A_X };
 enum { B_ID, B_A, B_C1, B_C2, B_F, B_OBJ, B_O };
 enum { C_K1, C_K2, C_D, C_V };
 enum {
-    IX_A_ID, IX_A_NAME, IX_A_SELF, IX_A_X, IX_B_ID, IX_B_A, IX_B_C, IX_B_F, IX_B_AF, IX_B_O, IX_C_KEY, IX_C_D, IX_C_V, INDEXES
+    IX_A_ID,
+    IX_A_NAME,
+    IX_A_SELF,
+    IX_A_X,
+    IX_B_ID,
+    IX_B_A,
+    IX_B_C,
+    IX_B_F,
+    IX_B_AF,
+    IX_B_O,
+    IX_C_KEY,
+    IX_C_D,
+    IX_C_V,
+    INDEXES
 };
 enum { REF_SELF, REF_B_A, REF_B_C, REF_B_O, REF_A_X, REFERENCES };
 
@@ -87,7 +100,8 @@ typedef struct model {
 
 /* Each changes the model and returns SN_OK, or changes nothing and returns the status that the engine must return. */
 sn_status model_insert(model *m, int table, const value *cells, size_t n);
-sn_status model_update(model *m, int table, const sn_row *rows, size_t n, const sn_col *cols, size_t ncols, const value *cells);
+sn_status model_update(model *m, int table, const sn_row *rows, size_t n, const sn_col *cols, size_t ncols,
+                       const value *cells);
 sn_status model_delete(model *m, int table, const sn_row *rows, size_t n, size_t *deleted);
 void model_move(model *m, int index, sn_row row, size_t position);
 void model_compact(model *m, int table, sn_row *map);
