@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import pydoc
 import sys
 import typing
 from collections.abc import Callable
@@ -19,10 +21,12 @@ from sinew import (
     BelongsTo,
     Database,
     DefinitionError,
+    FieldError,
     HasMany,
     HasOne,
     KeyedModel,
     Model,
+    SinewError,
     UniqueError,
     UnknownName,
     annotations,
@@ -46,6 +50,14 @@ if TYPE_CHECKING:
 class Color(Enum):
     RED = "red"
     BLUE = "blue"
+
+
+class Unchecked(typing.Protocol):
+    """Not runtime_checkable."""
+
+
+class _Shared(Model, abstract=True):
+    shared: Attr[int]
 
 
 class Bits(Flag):
@@ -1052,3 +1064,237 @@ def test_super_works_in_a_redefined_class(db: Database) -> None:
     post = first(title="x")
     assert build("two") is first
     assert post.to_dict() == {"id": 1, "title": "x", "mark": "two"}
+
+
+# ---------------------------------------------------------------- found by trying to break it
+
+
+def test_a_model_whose_fields_shadow_every_verb(db: Database) -> None:
+    verbs = ("count", "first", "where", "all", "get", "find", "find_by", "exists", "order_by", "pluck")
+    model = define("Odd", {"id": int, **{name: field(type=int, default=0) for name in verbs}}, db=db)
+    record = model(count=3, find_by=4)
+    assert model.get_or_create(count=3) == (record, False)
+    assert model.upsert(id=1, find_by=5) is record and record.find_by == 5
+
+
+def test_fields_may_have_the_names_that_methods_use_inside(base: type[Model]) -> None:
+    model = define("Inside", dict.fromkeys(("self", "cls"), str), base=base)
+    record = model(self="a", cls="b")
+    record.update(self="c", cls="d")
+    assert model.where(self="c", cls="d").one() is record
+    assert model.get_or_create(self="c", cls="d") == (record, False)
+
+
+def test_update_and_delete_of_a_class_tell_what_to_write(base: type[Model]) -> None:
+    class Note(base):  # type: ignore[misc, valid-type]
+        text: Attr[str]
+
+    class Own(base):  # type: ignore[misc, valid-type]
+        @classmethod
+        def delete(cls) -> str:
+            return cls.__name__
+
+    note = Note(text="a")
+    for call in (lambda: Note.update(text="x"), lambda: Note.update(), lambda: Note.update({"text": "x"})):
+        with pytest.raises(SinewError, match=r"Note\.update\(\) is a method of one record.*Note\.all\(\)\.update\("):
+            call()
+    with pytest.raises(SinewError, match=r"Note\.where\(\.\.\.\)\.delete\(\)"):
+        Note.delete()
+    assert note.text == "a"
+    Note.update(note, text="b")
+    assert note.text == "b" and Own.delete() == "Own"
+
+
+def test_declared_attributes_cannot_be_deleted_from_the_class(base: type[Model]) -> None:
+    class Note(base):  # type: ignore[misc, valid-type]
+        text: Attr[str]
+        constant = 1
+
+    with pytest.raises(FieldError, match=r"Note\.text is declared by the class statement and cannot be deleted"):
+        del Note.text
+    del Note.constant
+    assert Note(text="a").text == "a" and not hasattr(Note, "constant")
+
+
+def test_signature_and_help_of_a_model(db: Database) -> None:
+    class Author(Model, db=db):
+        name: Attr[str]
+
+    class Post(Model, db=db):
+        """About posts."""
+
+        title: Attr[str]
+        views: Attr[int] = field(default=0)
+        hidden: Attr[int] = field(default=0, init=False)
+        tags: Attr[list[str]] = field(default_factory=list)
+        author: BelongsTo[Author] = belongs_to()
+        editor: BelongsTo[Author] = belongs_to(default=...)
+        editor_id: Attr[int] = field(default=...)
+        reader: BelongsTo[Author | None] = belongs_to(default=None)
+
+    empty = inspect.Parameter.empty
+    assert {name: each.default for name, each in inspect.signature(Post).parameters.items()} == {
+        "id": ..., "title": empty, "views": 0, "tags": ..., "author": empty, "editor": ..., "editor_id": ...,
+        "reader": None,
+    }  # fmt: skip
+    text = pydoc.plain(pydoc.render_doc(Post))
+    assert "About posts." in text and "Sets several fields and references at once" in text
+
+
+@pytest.mark.parametrize(
+    ("annotation", "hint"),
+    [
+        ("Final[int]", "a constant is a `ClassVar`, `x: ClassVar[int]`"),
+        ("Attr[int] | None", "`Attr` stands outside of everything else, as in `x: Attr[int | None]`"),
+        ("Optional[BelongsTo[P]]", "`BelongsTo` stands outside of everything else, as in `x: BelongsTo[Post | None]`"),
+        ("HasManny[P]", "did you mean `HasMany[P]`?"),
+        ("attr[int]", "did you mean `Attr[int]`?"),
+        ("list[int]", "a field is `x: Attr[list[int]]`"),
+    ],
+)
+def test_annotations_that_are_nearly_right(db: Database, annotation: str, hint: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        type(Model)("P", (Model,), {"__module__": __name__, "__annotations__": {"x": annotation}}, db=db)
+    assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize("annotation", [Literal[()], Literal[[1]], Unchecked])  # type: ignore[valid-type]
+def test_types_that_no_value_can_be_checked_against(annotation: Any) -> None:
+    with pytest.raises(fields.NotAType):
+        fields.kind_for(annotation)
+
+
+@pytest.mark.parametrize(
+    ("contents", "keywords", "words"),
+    [
+        ({"x": belongs_to(3)}, {}, "takes the name of a model, belongs_to('Author'), not 3"),
+        ({"x": belongs_to("M", foreign_key="a-b")}, {}, "foreign_key= takes the name of a field"),
+        ({"x": belongs_to("M", init=1)}, {}, "init= takes True or False, not 1"),
+        ({"x": field(type=int, default=1, check=lambda v: v / 0)}, {}, "default=1: its check= fails: division by zero"),
+        ({"x": int}, {"unique": [()]}, "has unique=[()] with an empty group"),
+        ({f"f{n}": int for n in range(9)}, {"index": [tuple(f"f{n}" for n in range(9))]}, "8 are the most"),
+        ({"x": has_many("M"), "m": belongs_to("M")}, {"index": ["x"]}, "names `x`, a has_many, which has no column"),
+        ({"x": int}, {"base": int}, "needs a model as its base"),
+        ({"x": int}, {"base": 3}, "needs a model as its base"),
+        ({1: int}, {}, "takes the name of a class and a mapping of fields"),
+    ],
+)
+def test_definitions_that_cannot_be(db: Database, contents: Any, keywords: dict[str, Any], words: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        define("M", contents, db=db, **keywords)
+        db.check()
+    assert words in str(caught.value)
+
+
+def test_messages_of_what_has_no_argument(base: type[Model]) -> None:
+    class Node(base):  # type: ignore[misc, valid-type]
+        number: Attr[int | str] = field(default=1)
+        hidden: Attr[int] = field(default=1, init=False)
+        parent: BelongsTo[Node | None] = belongs_to(default=None, init=False)
+
+    for name in ("hidden", "parent"):
+        with pytest.raises(UnknownName, match=rf"Node\.{name} has init=False and cannot be given here"):
+            Node(**{name: None})
+    with pytest.raises(FieldError, match=r"Node\.number takes an instance of int or str, not 1\.5"):
+        Node(number=1.5)
+    with pytest.raises(UnknownName, match="did you mean `shared`"):
+        _Shared.shard  # noqa: B018
+
+
+def test_redefinition_takes_the_new_bases(db: Database) -> None:
+    def cell(word: str) -> type[Any]:
+        class Part(Model, db=db, abstract=True):
+            def said(self) -> str:
+                return word
+
+        class Whole(Part):
+            def again(self) -> str:
+                return f"{super().said()}, {word}"
+
+        assert issubclass(Whole, Part)
+        return Whole
+
+    record = cell("old")()
+    again = cell("new")
+    assert type(record) is again
+    assert (record.said(), record.again()) == ("new", "new, new")
+
+
+def test_a_refused_redefinition_of_a_reference_leaves_it_in_force(db: Database) -> None:
+    def cell(**options: Any) -> type[Any]:
+        class Member(Model, db=db):
+            team: BelongsTo[Team | None] = belongs_to(default=None, **options)
+            chief: BelongsTo[Member | None] = belongs_to(default=None, **options)
+            members: HasMany[Member] = has_many(inverse="chief")
+
+        return Member
+
+    class Team(Model, db=db):
+        members: HasMany[Member] = has_many()  # type: ignore[name-defined]
+
+    Member = cell()
+    team = Team()
+    a = Member(team=team)
+    b, c = Member(team=team, chief=a), Member(team=team, chief=a)
+    for _ in range(2):
+        with pytest.raises(DefinitionError, match="exists already"):
+            cell(unique=True)
+        assert (a.team, b.chief, list(team.members), list(a.members)) == (team, a, [a, b, c], [b, c])
+        assert Member.where(Member.chief.team.id == team.id).count() == 2
+        a.members.append(a)
+        assert Team.where(Team.members.id == 1).one() is team and list(a.members) == [b, c, a]
+        a.chief = None
+
+
+def test_a_descriptor_that_raises_attribute_error_is_not_missing(base: type[Model]) -> None:
+    class Refusing:
+        def __get__(self, record: object, cls: object = None) -> Any:
+            raise AttributeError("not today")
+
+    class Middle(base, abstract=True):  # type: ignore[misc, valid-type]
+        refusing = Refusing()
+
+    class Note(Middle):
+        text: Attr[str]
+
+    for owner in (Note, Note(text="a")):
+        with pytest.raises(AttributeError, match="not today"):
+            owner.refusing  # noqa: B018
+
+
+def test_adding_to_a_collection_in_place(base: type[Model]) -> None:
+    class Task(base):  # type: ignore[misc, valid-type]
+        title: Attr[str]
+        done: Attr[bool] = field(default=False)
+        project: BelongsTo[Project | None] = belongs_to(default=None)
+
+    class Project(base):  # type: ignore[misc, valid-type]
+        tasks: HasMany[Task] = has_many()
+        two: HasMany[Task] = has_many(limit=2, order_by="title")
+
+    a, b, c, project = Task(title="a"), Task(title="b"), Task(title="c"), Project()
+    held = project.tasks
+    project.tasks += [c, a]
+    project.tasks += (b,)
+    assert list(held) == [c, a, b] and list(project.two) == [a, b]
+    project.two += [c]  # an assignment would be refused: it has a limit
+    with pytest.raises(FieldError, match="takes records of Task"):
+        project.tasks += [project]
+    project.tasks = project.tasks
+    assert list(held) == [c, a, b]
+    with pytest.raises(FieldError, match=r"compare it: Task\.title == value, or Task\.title != None"):
+        Task.where(Task.title)
+    with pytest.raises(FieldError, match=r"compare it: Task\.done == True$"):
+        Task.where(Task.done)
+
+
+def test_what_stands_for_nothing_in_other_libraries_is_told_of_none(base: type[Model]) -> None:
+    class NAType:
+        """As pandas calls it."""
+
+    model = define("Row", {"i": int, "s": str, "b": bool, "d": datetime}, base=base)
+    good = {"i": 1, "s": "", "b": True, "d": datetime(2020, 1, 1)}
+    for name in good:
+        for nothing in (NAType(), float("nan")):
+            with pytest.raises(FieldError, match=rf"Row\.{name} takes .*; None in a nullable field$"):
+                model(**{**good, name: nothing})

@@ -399,12 +399,7 @@ choice_out(snpy_field *field, sn_word word)
 static int
 not_an_instance(snpy_field *field, PyObject *value)
 {
-    PyObject *name = PyType_Check(field->arg) ? PyType_GetName((PyTypeObject *)field->arg) : PyObject_Repr(field->arg);
-    PyObject *expected = name ? PyUnicode_FromFormat("an instance of %U", name) : NULL;
-    if (expected)
-        snpy_raise(field->state, "bad_value", "OOOO", field, value, expected, Py_None);
-    Py_XDECREF(name);
-    Py_XDECREF(expected);
+    snpy_raise(field->state, "bad_instance", "OOO", field, value, field->arg);
     return -1;
 }
 

@@ -191,8 +191,11 @@ validators_of(PyObject *mapping)
     PyObject *dict = PyDict_New(), *items = dict ? PyMapping_Items(mapping) : NULL;
     int r = items ? 0 : -1;
     for (Py_ssize_t i = 0; r == 0 && i < PyList_GET_SIZE(items); i++) {
-        PyObject *pair = PyList_GET_ITEM(items, i);
-        PyObject *functions = PySequence_Tuple(PyTuple_GET_ITEM(pair, 1));
+        PyObject *pair = PyList_GET_ITEM(items, i), *functions = NULL;
+        if (PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2)
+            functions = PySequence_Tuple(PyTuple_GET_ITEM(pair, 1));
+        else
+            PyErr_SetString(PyExc_TypeError, "validators map names to functions");
         r = functions ? PyDict_SetItem(dict, PyTuple_GET_ITEM(pair, 0), functions) : -1;
         Py_XDECREF(functions);
     }
@@ -202,8 +205,8 @@ validators_of(PyObject *mapping)
     return dict;
 }
 
-static int
-set_parameters(snpy_model *model, PyObject *parameters, PyObject *validators)
+int
+snpy_model_set_parameters(snpy_model *model, PyObject *parameters, PyObject *validators)
 {
     snpy_state *st = model->store->state;
     PyObject *tuple = PySequence_Tuple(parameters);
@@ -259,7 +262,7 @@ fill_model(snpy_model *model, const bind_args *a)
     snpy_state *st = model->store->state;
     model->fields = with_key_fields(st, a->fields);
     model->primary_key = model->fields ? PySequence_Tuple(a->primary_key) : NULL;
-    if (model->primary_key == NULL || set_parameters(model, a->parameters, a->validators) < 0)
+    if (model->primary_key == NULL || snpy_model_set_parameters(model, a->parameters, a->validators) < 0)
         return -1;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(model->primary_key); i++)
         if (PySequence_Contains(model->fields, PyTuple_GET_ITEM(model->primary_key, i)) != 1)
@@ -542,6 +545,18 @@ ask_missing(PyObject *hook, PyObject *owner, PyObject *name)
     return value;
 }
 
+/* Whether neither a class nor its metaclass has this name; a descriptor that raises AttributeError is there. The error
+ * that is set is put aside: a lookup gives up, and forgets it, where it finds one. */
+static bool
+is_missing(PyObject *cls, PyObject *name)
+{
+    PyObject *type, *error, *traceback;
+    PyErr_Fetch(&type, &error, &traceback);
+    bool missing = !_PyType_Lookup((PyTypeObject *)cls, name) && !_PyType_Lookup(Py_TYPE(cls), name);
+    PyErr_Restore(type, error, traceback);
+    return missing;
+}
+
 static PyObject *
 meta_getattro(PyObject *cls, PyObject *name)
 {
@@ -549,8 +564,8 @@ meta_getattro(PyObject *cls, PyObject *name)
     if (value || !PyErr_ExceptionMatches(PyExc_AttributeError) || is_dunder(name))
         return value;
     snpy_state *st = snpy_state_of(Py_TYPE(cls));
-    bool missing = !_PyType_Lookup((PyTypeObject *)cls, name) && !_PyType_Lookup(Py_TYPE(cls), name);
-    return missing && st->missing_class_attribute ? ask_missing(st->missing_class_attribute, cls, name) : NULL;
+    PyObject *hook = st->missing_class_attribute;
+    return hook && is_missing(cls, name) ? ask_missing(hook, cls, name) : NULL;
 }
 
 static int

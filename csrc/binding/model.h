@@ -41,6 +41,9 @@ snpy_shape *snpy_shape_use(snpy_model *model); /* NULL with an exception */
 bool snpy_model_touches(snpy_model *model);    /* some field changes with every write */
 void snpy_shape_done(snpy_shape *shape);
 
+/* The constructor of a model from now on: a sequence of Field | Reference, a mapping of names to validators. 0 or -1. */
+int snpy_model_set_parameters(snpy_model *model, PyObject *parameters, PyObject *validators);
+
 #define SNPY_FEW 32 /* columns and parameters for which no memory is asked */
 
 /* Rows being made from parameters. */

@@ -12,7 +12,7 @@
  *
  * All or nothing: a refused index (SN_UNIQUE, SN_NAN) leaves at most an interned column behind.
  */
-#include "snpy.h"
+#include "model.h"
 
 /* The model of a class that is laid out in this store; borrowed, NULL with an exception. */
 static snpy_model *
@@ -226,68 +226,18 @@ snpy_store_drop_field(PyObject *op, PyObject *object)
 
 /* ---------------------------------------------------------------- constructor parameters */
 
-/* The names beside parameters. New reference. */
-static PyObject *
-parameter_names(snpy_state *st, PyObject *parameters)
-{
-    Py_ssize_t n = PyTuple_GET_SIZE(parameters);
-    PyObject *names = PyTuple_New(n);
-    for (Py_ssize_t i = 0; names && i < n; i++) {
-        PyObject *parameter = PyTuple_GET_ITEM(parameters, i);
-        if (Py_IS_TYPE(parameter, st->Field)) {
-            PyTuple_SET_ITEM(names, i, Py_NewRef(((snpy_field *)parameter)->name));
-        } else if (Py_IS_TYPE(parameter, st->Reference)) {
-            PyTuple_SET_ITEM(names, i, Py_NewRef(((snpy_reference *)parameter)->name));
-        } else {
-            PyErr_SetString(PyExc_TypeError, "parameters are Fields and References");
-            Py_CLEAR(names);
-        }
-    }
-    return names;
-}
-
-/* A dict of tuples. New reference. */
-static PyObject *
-copy_validators(PyObject *mapping)
-{
-    PyObject *items = PyMapping_Items(mapping), *result = items ? PyDict_New() : NULL;
-    for (Py_ssize_t i = 0; result && i < PyList_GET_SIZE(items); i++) {
-        PyObject *pair = PyList_GET_ITEM(items, i);
-        PyObject *functions =
-            PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2 ? PySequence_Tuple(PyTuple_GET_ITEM(pair, 1)) : NULL;
-        if (!functions || PyDict_SetItem(result, PyTuple_GET_ITEM(pair, 0), functions) < 0) {
-            Py_CLEAR(result);
-        }
-        Py_XDECREF(functions);
-    }
-    Py_XDECREF(items);
-    if (!result && !PyErr_Occurred()) {
-        PyErr_SetString(PyExc_TypeError, "validators map names to functions");
-    }
-    return result;
-}
-
 PyObject *
 snpy_store_set_parameters(PyObject *op, PyObject *args)
 {
-    snpy_store *self = (snpy_store *)op;
-    PyObject *cls, *given, *mapping;
-    if (!PyArg_ParseTuple(args, "OOO:set_parameters", &cls, &given, &mapping)) {
+    PyObject *cls, *parameters, *validators;
+    if (!PyArg_ParseTuple(args, "OOO:set_parameters", &cls, &parameters, &validators)) {
         return NULL;
     }
-    PyObject *parameters = PySequence_Tuple(given);
-    PyObject *names = parameters ? parameter_names(self->state, parameters) : NULL;
-    PyObject *validators = names ? copy_validators(mapping) : NULL;
-    snpy_model *model = validators ? model_in(self, cls) : NULL;
-    if (model) {
-        Py_XSETREF(model->parameters, Py_NewRef(parameters));
-        Py_XSETREF(model->names, Py_NewRef(names));
-        Py_XSETREF(model->validators, Py_NewRef(validators));
+    snpy_model *model = model_in((snpy_store *)op, cls);
+    if (!model || snpy_model_set_parameters(model, parameters, validators) < 0) {
+        return NULL;
     }
-    Py_XDECREF(parameters);
-    Py_XDECREF(names);
-    Py_XDECREF(validators);
-    return model ? Py_NewRef(Py_None) : NULL;
+    Py_RETURN_NONE;
 }
 
 /* ---------------------------------------------------------------- indexes */

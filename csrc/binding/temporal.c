@@ -111,15 +111,24 @@ is_nat(PyObject *value)
     return strcmp(dot ? dot + 1 : name, "NaTType") == 0;
 }
 
-/* What a refused value of a temporal field had better be; NULL when there is nothing to say. */
+/* What a refused value of a temporal field had better be; NULL when there is nothing to say. item() of a numpy scalar in
+ * nanoseconds would give an int, and so the unit is named. */
 static const char *
 remedy_for(PyObject *value, const char *otherwise)
 {
-    if (is_nat(value))
-        return "None in a nullable field";
-    if (strncmp(Py_TYPE(value)->tp_name, "numpy.", 6) == 0)
-        return "value.item()";
+    const char *name = Py_TYPE(value)->tp_name;
+    if (strcmp(name, "numpy.datetime64") == 0)
+        return "value.astype(\"datetime64[us]\").item()";
+    if (strcmp(name, "numpy.timedelta64") == 0)
+        return "value.astype(\"timedelta64[us]\").item()";
     return otherwise;
+}
+
+static const char *
+date_remedy(PyObject *value, const char *otherwise)
+{
+    bool numpy = strcmp(Py_TYPE(value)->tp_name, "numpy.datetime64") == 0;
+    return numpy ? "value.astype(\"datetime64[D]\").item()" : otherwise;
 }
 
 /* The standard library's value that a pandas scalar of a derived type stands for. New reference or NULL. */
@@ -194,7 +203,7 @@ snpy_date_in(sn_cell *out, snpy_store *Py_UNUSED(store), snpy_field *field, PyOb
     PyDateTime_CAPI *api = api_of(field);
     if (!Py_IS_TYPE(value, api->DateType)) {
         bool has_time = PyObject_TypeCheck(value, api->DateTimeType);
-        return snpy_bad_value(field, value, "a date", remedy_for(value, has_time ? "value.date()" : NULL));
+        return snpy_bad_value(field, value, "a date", date_remedy(value, has_time ? "value.date()" : NULL));
     }
     int64_t ordinal = ordinal_of(PyDateTime_GET_YEAR(value), PyDateTime_GET_MONTH(value), PyDateTime_GET_DAY(value));
     *out = (sn_cell){(sn_word)ordinal, false};

@@ -518,14 +518,7 @@ predecessors(sn_rows *out, sn_db *db, const sn__hop *h, sn_row row)
 {
     sn__hop inverse = {.reference = h->reference, .backward = !h->backward};
     sn_row one;
-    sn_posting_view view = hop_rows(&inverse, row, &one);
-    sn_status status = sn_rows_reserve(db, out, view.count);
-    for (size_t i = 0; i < view.len && status == SN_OK; i++) {
-        if (view.rows[i] != SN_NO_ROW) {
-            out->rows[out->n++] = view.rows[i];
-        }
-    }
-    return status;
+    return sn__rows_append(db, out, hop_rows(&inverse, row, &one));
 }
 
 static sn_status

@@ -371,22 +371,10 @@ sn__access_serve(const sn__access *a, sn__find *f)
 /* ---------------------------------------------------------------- candidates */
 
 static sn_status
-append_list(sn_rows *out, sn_db *db, sn_posting_view view)
-{
-    sn_status status = sn_rows_reserve(db, out, view.count);
-    for (size_t i = 0; i < view.len && status == SN_OK; i++) {
-        if (view.rows[i] != SN_NO_ROW) {
-            out->rows[out->n++] = view.rows[i];
-        }
-    }
-    return status;
-}
-
-static sn_status
 append_key(sn_rows *out, sn_db *db, const sn_index *ix, const sn_word *key)
 {
     if (ix->kind == SN_INDEX_MANY) {
-        return append_list(out, db, sn__index_list(ix, key));
+        return sn__rows_append(db, out, sn__index_list(ix, key));
     }
     sn_row row = sn__index_find(ix, key);
     return row == SN_NO_ROW ? SN_OK : sn_rows_push(db, out, row);

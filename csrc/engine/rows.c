@@ -40,6 +40,18 @@ sn_rows_push(sn_db *db, sn_rows *r, sn_row row)
     return SN_OK;
 }
 
+sn_status
+sn__rows_append(sn_db *db, sn_rows *r, sn_posting_view view)
+{
+    sn_status status = sn_rows_reserve(db, r, view.count);
+    for (size_t i = 0; i < view.len && status == SN_OK; i++) {
+        if (view.rows[i] != SN_NO_ROW) {
+            r->rows[r->n++] = view.rows[i];
+        }
+    }
+    return status;
+}
+
 void
 sn_rows_free(sn_db *db, sn_rows *r)
 {

@@ -6,6 +6,9 @@
 
 #include "database.h"
 
+/* Appends the rows of a list, holes left out. */
+sn_status sn__rows_append(sn_db *db, sn_rows *r, sn_posting_view view);
+
 /* Sorts the rows from `start` on into insertion order and drops repeated ones. Cannot fail. */
 void sn__rows_settle(sn_db *db, sn_rows *r, size_t start);
 

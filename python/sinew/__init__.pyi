@@ -15,7 +15,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import EllipsisType, TracebackType
-from typing import Any, ClassVar, Final, Generic, Literal, Never, NoReturn, TypeAlias, dataclass_transform, overload
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    Never,
+    NoReturn,
+    Self,
+    TypeAlias,
+    dataclass_transform,
+    overload,
+)
 from uuid import UUID
 
 from typing_extensions import TypeVar
@@ -523,6 +535,7 @@ class Collection(Query[_M]):
     def append(self, record: _M, /) -> None: ...
     def add(self, record: _M, /) -> None: ...
     def extend(self, records: Iterable[_M], /) -> None: ...
+    def __iadd__(self, records: Iterable[_M], /) -> Self: ...
     def remove(self, record: _M, /) -> None: ...
     def discard(self, record: _M, /) -> None: ...
     def clear(self) -> None: ...

@@ -99,6 +99,11 @@ class Collection(_engine.Collection, Queryable):
             for record in joining:
                 _join(relation, self.owner, record)
 
+    def __iadd__(self, records: Iterable[Any], /) -> Collection:
+        """`ann.posts += [post]`: the same as `extend`."""
+        self.extend(records)
+        return self
+
     # ------------------------------------------------------------ leaving
 
     def remove(self, record: Any, /) -> None:
@@ -170,6 +175,8 @@ def assign(record: Any, relation: Relation, values: Iterable[Any]) -> None:
 
     RelationError if a record would have to leave whose belongs_to is required, or if the relation refuses one;
     FieldError for anything but records of the target model."""
+    if isinstance(values, Collection) and values.owner is record and values.relation is relation:
+        return  # to itself, as `ann.posts += [...]` does in the end
     wanted = _members(relation, values)
     if len(set(wanted)) < len(wanted):
         raise RelationError(f"{_name(relation)} cannot hold a record twice")

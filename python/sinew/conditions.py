@@ -43,7 +43,9 @@ def _function(definition: Definition, value: Any) -> Predicate:
             f"where() takes predicates; {value!r} is a path: exists({value!r}) asks whether it leads anywhere"
         )
     if isinstance(value, Operand):
-        raise FieldError(f"where() takes predicates; {value!r} is a column, compare it: {shown(value)} == True")
+        truth = isinstance(value, Column) and value.field.kind == "bool"
+        compared = f"{shown(value)} == True" if truth else f"{shown(value)} == value, or {shown(value)} != None"
+        raise FieldError(f"where() takes predicates; {value!r} is a column, compare it: {compared}")
     if isinstance(value, MethodType) and value.__self__ is definition.cls:
         name = f"{definition.name}.{value.__name__}"
         raise FieldError(f"where() takes predicates; {name} is a scope, call it: {name}()")

@@ -10,8 +10,10 @@ corrected class can be defined.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import keyword
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -93,6 +95,8 @@ def declare_at(
 
 
 def _check_bases(place: Place, bases: tuple[type, ...]) -> None:
+    if not any(isinstance(base, _engine.ModelMeta) for base in bases) or not all(isinstance(b, type) for b in bases):
+        raise place.problem(None, f"needs a model as its base, Model or one that is abstract, not {show(bases)}")
     for base in bases:
         if not isinstance(base, _engine.ModelMeta):
             for mixin in base.__mro__[:-1]:
@@ -170,7 +174,10 @@ def _groups(place: Place, option: str, value: Any) -> tuple[tuple[str, ...], ...
         raise place.problem(
             None, f"has {option}={show(value)}; use a list of names and tuples of names, [('name', 'role')]"
         )
-    return tuple(_names(place, option, group) for group in value)
+    groups = tuple(_names(place, option, group) for group in value)
+    if () in groups:
+        raise place.problem(None, f"has {option}={show(value)} with an empty group; name its fields")
+    return groups
 
 
 # ---------------------------------------------------------------- the body
@@ -208,11 +215,7 @@ def _annotated(place: Place, name: str, annotation: Annotation, value: Any, scop
             )
         return None
     if annotation.head == "":
-        raise place.problem(
-            name,
-            f"is annotated `{annotation.text}`; a field is `{name}: Attr[{annotation.text}]`, a constant "
-            f"`{name}: ClassVar[{annotation.text}]`",
-        )
+        raise place.problem(name, f"is annotated `{annotation.text}`; {_annotation_hint(name, annotation.text)}")
     if annotation.head == "Attr":
         return _field(place, name, annotation, value, scope)
     kind = KIND_OF_HEAD[annotation.head]
@@ -230,6 +233,20 @@ def _unannotated(place: Place, name: str, value: FieldDeclaration | RelationDecl
     if value.type is None:
         raise place.problem(name, f"has no annotation; write `{name}: Attr[str] = field(...)`")
     return _field(place, name, Annotation("Attr", ""), value, scope)
+
+
+def _annotation_hint(name: str, text: str) -> str:
+    outer, inside = text.partition("[")[0].rpartition(".")[2], re.search(rf"\b({'|'.join(HEADS)})\[", text)
+    if inside is not None:
+        head = inside[1]
+        example = f"{head}[{'int' if head == 'Attr' else 'Post'} | None]"
+        return f"`{head}` stands outside of everything else, as in `{name}: {example}`"
+    if outer == "Final":
+        return f"a constant is a `ClassVar`, `{name}: ClassVar{text.partition('Final')[2]}`"
+    near = difflib.get_close_matches(outer, HEADS, n=1) if "[" in text else []
+    if near:
+        return f"did you mean `{near[0]}[{text.partition('[')[2]}`?"
+    return f"a field is `{name}: Attr[{text}]`, a constant `{name}: ClassVar[{text}]`"
 
 
 def _relation(place: Place, name: str, declaration: RelationDeclaration, annotation: Annotation | None) -> Attribute:
@@ -420,7 +437,8 @@ def define(
     from .model import Model
 
     frame = sys._getframe(1)
-    if not (isinstance(name, str) and name.isidentifier() and isinstance(fields, Mapping)):
+    named = isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
+    if not (named and isinstance(fields, Mapping) and all(isinstance(each, str) for each in fields)):
         raise DefinitionError(
             f'define() takes the name of a class and a mapping of fields, define("Post", {{"title": str}}), '
             f"not {show(name)} and {show(fields)}",
@@ -435,7 +453,7 @@ def define(
         "__annotations__": annotations,
     }
     for attribute, value in fields.items():
-        if isinstance(
+        if attribute == "__doc__" or isinstance(
             value, (FieldDeclaration, RelationDeclaration, FunctionType, classmethod, staticmethod, property)
         ):
             namespace[attribute] = value

@@ -134,7 +134,11 @@ class FieldInfo:
             value = plain.convert(value)
         except FieldError as error:
             raise self.definition.problem(self.name, f"default={show(value)}: {error}") from None
-        if check is not None and not check(value):
+        try:
+            refused = check is not None and not check(value)
+        except Exception as error:
+            raise self.definition.problem(self.name, f"default={show(value)}: its check= fails: {error}") from error
+        if refused:
             raise self.definition.problem(self.name, f"default={show(value)} is refused by its own check=")
         return value
 

@@ -4,9 +4,9 @@ Each message says what was asked, on which model and field, with which value, an
 raises by calling one of the functions below (each *returns* the exception); their names and arguments are a contract
 with it:
 
-    bad_value bad_check invalid nan_in_index bad_reference reference_contradiction missing_arguments unknown_argument
-    positional read_only unique dangling restricted key_in_use dangling_read deleted not_found bad_key overflow
-    transaction_busy transaction_closed store_closed store_busy row_shape at_row limit internal
+    bad_value bad_instance bad_check invalid nan_in_index bad_reference reference_contradiction missing_arguments
+    unknown_argument positional read_only unique dangling restricted key_in_use dangling_read deleted not_found bad_key
+    overflow transaction_busy transaction_closed store_closed store_busy row_shape at_row limit internal
 
 Messages are built from values of any kind, so `show` survives values whose repr fails, is endless, or spans lines.
 """
@@ -216,11 +216,20 @@ def _parameter_names(cls: Any) -> list[str]:
 
 def bad_value(field: _engine.Field, value: object, expected: str, remedy: str | None = None) -> FieldError:
     """A value of the wrong type or beyond the range; None in a required field."""
+    if kind_of(value) in ("NAType", "NaTType") or (isinstance(value, float) and value != value):
+        remedy = "None in a nullable field"
     hint = f"; {'try ' if '(' in remedy else ''}{remedy}" if remedy else ""
     if value is None:
         hint = hint or f"; give {expected}, or annotate it `| None`"
         return FieldError(f"{field_name(field)} is required and takes no None{hint}")
     return FieldError(f"{field_name(field)} takes {expected}, not {show(value)} ({kind_of(value)}){hint}")
+
+
+def bad_instance(field: _engine.Field, value: object, classes: type | tuple[type, ...]) -> FieldError:
+    """Not an instance of what a field of a class of one's own, or of several, is annotated with."""
+    names = [each.__name__ for each in (classes if isinstance(classes, tuple) else (classes,))]
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return bad_value(field, value, f"an instance of {listed}")
 
 
 def bad_check(field: _engine.Field, value: object, check: object) -> FieldError:
@@ -293,7 +302,14 @@ def unknown_argument(cls: Any, name: str) -> UnknownName:
                 f"{model_name(cls)}.{name} is a {relation.kind} and cannot be given here; "
                 "set the belongs_to on the other side, or assign it to the record afterwards"
             )
+        return UnknownName(
+            f"{model_name(cls)}.{name} has init=False and cannot be given here; assign it to the record afterwards"
+        )
     if definition is not None and name in definition.fields:
+        if definition.fields[name].declaration.automatic is None:
+            return UnknownName(
+                f"{model_name(cls)}.{name} has init=False and cannot be given here; assign it to the record afterwards"
+            )
         return UnknownName(f"{model_name(cls)}.{name} fills itself and cannot be given here")
     return UnknownName(f"{model_name(cls)} has no field `{name}`{suggest(name, _parameter_names(cls))}")
 

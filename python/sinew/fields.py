@@ -119,6 +119,9 @@ def _alternatives(annotation: Any) -> tuple[list[Any], bool]:
 
 def _single(annotation: Any, nullable: bool) -> Type:
     if typing.get_origin(annotation) is Literal:
+        values = typing.get_args(annotation)
+        if not values or any(map(unhashable, values)):
+            raise NotAType("a Literal lists constants, Literal['a', 'b']")
         return Type(KINDS["Literal"], typing.get_args(annotation), nullable)
     cls = _class_of(annotation)
     if cls in _BY_TYPE:
@@ -134,6 +137,10 @@ def _class_of(annotation: Any) -> type:
     cls = typing.get_origin(annotation) or annotation
     if not isinstance(cls, type):
         raise NotAType(f"{show(annotation)} is not a type")
+    try:
+        isinstance(None, cls)
+    except TypeError as error:
+        raise NotAType(f"values cannot be checked against {cls.__name__}: {error}") from None
     if isinstance(cls, _engine.ModelMeta):
         raise NotAType(f"{cls.__name__} is a model: a reference to it is `BelongsTo[{cls.__name__}]`")
     return cls

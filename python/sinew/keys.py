@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .definition import Definition, FieldInfo, Relation
 
 
+_WIDEST = 8
+"""How many fields an index of the extension can have."""
+
+
 @dataclass(frozen=True)
 class IndexPlan:
     """An index to be: unique, many or ordered, over fields by name."""
@@ -67,6 +71,10 @@ def expand(
         else:
             for each in () if busy else definition.belongs_to():
                 foreign_key_of(each)  # may be the one that creates it
+            if name in definition.relations:
+                raise definition.problem(
+                    None, f"{option}= names `{name}`, a {definition.relations[name].kind}, which has no column here"
+                )
             if name not in definition.fields:
                 raise definition.problem(
                     None, f"{option}= names `{name}`, which is no field of it{definition.suggest(name)}"
@@ -230,6 +238,10 @@ def _without_repetition(definition: Definition, plans: Iterable[IndexPlan]) -> t
             info = definition.fields[name]
             if info.kind == "object" and info.declaration.key is None:
                 raise definition.problem(name, "is in an index and needs key=, a function to a comparable value")
+        if len(plan.names) > _WIDEST:
+            raise definition.problem(
+                None, f"has an index over {len(plan.names)} fields ({', '.join(plan.names)}); {_WIDEST} are the most"
+            )
         if len(set(plan.names)) != len(plan.names):
             raise definition.problem(None, f"has an index over {', '.join(plan.names)}, which names a field twice")
     return tuple(plan for (kind, names), plan in kept.items() if kind != "many" or ("unique", names) not in kept)

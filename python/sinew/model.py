@@ -9,6 +9,8 @@ that of `Query(cls)`.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MethodType
@@ -17,7 +19,7 @@ from typing import Any, NoReturn, TypeVar
 from . import _engine, declare, errors, expressions, notyet, query
 from .annotations import Attr
 from .errors import DefinitionError, FieldError, SinewError, UnknownName, kind_of, show, suggest
-from .fields import FieldDeclaration, implicit_id
+from .fields import MISSING, FieldDeclaration, implicit_id
 
 ModelMeta = _engine.ModelMeta
 
@@ -46,12 +48,19 @@ def _missing_class_attribute(cls: Any, name: str) -> Any:
                 return UnknownName(
                     f"{cls.__name__} is abstract: `{name}` is an attribute of the models derived from it"
                 )
-        return UnknownName(f"{cls.__name__} has no attribute `{name}`{suggest(name, dir(cls))}")
+        return UnknownName(f"{cls.__name__} has no attribute `{name}`{suggest(name, _abstract_names(cls))}")
     if name not in definition.fields and definition.may_create(name):
         definition.ensure()
     if name in definition.fields:
         return (definition.fields[name].column,)
     return UnknownName(f"{definition.name} has no attribute `{name}`{definition.suggest(name)}")
+
+
+def _abstract_names(cls: Any) -> list[str]:
+    declared = (
+        name for base in cls.__mro__ if "__sinew_body__" in vars(base) for name in base.__sinew_body__.attributes
+    )
+    return [*dir(cls), *declared]
 
 
 def _missing_record_attribute(record: Any, name: str) -> UnknownName:
@@ -93,7 +102,7 @@ class KeyedModel(_engine.Record):
         id: Attr[UUID] = field(primary_key=True, default_factory=uuid4)
     """
 
-    def update(self, **values: Any) -> None:
+    def update(self, /, **values: Any) -> None:
         """Sets several fields and references at once: all or nothing.
 
         Raises what an assignment raises, and UnknownName.
@@ -262,7 +271,7 @@ VERBS = (
 
 
 def _verb(name: str) -> Callable[..., Any]:
-    def verb(cls: Any, *args: Any, **options: Any) -> Any:
+    def verb(cls: Any, /, *args: Any, **options: Any) -> Any:
         return getattr(query.Query(_definition(cls).cls), name)(*args, **options)
 
     verb.__name__ = name
@@ -271,7 +280,7 @@ def _verb(name: str) -> Callable[..., Any]:
     return verb
 
 
-def _get_or_create(cls: Any, *, defaults: Mapping[str, Any] | None = None, **values: Any) -> tuple[Any, bool]:
+def _get_or_create(cls: Any, /, *, defaults: Mapping[str, Any] | None = None, **values: Any) -> tuple[Any, bool]:
     """The record with these values, and False; or a new one that has them and the defaults besides, and True.
 
     >>> from sinew._example import Author
@@ -281,11 +290,11 @@ def _get_or_create(cls: Any, *, defaults: Mapping[str, Any] | None = None, **val
     if not values:
         raise FieldError(f"{cls.__name__}.get_or_create() needs the values to look for")
     with _definition(cls).db.transaction():
-        found = cls.find_by(**values)
+        found = query.Query(cls).find_by(**values)
         return (cls(**{**values, **(defaults or {})}), True) if found is None else (found, False)
 
 
-def _upsert(cls: Any, *, on: str | Sequence[str] | None = None, **values: Any) -> Any:
+def _upsert(cls: Any, /, *, on: str | Sequence[str] | None = None, **values: Any) -> Any:
     """Updates the record that has the unique key among these values, or creates it. on: the fields of that key, needed
     if there are several. FieldError if there is none, or if it is not clear which."""
     definition = _definition(cls)
@@ -293,7 +302,7 @@ def _upsert(cls: Any, *, on: str | Sequence[str] | None = None, **values: Any) -
     names = _upsert_key(definition, on, values)
     with definition.db.transaction():
         key = {name: values[name] for name in names}
-        found = None if None in key.values() else cls.find_by(**key)
+        found = None if None in key.values() else query.Query(cls).find_by(**key)
         if found is None:
             return cls(**values)
         found.update(**{name: value for name, value in values.items() if name not in names})
@@ -419,7 +428,7 @@ class _Progress:
         print(file=sys.stderr)
 
 
-def _create_tree(cls: Any, **values: Any) -> Any:
+def _create_tree(cls: Any, /, **values: Any) -> Any:
     """Not built yet."""
     raise notyet.unbuilt("create_tree()", depth=2)
 
@@ -444,6 +453,62 @@ def _set_class_attribute(cls: Any, name: str, value: object) -> None:
     type.__setattr__(cls, name, value)
 
 
+def _delete_class_attribute(cls: Any, name: str) -> None:
+    definition = getattr(cls, "__sinew__", None)
+    if definition is not None and (name in definition.fields or name in definition.relations):
+        raise FieldError(f"{cls.__name__}.{name} is declared by the class statement and cannot be deleted")
+    type.__delattr__(cls, name)
+
+
+def _signature(cls: Any) -> inspect.Signature:
+    """What the constructor takes, for `inspect.signature` and the help of editors and notebooks; `...` as the default
+    of what fills itself, or may be left out because something else gives it."""
+    definition = getattr(cls, "__sinew__", None)
+    if definition is None:
+        return inspect.Signature()
+    given: dict[str, Any] = {}
+    for name in definition.order:
+        relation, info = definition.relations.get(name), definition.declared.get(name)
+        if info is not None and info.init:
+            optional = info.declaration.has_default or info.declaration.counts
+            default = info.default if info.declaration.default is not MISSING else ...
+            given[name] = default if optional else inspect.Parameter.empty
+        elif relation is not None and relation.kind == "belongs_to" and relation.declaration.init:
+            given[name] = None if relation.declaration.default is None else inspect.Parameter.empty
+    for relation in definition.belongs_to():
+        own = relation.declaration.foreign_key or f"{relation.name}_id"
+        pair = [name for name in (relation.name, *([own] if isinstance(own, str) else own)) if name in given]
+        if len(pair) > 1:
+            given.update((name, ...) for name in pair if given[name] is inspect.Parameter.empty)  # either will do
+    return inspect.Signature(
+        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value) for name, value in given.items()]
+    )
+
+
+def _of_records(name: str, instead: str) -> property:
+    """A method of records, as the class gives it: called without a record it says what to write for many. It stands on
+    the metaclass, where records do not look."""
+    own = vars(KeyedModel)[name]
+
+    def get(cls: Any) -> Any:
+        found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+        if found is None:  # one of the bases in C
+            raise AttributeError(f"{cls.__name__} has no attribute `{name}`")
+        if found is not own:
+            return found.__get__(None, cls)
+
+        @functools.wraps(own)
+        def method(*args: Any, **options: Any) -> Any:
+            if args and isinstance(args[0], _engine.Record):
+                return own(*args, **options)
+            model = cls.__name__
+            raise SinewError(f"{model}.{name}() is a method of one record; for many: {instead.format(model=model)}")
+
+        return method
+
+    return property(get)
+
+
 def _attach_verbs() -> None:
     meta: Any = ModelMeta
     for name in VERBS:
@@ -453,6 +518,10 @@ def _attach_verbs() -> None:
     meta.insert_many = _insert_many
     meta.create_tree = _create_tree
     meta.__setattr__ = _set_class_attribute
+    meta.__delattr__ = _delete_class_attribute
+    meta.__signature__ = property(_signature)
+    meta.update = _of_records("update", "{model}.all().update(...), or {model}.where(...).update(...)")
+    meta.delete = _of_records("delete", "{model}.all().delete(), or {model}.where(...).delete()")
 
 
 _attach_verbs()

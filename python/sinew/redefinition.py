@@ -10,7 +10,8 @@ The new definition has been worked out beside the old one; here
        what is built on them: indexes, references, paths. What did not change stays, the order of arrival in collections
        with it
 
-Each step tells how to undo it. If one fails, all are undone in reverse order, and the old model stays in force.
+Each step tells how to undo it. If one fails, all are undone in reverse order, and the old model stays in force. What is
+built on names and fields (references, paths) is built again only after those are what they were.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ class Undo:
 
     def __init__(self) -> None:
         self._steps: list[Callable[[], object]] = []
+        self._rebuilding: list[Callable[[], object]] = []
+
+    def rebuild(self, step: Callable[[], object]) -> None:
+        """To be done when everything else has been undone; before what was added earlier."""
+        self._rebuilding.append(step)
 
     def add(self, step: Callable[[], object]) -> None:
         """To be done before what was added earlier."""
@@ -54,8 +60,9 @@ class Undo:
 
     def run(self) -> None:
         """Undoes everything."""
-        while self._steps:
-            self._steps.pop()()
+        for steps in (self._steps, self._rebuilding):
+            while steps:
+                steps.pop()()
 
 
 @contextmanager
@@ -84,7 +91,7 @@ def replace(definition: Definition, new: Definition) -> None:
         leading = _leading_to(definition)
         for relation in (*old.relations.values(), *leading):
             if relation.kind != "belongs_to" and relation.descriptor is not None:
-                undo.add(lambda relation=relation: _show_again(relation))  # type: ignore[misc]
+                undo.rebuild(lambda relation=relation: _show_again(relation))  # type: ignore[misc]
         for relation in leading:
             undo.attributes(relation, _RESOLVED)
         found = _resolve(definition, leading)
@@ -129,6 +136,10 @@ def _take_over(definition: Definition, new: Definition, undo: Undo) -> None:
         info.move_to(definition)
     for relation in definition.relations.values():
         relation.move_to(definition)
+    bases = cls.__bases__
+    if new.cls.__bases__ != bases:  # abstract bases and mixins that were run again are other classes
+        undo.add(lambda: layout.attach(cls, "__bases__", bases))
+        layout.attach(cls, "__bases__", new.cls.__bases__)
     _exchange_contents(cls, dict(vars(new.cls)))
 
 
@@ -334,7 +345,7 @@ def _unbind(relation: Relation, table: layout.Table, undo: Undo) -> None:
     def again() -> None:
         layout.bind_reference(relation)
 
-    undo.add(again)
+    undo.rebuild(again)
 
 
 def _add_again(definition: Definition, old: _Old, plan: keys.IndexPlan) -> None:
@@ -373,6 +384,7 @@ def _show(relation: Relation) -> None:
 
 def _show_again(relation: Relation) -> None:
     _show(relation)
+    relation.forget_path()  # it goes over references that may have been bound again
     layout.bind_path(relation)
 
 

@@ -6,6 +6,7 @@ declarations mean (targets, foreign keys, inverses) is worked out in keys.py and
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -185,6 +186,10 @@ def check_relation(d: RelationDeclaration, annotation: Annotation | None) -> Ite
     """Every way in which the options of a relation contradict each other or its annotation."""
     yield from d.problems
     head = HEAD_OF_KIND[d.kind]
+    named = (d.target,) if isinstance(d.target, str) or not isinstance(d.target, (list, tuple)) else d.target
+    if d.target is not None and not all(isinstance(name, str) for name in named):
+        yield f"takes the name of a model, {d.kind}('Author'), not {show(d.target)}"
+        return
     if annotation is not None and annotation.head != head:
         yield f"is annotated `{annotation.text}` but declared with {d.kind}(); that goes with `{head}[...]`"
         return
@@ -234,7 +239,7 @@ def _check_belongs_to(d: RelationDeclaration, annotation: Annotation | None) -> 
         yield f"default={show(d.default)} cannot be the default of a reference; only None and ... can"
     if d.default is None and not optional:
         yield f"default=None needs a reference that may be None; {remedy}"
-    for name in ("enforce", "unique"):
+    for name in ("enforce", "unique", "init"):
         if not isinstance(getattr(d, name), bool):
             yield f"{name}= takes True or False, not {show(getattr(d, name))}"
     yield from _check_names("foreign_key", d.foreign_key)
@@ -251,9 +256,13 @@ def _check_has(d: RelationDeclaration, annotation: Annotation | None) -> Iterato
         yield f"where= takes a lambda, such as `lambda: Post.title != ''`, not {show(d.where)}"
 
 
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+
+
 def _check_names(option: str, names: Any) -> Iterator[str]:
     listed = [names] if isinstance(names, str) else names
     if listed is None:
         return
-    if not isinstance(listed, (list, tuple)) or not listed or not all(isinstance(n, str) for n in listed):
+    if not isinstance(listed, (list, tuple)) or not listed or not all(map(_is_name, listed)):
         yield f"{option}= takes the name of a field, or several, not {show(names)}"
