@@ -11,7 +11,7 @@ PY_SOURCES := $(wildcard python/sinew/*.py python/sinew/*.pyi python/sinew/*/*.p
 BUILD_FILES := setup.py pyproject.toml
 
 # The suite without what looks at the project rather than at sinew: for instrumented builds.
-CORE := --ignore=tests/typing --ignore=tests/packaging --ignore=tests/test_docs.py -m "not bulk" -p no:cacheprovider
+CORE := --ignore=tests/engine --ignore=tests/typing --ignore=tests/packaging --ignore=tests/test_docs.py -m "not bulk" -p no:cacheprovider
 PYTEST := -m pytest -q
 
 .PHONY: help demo example test build deps lint format typecheck pyright lint-c engine-tests fuzz-replay fuzz debug asan tiny \
