@@ -376,7 +376,8 @@ def test_pandas_scalars_convert_or_are_refused(world: World) -> None:
     ):
         with pytest.raises(Refused) as caught:
             setattr(record, name, value)
-        assert caught.value.args[4], "there is a remedy"
+        if value is not pandas.NaT:  # for what is missing, the Python layer knows the remedy
+            assert caught.value.args[4], "there is a remedy"
 
 
 # ---------------------------------------------------------------- representation, equality and order
