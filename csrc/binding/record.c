@@ -366,16 +366,34 @@ static PyMethodDef record_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *
+record_class(PyObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(Py_TYPE(self));
+}
+
+/* A row is one of its model's table, and the row knows its record: no other class will do. */
+static int
+record_set_class(PyObject *self, PyObject *Py_UNUSED(value), void *Py_UNUSED(closure))
+{
+    PyErr_Format(PyExc_TypeError, "the __class__ of a %.100s record is read-only", Py_TYPE(self)->tp_name);
+    return -1;
+}
+
+static PyGetSetDef record_getset[] = {
+    {"__class__", record_class, record_set_class, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyMemberDef record_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(snpy_record, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot record_slots[] = {
-    {Py_tp_new, record_tp_new},        {Py_tp_dealloc, snpy_record_dealloc},
-    {Py_tp_traverse, record_traverse}, {Py_tp_getattro, record_getattro},
-    {Py_tp_setattro, record_setattro}, {Py_tp_methods, record_methods},
-    {Py_tp_members, record_members},   {0, NULL},
+    {Py_tp_new, record_tp_new},        {Py_tp_dealloc, snpy_record_dealloc}, {Py_tp_traverse, record_traverse},
+    {Py_tp_getattro, record_getattro}, {Py_tp_setattro, record_setattro},    {Py_tp_methods, record_methods},
+    {Py_tp_members, record_members},   {Py_tp_getset, record_getset},        {0, NULL},
 };
 
 static PyType_Spec record_spec = {
