@@ -77,7 +77,9 @@ def bind_model(
 def set_primary_index(cls: type, index: Index, /) -> None:
     """The unique index over the primary key, which Model[key] probes."""
 
-def alive(record: Record, /) -> bool: ...
+def alive(record: object, /) -> bool:
+    """Whether a record has its row. TypeError for what is no record."""
+
 def row(record: Record, /) -> int:
     """The position of the record's row, for tests and display. RecordDeleted if it has none."""
 

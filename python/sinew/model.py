@@ -190,7 +190,7 @@ def _unpickle(cls: Any, key: Any) -> Any:
     return cls.get(key)
 
 
-class Model(KeyedModel, abstract=True):
+class Model(KeyedModel, abstract=True):  # pyright: ignore[reportGeneralTypeIssues, reportCallIssue]  # the metaclass's
     """The base of models with the key `id`, counting up from 1.
 
     class Post(Model):
@@ -404,7 +404,7 @@ def _column_names(cls: Any, columns: Any) -> list[str]:
             names.append(column)
         elif isinstance(column, expressions.Column) and column.root is definition and not column.steps:
             names.append(column.field.name)
-        elif len(steps) == 1 and expressions.root_of(column) is definition:
+        elif expressions.is_path(column) and len(steps) == 1 and expressions.root_of(column) is definition:
             names.append(steps[0].name)
         else:
             raise FieldError(

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from .columns import Column
 from .errors import DefinitionError, FieldError, RelationError, UnknownName, show, suggest
@@ -131,7 +131,7 @@ def target_of(path: Path, /) -> Definition:
     return path._sinew_steps[-1].target
 
 
-def is_path(value: object) -> bool:
+def is_path(value: object) -> TypeGuard[Path]:
     """Whether something is a path, without asking it anything."""
     return type(value) is Path
 
