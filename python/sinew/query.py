@@ -115,7 +115,7 @@ class Query(Queryable, metaclass=ABCMeta):
         if not isinstance(record, self._model) or not _engine.alive(record):
             return False
         if self._offset or self._limit is not None:
-            return any(each is record for each in self._rows())
+            return record in self._rows().records()
         return self._replace(conditions=(*self._conditions, *self._identity(record))).exists()
 
     def __getitem__(self, index: Any, /) -> Any:
