@@ -367,27 +367,11 @@ visit_collect(sn__visit *visit, sn_row row)
 }
 
 static sn_status
-append_plain(sn_rows *out, const sn_path *p, sn_row from)
-{
-    sn_row one;
-    sn_posting_view view = hop_rows(&p->hops[0], from, &one);
-    sn_status status = sn_rows_reserve(p->db, out, view.count);
-    if (status) {
-        return status;
-    }
-    for (size_t i = 0; i < view.len; i++) {
-        if (view.rows[i] != SN_NO_ROW) {
-            out->rows[out->n++] = view.rows[i];
-        }
-    }
-    return SN_OK;
-}
-
-static sn_status
 append_targets(sn_rows *out, const sn_path *p, sn_row from)
 {
     if (p->n == 1 && is_plain(&p->hops[0]) && p->hops[0].order_len == 0) {
-        return append_plain(out, p, from);
+        sn_row one;
+        return sn__rows_append(p->db, out, hop_rows(&p->hops[0], from, &one));
     }
     size_t before = out->n;
     collect_visit v = {.visit = {.at = visit_collect}, .db = p->db, .rows = out};

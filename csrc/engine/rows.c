@@ -44,12 +44,20 @@ sn_status
 sn__rows_append(sn_db *db, sn_rows *r, sn_posting_view view)
 {
     sn_status status = sn_rows_reserve(db, r, view.count);
-    for (size_t i = 0; i < view.len && status == SN_OK; i++) {
+    if (status || view.len == 0) {
+        return status;
+    }
+    if (view.len == view.count) {
+        memcpy(r->rows + r->n, view.rows, view.len * sizeof(sn_row));
+        r->n += view.len;
+        return SN_OK;
+    }
+    for (size_t i = 0; i < view.len; i++) {
         if (view.rows[i] != SN_NO_ROW) {
             r->rows[r->n++] = view.rows[i];
         }
     }
-    return status;
+    return SN_OK;
 }
 
 void
