@@ -30,12 +30,6 @@ parameter_of(PyObject *parameters, snpy_field *field)
     return -1;
 }
 
-static inline bool
-is_reference(PyObject *parameter)
-{
-    return Py_TYPE(parameter)->tp_descr_get != snpy_field_get;
-}
-
 static bool
 in_some_reference(snpy_shape *shape, snpy_field *field)
 {
@@ -90,7 +84,7 @@ shape_new(snpy_model *model)
     shape->parameter_count = parameters;
     shape->references = (Py_ssize_t *)(shape->slots + n);
     for (Py_ssize_t i = 0; i < parameters; i++)
-        if (is_reference(PyTuple_GET_ITEM(shape->parameters, i)))
+        if (snpy_is_reference(PyTuple_GET_ITEM(shape->parameters, i)))
             shape->references[shape->reference_count++] = i;
     for (Py_ssize_t i = 0; i < n; i++)
         shape->touches |= snpy_field_at(shape->fields, i)->touch;
@@ -381,11 +375,7 @@ set_given(snpy_build *b, sn_cell *cells, const snpy_slot *slot, Py_ssize_t i, Py
 {
     if (!slot->plain)
         return set_validated(b, cells, i, value);
-    snpy_store *store = b->model->store;
-    sn_cell *at = &cells[slot->col]; /* converted in place: copying what has just been stored piecewise stalls */
-    int r = value == Py_None ? snpy_cell_in(at, store, slot->field, value) : slot->in(at, store, slot->field, value);
-    if (r < 0)
-        *at = SN_NULL_CELL;
+    int r = snpy_slot_in(&cells[slot->col], b->model->store, slot, value);
     b->set[i] = r == 0;
     return r;
 }

@@ -20,6 +20,17 @@ typedef struct snpy_slot {
     sn_cell cell;
 } snpy_slot;
 
+/* A value into the cell of a plain slot, in place: copying what has just been stored piecewise stalls. 0, or -1 with an
+ * exception and a null there. */
+static inline int
+snpy_slot_in(sn_cell *at, snpy_store *store, const snpy_slot *slot, PyObject *value)
+{
+    int r = value == Py_None ? snpy_cell_in(at, store, slot->field, value) : slot->in(at, store, slot->field, value);
+    if (r < 0)
+        *at = SN_NULL_CELL;
+    return r;
+}
+
 /* The constructor of a model, worked out once. Whoever uses it across Python code holds a use. */
 typedef struct snpy_shape {
     Py_ssize_t uses;
@@ -64,6 +75,13 @@ void snpy_build_fini(snpy_build *b);
 /* The parameter with this name, or -1 without an exception; `guess` is looked at first. -2 with an exception. */
 Py_ssize_t snpy_build_parameter(snpy_build *b, PyObject *name, Py_ssize_t guess);
 int snpy_build_unknown(snpy_build *b, PyObject *name); /* raises UnknownName; always -1 */
+/* Whether the parameter is a belongs_to. */
+static inline bool
+snpy_is_reference(PyObject *parameter)
+{
+    return Py_TYPE(parameter)->tp_descr_get != snpy_field_get;
+}
+
 /* Makes the cells (b->columns of them) of one row from b->given. 0: they are owned by the caller; -1: nothing is. */
 int snpy_build_row(snpy_build *b, sn_cell *cells);
 void snpy_build_release(snpy_build *b, sn_cell *cells); /* a row of them */

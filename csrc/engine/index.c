@@ -138,6 +138,33 @@ sn__index_add(sn_index *ix, sn_row row)
         sn__index_add_key(ix, key, row);
 }
 
+static sn_status
+load_ordered(sn_row *entered, sn_index *ix, sn_row first, sn_row n)
+{
+    for (*entered = 0; *entered < n; ++*entered) {
+        sn_status status = sn__ordered_reserve(ix);
+        if (status != SN_OK)
+            return status;
+        sn__ordered_add(ix, first + *entered);
+    }
+    return SN_OK;
+}
+
+sn_status
+sn__index_load(sn_row *entered, sn_index *ix, sn_row first, sn_row n)
+{
+    assert(!ix->deferred);
+    switch (ix->kind) {
+    case SN_INDEX_UNIQUE:
+        return sn__unique_load(entered, ix, first, n);
+    case SN_INDEX_MANY:
+        return sn__many_load(entered, ix, first, n);
+    case SN_INDEX_ORDERED:
+        return load_ordered(entered, ix, first, n);
+    }
+    return SN_MISUSE;
+}
+
 sn_place
 sn__index_remove(sn_index *ix, sn_row row)
 {

@@ -59,6 +59,9 @@ sn_row sn__index_find_other(const sn_index *ix, const sn_word *key, sn_row row);
 void sn__index_add(sn_index *ix, sn_row row);
 /* The same for a unique or many index, by whoever has the row's key words at hand. */
 void sn__index_add_key(sn_index *ix, const sn_word *key, sn_row row);
+/* Reserves for and adds n rows that are stored, from `first` on. Stops at the first that cannot enter, SN_UNIQUE, SN_NOMEM or
+ * SN_LIMIT; those before it (*entered, the ones with a null in the key among them) are in. Not for deferred indexes. */
+sn_status sn__index_load(sn_row *entered, sn_index *ix, sn_row first, sn_row n);
 sn_place sn__index_remove(sn_index *ix, sn_row row);
 void sn__index_restore(sn_index *ix, sn_row row, sn_place place);
 /* Many: rows of a key (through key()). */

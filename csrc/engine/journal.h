@@ -49,24 +49,24 @@ sn__journal_push(sn_db *db, sn_undo_kind kind, sn_row row)
     return u;
 }
 
-/* A row was given life and entered all indexes of its table. Rows born one after the other share a record, which never
- * reaches back over `mark` (the start of a call that may still fail) or the innermost savepoint. */
+/* Rows `row` .. row + n - 1 were given life and entered all indexes of their table. Rows born one after the other share a
+ * record, which never reaches back over `mark` (the start of a call that may still fail) or the innermost savepoint. */
 static inline void
-sn__journal_born(sn_table *t, sn_row row, size_t mark)
+sn__journal_born(sn_table *t, sn_row row, sn_row n, size_t mark)
 {
     sn_db *db = t->db;
-    db->drop_promised += t->owning_count;
+    db->drop_promised += (size_t)n * t->owning_count;
     assert(db->drop_len + db->drop_promised <= db->drop_cap);
     if (db->journal_len > mark && db->journal_len > db->savepoints[db->depth - 1].journal) {
         sn_undo *last = &db->journal[db->journal_len - 1];
         if (last->kind == SN_UNDO_BORN && last->on.table == t && last->row + last->was.count == row) {
-            last->was.count++;
+            last->was.count += n;
             return;
         }
     }
     sn_undo *u = sn__journal_push(db, SN_UNDO_BORN, row);
     u->on.table = t;
-    u->was.count = 1;
+    u->was.count = n;
 }
 
 /* Takes a row out of life. Its words stay; it has left its indexes already. */

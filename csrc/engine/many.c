@@ -348,6 +348,22 @@ sn__many_add(sn_index *ix, const sn_word *key, sn_row row)
     m->n++;
 }
 
+sn_status
+sn__many_load(sn_row *entered, sn_index *ix, sn_row first, sn_row n)
+{
+    sn_word key[SN_MAX_KEY];
+    for (*entered = 0; *entered < n; ++*entered) {
+        sn_row row = first + *entered;
+        if (!sn__row_key(key, ix, row))
+            continue;
+        sn_status status = sn__many_reserve(ix, key);
+        if (status != SN_OK)
+            return status;
+        sn__many_add(ix, key, row);
+    }
+    return SN_OK;
+}
+
 static void
 mark_unsettled(sn_many *m, sn_list *list)
 {

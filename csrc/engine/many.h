@@ -44,6 +44,7 @@ void sn__many_init(sn_index *ix);
 void sn__many_clear(sn_index *ix); /* frees everything but the struct */
 sn_status sn__many_reserve(sn_index *ix, const sn_word *key);
 void sn__many_add(sn_index *ix, const sn_word *key, sn_row row);
+sn_status sn__many_load(sn_row *entered, sn_index *ix, sn_row first, sn_row n);
 sn_place sn__many_remove(sn_index *ix, const sn_word *key, sn_row row);
 void sn__many_restore(sn_index *ix, const sn_word *key, sn_row row, sn_place place);
 void sn__many_settle(sn_index *ix);

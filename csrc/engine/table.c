@@ -227,6 +227,20 @@ sn__table_set_live(sn_table *t, sn_row row, bool live)
 }
 
 void
+sn__table_extend_live(sn_table *t, sn_row n)
+{
+    assert(n > 0 && n <= t->cap - t->positions);
+    assert(t->positions >> SN_BLOCK_SHIFT == (t->positions + n - 1) >> SN_BLOCK_SHIFT);
+    for (sn_row row = t->positions, end = row + n; row < end;) {
+        sn_row bit = row & SN_BLOCK_MASK & 63, bits = end - row < 64 - bit ? end - row : 64 - bit;
+        t->live[row >> SN_BLOCK_SHIFT][(row & SN_BLOCK_MASK) >> 6] |= (~UINT64_C(0) >> (64 - bits)) << bit;
+        row += bits;
+    }
+    t->positions += n;
+    t->count += n;
+}
+
+void
 sn__table_store(sn_table *t, sn_row row, sn_col col, sn_cell c)
 {
     sn_column *column = &t->columns[col];

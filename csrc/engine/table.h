@@ -127,6 +127,7 @@ sn__row_key(sn_word *out, const sn_index *ix, sn_row row)
 sn_status sn__table_reserve(sn_table *t, sn_row more);                /* room for more positions */
 sn_row sn__table_extend(sn_table *t);                                 /* a new dead position with null / zero words */
 void sn__table_set_live(sn_table *t, sn_row row, bool live);          /* keeps count */
+void sn__table_extend_live(sn_table *t, sn_row n);                    /* n new positions of one block, alive */
 void sn__table_store(sn_table *t, sn_row row, sn_col col, sn_cell c); /* overwrites; owns nothing */
 
 /* Columns: takes a gap or a new slot and gives it blocks for all positions, all null (nullable) or zero. t->automatic

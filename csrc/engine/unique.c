@@ -199,6 +199,24 @@ sn__unique_add(sn_index *ix, const sn_word *key, sn_row row)
     u->peak = u->n > u->peak ? u->n : u->peak;
 }
 
+sn_status
+sn__unique_load(sn_row *entered, sn_index *ix, sn_row first, sn_row n)
+{
+    sn_word key[SN_MAX_KEY];
+    for (*entered = 0; *entered < n; ++*entered) {
+        sn_row row = first + *entered;
+        if (!sn__row_key(key, ix, row))
+            continue;
+        if (sn__unique_find(ix, key) != SN_NO_ROW)
+            return SN_UNIQUE;
+        sn_status status = sn__unique_reserve(ix, key);
+        if (status != SN_OK)
+            return status;
+        sn__unique_add(ix, key, row);
+    }
+    return SN_OK;
+}
+
 void
 sn__unique_remove(sn_index *ix, const sn_word *key, sn_row row)
 {

@@ -21,6 +21,7 @@ void sn__unique_clear(sn_index *ix); /* frees everything but the struct */
 sn_status sn__unique_reserve(sn_index *ix, const sn_word *key);
 sn_row sn__unique_probe(const sn_index *ix, const sn_word *key, sn_row except);
 void sn__unique_add(sn_index *ix, const sn_word *key, sn_row row);
+sn_status sn__unique_load(sn_row *entered, sn_index *ix, sn_row first, sn_row n);
 void sn__unique_remove(sn_index *ix, const sn_word *key, sn_row row);
 void sn__unique_settle(sn_index *ix);
 void sn__unique_remap(sn_index *ix, const sn_row *map);

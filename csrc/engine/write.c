@@ -7,9 +7,9 @@
  *   apply    a new position, its cells, life, entries in all indexes, one journal record that stands for all of it
  * Nothing is stored before everything is known, so a single insert that fails has nothing to undo but pending items.
  *
- * A load does the same for each row, with the table and the journal reserved once; its rows share one BORN record, and
- * a refused row takes those before it back: out of the indexes, positions and numbers given back too, as the call has
- * told nobody of them. The cells remain the caller's.
+ * Rows inserted one by one in one call share a BORN record, and a refused row takes those before it back: out of the
+ * indexes, positions and numbers given back too, as the call has told nobody of them. The cells remain the caller's.
+ * Loads come here when a row of theirs is refused, to learn which and why (load.c).
  *
  * What looks at the end of the unit adds a pending item when the row does not pass now: a reference without target (a
  * row that refers to itself, or a load whose parents come later, finds it at the commit), a second row with a deferred
@@ -166,8 +166,8 @@ prepare(draft *d)
     return st;
 }
 
-static sn_status
-reserve_rows(sn_table *t, sn_row n)
+sn_status
+sn__insert_reserve(sn_table *t, sn_row n)
 {
     sn_status st = sn__table_reserve(t, n);
     if (st != SN_OK)
@@ -225,7 +225,7 @@ apply(const draft *d, size_t mark)
         else
             sn__index_add(t->indexes[i], row);
     }
-    sn__journal_born(t, row, mark);
+    sn__journal_born(t, row, 1, mark);
 }
 
 sn_status
@@ -237,7 +237,7 @@ sn_table_insert(sn_row *out, sn_table *t, const sn_cell *cells)
     size_t pending = db->pending_len;
     draft d;
     draft_start(&d, t, cells);
-    sn_status st = reserve_rows(t, 1);
+    sn_status st = sn__insert_reserve(t, 1);
     if (st == SN_OK)
         st = prepare(&d);
     if (st != SN_OK) {
@@ -271,15 +271,11 @@ undo_load(sn_table *t, const load_mark *mark)
 }
 
 sn_status
-sn_table_insert_many(sn_row *first, sn_table *t, const sn_cell *cells, size_t n)
+sn__insert_each(sn_table *t, const sn_cell *cells, size_t n)
 {
     sn_db *db = t->db;
-    if (db->depth == 0)
-        return sn__fail_status(db, SN_MISUSE);
-    if (n >= SN_NO_ROW - t->positions)
-        return sn__fail_status(db, SN_LIMIT);
     load_mark mark = {db->journal_len, db->pending_len, t->next_number, t->positions};
-    sn_status st = reserve_rows(t, (sn_row)n);
+    sn_status st = sn__insert_reserve(t, (sn_row)n);
     if (st != SN_OK)
         return st;
     for (size_t i = 0; i < n; i++) {
@@ -293,8 +289,6 @@ sn_table_insert_many(sn_row *first, sn_table *t, const sn_cell *cells, size_t n)
         }
         apply(&d, mark.journal);
     }
-    db->revision += n > 0;
-    *first = mark.first;
     return SN_OK;
 }
 

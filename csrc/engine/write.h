@@ -1,5 +1,5 @@
 /*
- * write.h - what the files that write rows share (write.c, update.c, delete.c).
+ * write.h - what the files that write rows share (write.c, load.c, update.c, delete.c).
  */
 #ifndef SN_WRITE_H
 #define SN_WRITE_H
@@ -21,6 +21,12 @@ sn__cell_refused(const sn_column *column, sn_cell cell)
 
 /* Raises the table's counter above a number that is in use now. */
 void sn__number_used(sn_table *t, int64_t number);
+
+/* Room for n rows in the table, the journal and the drop list. */
+sn_status sn__insert_reserve(sn_table *t, sn_row n);
+
+/* Inserts rows one after the other: the outcome and the errors of sn_table_insert_many. */
+sn_status sn__insert_each(sn_table *t, const sn_cell *cells, size_t n);
 
 /* Changes cells of rows: the inner part of sn_table_update, after its arguments have been checked. Journaled, also when
  * it fails: the caller undoes to its mark. Cells are owned by the journal afterwards. */

@@ -1046,6 +1046,46 @@ def test_columns_must_be_of_one_length(world: World) -> None:
         world.engine.insert_rows(cls, [("a", "b")], ["name", "name"])
 
 
+def test_columns_of_many_chunks(world: World) -> None:
+    cls = world.model("Thing", world.field("name", "str"), world.field("size", "int", nullable=True, default=None))
+    n = 1000
+    assert world.engine.insert_columns(cls, {"name": [f"n{i}" for i in range(n)]}) == n
+    sizes = [None if i % 3 else i for i in range(n)]
+    assert world.engine.insert_columns(cls, {"size": tuple(sizes), "name": [f"m{i}" for i in range(n)]}) == n
+    assert [(cls[i].name, cls[i].size) for i in (1, n, n + 1, n + 2, 2 * n)] == [
+        ("n0", None), (f"n{n - 1}", None), ("m0", 0), ("m1", None), (f"m{n - 1}", n - 1)
+    ]  # fmt: skip
+
+
+def test_the_first_row_at_fault_is_named_whatever_its_column(world: World) -> None:
+    cls = world.model("Thing", world.field("name", "str"), world.field("size", "int"))
+    names: list[Any] = ["a"] * 1000
+    sizes: list[Any] = [1] * 1000
+    names[700], sizes[650] = 5, "x"
+    with pytest.raises(Refused) as caught:
+        world.engine.insert_columns(cls, {"name": names, "size": sizes})
+    assert caught.value.args[:2] == ("row 650", "bad_value")
+    assert world.store.stats()["rows"] == 0 and world.store.stats()["handles"] == 0
+
+
+def test_a_column_that_changes_while_it_is_read(world: World) -> None:
+    cls = world.model("Thing", world.field("name", "str"), world.field("size", "int"))
+    names = ["a"] * 600
+
+    class Clearing:
+        def __index__(self) -> int:
+            names.clear()
+            return 1
+
+    for at in (3, 400):
+        names[:] = ["a"] * 600
+        sizes: list[Any] = [2] * 600
+        sizes[at] = Clearing()
+        with pytest.raises(Refused, match="row_shape"):
+            world.engine.insert_columns(cls, {"size": sizes, "name": names})
+        assert world.store.stats()["rows"] == 0 and world.store.stats()["handles"] == 0
+
+
 def test_progress_is_told(world: World) -> None:
     cls = world.model("Thing", world.field("size", "int"))
     told: list[int] = []

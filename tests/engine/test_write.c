@@ -181,6 +181,37 @@ test_load_refused(shop *s)
     CHECK_OK(sn_commit(s->db));
 }
 
+/* Rows are loaded in pieces; the one that is refused stands in a later piece, behind rows without a fault. */
+static void
+test_load_refused_late(shop *s)
+{
+    enum { N = 700, AT = 650 };
+    static sn_cell cells[N * TASK_COLUMNS];
+    sn_row first;
+    for (int i = 0; i < N; i++) {
+        sn_cell *c = cells + i * TASK_COLUMNS;
+        c[TASK_ID] = number(1000 + i);
+        c[TASK_TITLE] = c[TASK_CITY] = c[TASK_NAME] = SN_NULL_CELL;
+        c[TASK_OWNER] = i % 7 ? number(1 + i % 3) : SN_NULL_CELL;
+        c[TASK_COST] = real(i % 11);
+    }
+    CHECK_OK(sn_begin(s->db));
+    char *before = dump_shop(s);
+    cells[AT * TASK_COLUMNS + TASK_ID] = number(1000);
+    CHECK_STATUS(sn_table_insert_many(&first, s->task, cells, N), SN_UNIQUE);
+    CHECK(sn_db_error(s->db)->count == AT && sn_db_error(s->db)->other == SN_NO_ROW);
+    cells[AT * TASK_COLUMNS + TASK_ID] = number(1000 + AT);
+    cells[AT * TASK_COLUMNS + TASK_COST].word = UINT64_C(0x7ff8000000000000);
+    CHECK_STATUS(sn_table_insert_many(&first, s->task, cells, N), SN_NAN);
+    CHECK(sn_db_error(s->db)->count == AT && sn_db_error(s->db)->column == TASK_COST);
+    CHECK(unchanged(s, before) && s->db->pending_len == 0);
+    free(before);
+    cells[AT * TASK_COLUMNS + TASK_COST] = real(1.0);
+    CHECK_OK(sn_table_insert_many(&first, s->task, cells, N));
+    CHECK(s->db->journal_len == 1 && sn_table_get(s->task, first + AT, TASK_ID).word == 1000 + AT);
+    CHECK_OK(sn_commit(s->db));
+}
+
 /* ---------------------------------------------------------------- updating */
 
 static void
@@ -643,6 +674,7 @@ main(void)
         test_numbers_end,
         test_load,
         test_load_refused,
+        test_load_refused_late,
         test_update_moves,
         test_swap,
         test_update_refused,
