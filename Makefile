@@ -15,7 +15,7 @@ CORE := --ignore=tests/engine --ignore=tests/typing --ignore=tests/packaging --i
 PYTEST := -m pytest -q
 
 .PHONY: help demo example test build deps lint format typecheck pyright lint-c engine-tests fuzz-replay fuzz debug asan tiny \
-	coverage bench prove dist clean
+	coverage bench instructions prove dist clean
 
 help:
 	@echo 'make demo          read the standard library into sinew and ask it questions'
@@ -31,6 +31,7 @@ help:
 	@echo 'make asan          the core suite under the address and undefined-behaviour sanitizers'
 	@echo 'make coverage      lines and branches of csrc that the core suite reaches'
 	@echo 'make bench         the benchmarks (ARGS=--quick)'
+	@echo 'make instructions  instructions per operation against the baseline (valgrind; ARGS=--write)'
 	@echo 'make prove         all of it, summed up in docs/proof.md'
 	@echo 'make dist          sdist and wheel in dist/'
 	@echo 'make clean         removes the environment and every build'
@@ -68,6 +69,9 @@ test: $(VENV)/.built $(VENV)/.extra-test
 
 bench: $(VENV)/.built $(VENV)/.extra-bench
 	$(PY) -m benchmarks $(ARGS)
+
+instructions: $(VENV)/.built
+	$(PY) -m benchmarks.instructions $(ARGS)
 
 # ---------------------------------------------------------------- lint
 
