@@ -15,7 +15,7 @@ CORE := --ignore=tests/engine --ignore=tests/typing --ignore=tests/packaging --i
 PYTEST := -m pytest -q
 
 .PHONY: help demo example test build deps lint format typecheck pyright lint-c engine-tests fuzz-replay fuzz debug asan tiny \
-	coverage bench instructions prove dist clean
+	coverage bench instructions coverage-run coverage-report prove dist clean
 
 help:
 	@echo 'make demo          read the standard library into sinew and ask it questions'
@@ -29,7 +29,7 @@ help:
 	@echo 'make debug         the core suite with asserts and the whole store checked after each statement'
 	@echo 'make tiny          the same with the smallest capacities'
 	@echo 'make asan          the core suite under the address and undefined-behaviour sanitizers'
-	@echo 'make coverage      lines and branches of csrc that the core suite reaches'
+	@echo 'make coverage      lines and branches of csrc that the core suite, the C tests and the corpus of the fuzzer reach'
 	@echo 'make bench         the benchmarks (ARGS=--quick)'
 	@echo 'make instructions  instructions per operation against the baseline (valgrind; ARGS=--write)'
 	@echo 'make prove         all of it, summed up in docs/proof.md'
@@ -142,11 +142,22 @@ asan: .build/asan/.built $(VENV)/.extra-test
 	LD_PRELOAD="$(RUNTIMES)" PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=.build/asan/lib $(PY) $(PYTEST) $(CORE) $(ARGS)
 
-coverage: .build/coverage/.built $(VENV)/.extra-test $(VENV)/.extra-prove
-	find .build/coverage -name '*.gcda' -delete
+# Counts of the core suite, the engine's C tests and the fuzzer's corpus, added up: without optimisation, so that each branch
+# is one of the source. The branches of an assert are not counted. Lines whose branches are missing:
+# .build/coverage/report.txt; each branch: .build/coverage/html/index.html.
+COUNTED := .build/coverage .build/engine/debug-coverage
+.build/coverage/.built: export CFLAGS := -O0
+coverage: coverage-run coverage-report
+coverage-run: .build/coverage/.built $(VENV)/.extra-test
+	find $(wildcard $(COUNTED)) -name '*.gcda' -delete
+	$(MAKE) --no-print-directory -C tests/engine check replay COVERAGE=1
 	PYTHONPATH=.build/coverage/lib $(PY) $(PYTEST) $(CORE) $(ARGS)
-	$(VENV)/bin/gcovr --root . --object-directory .build/coverage --filter 'csrc/' --txt --txt-summary \
-		--exclude-unreachable-branches --gcov-ignore-parse-errors
+coverage-report: $(VENV)/.extra-prove
+	@mkdir -p .build/coverage/html
+	$(VENV)/bin/gcovr --root . --filter 'csrc/' --exclude-unreachable-branches --exclude-throw-branches \
+		--exclude-branches-by-pattern '.*\bassert\(' --gcov-ignore-parse-errors --merge-mode-functions=separate \
+		--txt-metric branch --txt .build/coverage/report.txt --txt-summary --html-details .build/coverage/html/index.html \
+		--json .build/coverage/counts.json $(COUNTED)
 
 prove: deps pyright
 	$(PY) tools/prove.py

@@ -58,7 +58,7 @@ PROOFS = [
         "make debug ARGS=tests/stateful",
         LONG_RUN,
     ),
-    Proof("coverage", "lines of csrc that the suite reaches", "make coverage"),
+    Proof("coverage", "lines and branches of csrc that the suite, the C tests and the corpus reach", "make coverage"),
     Proof("interpreters", "sdist, build, install, suite on each Python here", "python tools/interpreters.py"),
     Proof("benchmarks", "both sides of each pair give equal results", "make bench ARGS=--quick"),
     Proof("demo", "the standard library, read and questioned", "make demo"),
