@@ -277,7 +277,7 @@ walk_index(index_walk *w)
     for (;;) {
         sn_row row = w->down ? sn__ordered_prev(&w->cursor) : sn__ordered_next(&w->cursor);
         bool new_run = row == SN_NO_ROW || (w->down && last != SN_NO_ROW && !same_key(ix, last, row));
-        if (new_run && w->down) {
+        if (new_run && w->down && w->rows.n > run) {
             reverse(w->rows.rows + run, w->rows.n - run);
             run = w->rows.n;
         }

@@ -143,8 +143,11 @@ bitmap_sort(sn_row *rows, size_t n, sn_row low, uint64_t *bits, size_t words)
 void
 sn__rows_settle(sn_db *db, sn_rows *r, size_t start)
 {
-    sn_row *rows = r->rows + start;
     size_t n = r->n - start;
+    if (n < 2) {
+        return; /* there may be no list to point into */
+    }
+    sn_row *rows = r->rows + start;
     if (in_order(rows, n)) {
         return;
     }

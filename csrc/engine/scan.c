@@ -395,8 +395,11 @@ take_all(sn__found *out, const sn__find *f, const block *b, const uint64_t *bits
     size_t n = count_bits(bits, b->words), left = out->need - out->n, taken = n < left ? n : left;
     out->n += taken;
     out->examined += f->n == 0 && out->rows ? taken : 0;
-    sn_status status = out->rows ? sn_rows_reserve(f->db, out->rows, n) : SN_OK;
-    if (status || !out->rows) {
+    if (n == 0 || !out->rows) {
+        return SN_OK;
+    }
+    sn_status status = sn_rows_reserve(f->db, out->rows, n);
+    if (status) {
         return status;
     }
     sn_row *to = out->rows->rows + out->rows->n;
