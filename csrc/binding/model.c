@@ -524,6 +524,13 @@ meta_new(PyTypeObject *meta, PyObject *args, PyObject *keywords)
     return cls;
 }
 
+/* What `type` does; a type with tp_vectorcall must name it, which asserts of CPython look at. */
+static PyObject *
+meta_call(PyObject *cls, PyObject *args, PyObject *keywords)
+{
+    return PyType_Type.tp_call(cls, args, keywords);
+}
+
 static bool
 is_dunder(PyObject *name)
 {
@@ -621,9 +628,11 @@ static PyMemberDef meta_members[] = {
 };
 
 static PyType_Slot meta_slots[] = {
-    {Py_tp_new, meta_new},         {Py_tp_dealloc, meta_dealloc},   {Py_tp_traverse, meta_traverse},
-    {Py_tp_clear, meta_clear},     {Py_tp_getattro, meta_getattro}, {Py_mp_subscript, meta_get},
-    {Py_tp_methods, meta_methods}, {Py_tp_members, meta_members},   {0, NULL},
+    {Py_tp_new, meta_new},         {Py_tp_call, meta_call},
+    {Py_tp_dealloc, meta_dealloc}, {Py_tp_traverse, meta_traverse},
+    {Py_tp_clear, meta_clear},     {Py_tp_getattro, meta_getattro},
+    {Py_mp_subscript, meta_get},   {Py_tp_methods, meta_methods},
+    {Py_tp_members, meta_members}, {0, NULL},
 };
 
 /* Not immutable: the Python layer attaches the query verbs. */
