@@ -242,13 +242,15 @@ give_dict(load *l, PyObject *row)
 }
 
 /* What tells a mapping from a sequence, whoever has written its class: keys(), and items() (sqlite3.Row, which may
- * be read as either, has keys alone). The type is asked, for a record with a field of that name is neither. */
-static bool
+ * be read as either, has keys alone). The type is asked, for a record with a field of that name is neither. 1, 0, or -1
+ * with an exception. */
+static int
 has_method(PyObject *row, const char *name)
 {
     PyObject *found = snpy_attribute((PyObject *)Py_TYPE(row), name);
-    bool has = found && PyCallable_Check(found);
-    PyErr_Clear();
+    int has = found ? PyCallable_Check(found) : PyErr_ExceptionMatches(PyExc_AttributeError) ? 0 : -1;
+    if (has >= 0)
+        PyErr_Clear();
     Py_XDECREF(found);
     return has;
 }
@@ -258,8 +260,9 @@ give_mapping(load *l, PyObject *row)
 {
     if (PyDict_CheckExact(row))
         return give_dict(l, row);
-    if (!has_method(row, "keys"))
-        return bad_shape(l, "a mapping of names to values", -1, row);
+    int has_keys = has_method(row, "keys");
+    if (has_keys <= 0)
+        return has_keys < 0 ? -1 : bad_shape(l, "a mapping of names to values", -1, row);
     PyObject *copy = PyDict_New();
     int r = copy ? PyDict_Update(copy, row) : -1;
     if (r == 0)
@@ -272,8 +275,10 @@ static int
 give_sequence(load *l, PyObject *row, const Py_ssize_t *parameters, Py_ssize_t n)
 {
     bool usual = PyTuple_CheckExact(row) || PyList_CheckExact(row);
-    if (!usual && (PyUnicode_Check(row) || PyBytes_Check(row) || !PySequence_Check(row) || has_method(row, "items")))
-        return bad_shape(l, "a sequence of %zd values", n, row);
+    bool text = PyUnicode_Check(row) || PyBytes_Check(row);
+    int unfit = usual ? 0 : text || !PySequence_Check(row) ? 1 : has_method(row, "items");
+    if (unfit)
+        return unfit < 0 ? -1 : bad_shape(l, "a sequence of %zd values", n, row);
     PyObject *values = PySequence_Fast(row, "a row is a sequence");
     if (values == NULL)
         return -1;
@@ -302,15 +307,23 @@ load_rows(load *l, PyObject *iterator, const Py_ssize_t *parameters, Py_ssize_t 
     return PyErr_Occurred() ? -1 : 0;
 }
 
+/* parameters: for each of the n values of a row, or NULL: the rows are mappings. */
 static int
-load_iterable(load *l, PyObject *rows, PyObject *columns)
+load_iterable(load *l, PyObject *rows, const Py_ssize_t *parameters, Py_ssize_t n)
 {
-    PyObject *names = columns == Py_None ? NULL : PySequence_Tuple(columns);
-    Py_ssize_t *parameters = names ? parameters_for(l, names) : NULL;
     Py_ssize_t hint = PyObject_LengthHint(rows, 0);
-    PyObject *iterator = PyErr_Occurred() || load_reserve(l, (size_t)hint) < 0 ? NULL : PyObject_GetIter(rows);
-    int r = iterator ? load_rows(l, iterator, parameters, names ? PyTuple_GET_SIZE(names) : 0) : -1;
+    PyObject *iterator = hint < 0 || load_reserve(l, (size_t)hint) < 0 ? NULL : PyObject_GetIter(rows);
+    int r = iterator ? load_rows(l, iterator, parameters, n) : -1;
     Py_XDECREF(iterator);
+    return r;
+}
+
+static int
+load_sequences(load *l, PyObject *rows, PyObject *columns)
+{
+    PyObject *names = PySequence_Tuple(columns);
+    Py_ssize_t *parameters = names ? parameters_for(l, names) : NULL;
+    int r = parameters ? load_iterable(l, rows, parameters, PyTuple_GET_SIZE(names)) : -1;
     PyMem_Free(parameters);
     Py_XDECREF(names);
     return r;
@@ -325,7 +338,7 @@ insert_rows(PyObject *Py_UNUSED(module), PyObject *args)
         return NULL;
     if (load_init(&l, cls, progress) < 0)
         return NULL;
-    return finish(&l, load_iterable(&l, rows, columns));
+    return finish(&l, columns == Py_None ? load_iterable(&l, rows, NULL, 0) : load_sequences(&l, rows, columns));
 }
 
 /* ---------------------------------------------------------------- columns */
