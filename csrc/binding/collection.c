@@ -17,10 +17,11 @@ typedef struct collection {
     snpy_many *many;
 } collection;
 
+/* The relation's path. Owned: compiling it may run code that binds the relation to another one. */
 static inline snpy_path *
 path_of(PyObject *op)
 {
-    return ((collection *)op)->many->compiled;
+    return (snpy_path *)Py_NewRef(((collection *)op)->many->compiled);
 }
 
 PyObject *
@@ -45,22 +46,51 @@ collection_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSE
 static Py_ssize_t
 collection_len(PyObject *op)
 {
-    return snpy_path_count(path_of(op), ((collection *)op)->owner);
+    snpy_path *path = path_of(op);
+    Py_ssize_t n = snpy_path_count(path, ((collection *)op)->owner);
+    Py_DECREF(path);
+    return n;
 }
 
 static int
 collection_contains(PyObject *op, PyObject *target)
 {
-    return snpy_path_contains(path_of(op), ((collection *)op)->owner, target);
+    snpy_path *path = path_of(op);
+    int found = snpy_path_contains(path, ((collection *)op)->owner, target);
+    Py_DECREF(path);
+    return found;
+}
+
+static PyObject *
+all_rows(PyObject *op)
+{
+    snpy_path *path = path_of(op);
+    PyObject *rows = snpy_path_rows(path, ((collection *)op)->owner);
+    Py_DECREF(path);
+    return rows;
 }
 
 static PyObject *
 collection_iter(PyObject *op)
 {
-    PyObject *rows = snpy_path_rows(path_of(op), ((collection *)op)->owner);
+    PyObject *rows = all_rows(op);
     PyObject *iterator = rows ? snpy_rows_iter(rows) : NULL;
     Py_XDECREF(rows);
     return iterator;
+}
+
+static PyObject *
+first_record(PyObject *op)
+{
+    snpy_path *path = path_of(op);
+    PyObject *first = snpy_path_first(path, ((collection *)op)->owner);
+    Py_DECREF(path);
+    if (first == Py_None) {
+        Py_DECREF(first);
+        PyErr_SetString(PyExc_IndexError, "the collection is empty");
+        return NULL;
+    }
+    return first;
 }
 
 static PyObject *
@@ -70,17 +100,10 @@ collection_at(PyObject *op, PyObject *index)
     if (i == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    PyObject *owner = ((collection *)op)->owner;
     if (i == 0) {
-        PyObject *first = snpy_path_first(path_of(op), owner);
-        if (first == Py_None) {
-            Py_DECREF(first);
-            PyErr_SetString(PyExc_IndexError, "the collection is empty");
-            return NULL;
-        }
-        return first;
+        return first_record(op);
     }
-    PyObject *rows = snpy_path_rows(path_of(op), owner);
+    PyObject *rows = all_rows(op);
     PyObject *record = rows ? snpy_rows_at((snpy_rows *)rows, i) : NULL;
     Py_XDECREF(rows);
     return record;
@@ -96,7 +119,7 @@ collection_relation(PyObject *op, void *Py_UNUSED(closure))
 static PyObject *
 collection_path(PyObject *op, void *Py_UNUSED(closure))
 {
-    return Py_NewRef(path_of(op));
+    return (PyObject *)path_of(op);
 }
 
 static int

@@ -6,7 +6,8 @@
  * itself again before it is next used; so a column number of long ago never reaches the engine, and whoever holds a pointer
  * to the engine's path (plans, conditions of other paths) compiles again for the same reason before following it.
  *
- * Invariant: path->path was compiled from path->hops at path->schema, or is NULL.
+ * Invariant: path->path was compiled from path->hops at path->schema, or is NULL. While path->schema is the store's it is never
+ * replaced.
  * Cost: ready is two comparisons; first, count and contains are one call of the engine, with nothing allocated.
  */
 #include "snpy.h"
@@ -130,6 +131,12 @@ compile_draft(draft *d, snpy_path *self)
     return status == SN_OK ? 0 : snpy_raise_status(self->store, status);
 }
 
+static inline bool
+is_current(const snpy_path *self)
+{
+    return self->path && self->schema == self->store->schema;
+}
+
 static int
 path_compile(snpy_path *self)
 {
@@ -140,7 +147,8 @@ path_compile(snpy_path *self)
     }
     int result = snpy_ir_init(&d.ir, self->store) < 0 ? -1 : compile_draft(&d, self);
     Py_LeaveRecursiveCall();
-    if (result == 0) { /* what was there goes with the draft */
+    /* Code that ran may have compiled it as well, and plans may follow that: then it stays, and the draft goes. */
+    if (result == 0 && !is_current(self)) { /* what was there goes with the draft */
         sn_path *path = self->path;
         snpy_ir ir = self->ir;
         self->path = d.path;
@@ -156,7 +164,7 @@ path_compile(snpy_path *self)
 int
 snpy_path_ready(snpy_path *self)
 {
-    while (self->store->db && (!self->path || self->schema != self->store->schema)) {
+    while (self->store->db && !is_current(self)) {
         if (path_compile(self) < 0) { /* runs Python code, which may change the schema again */
             return -1;
         }

@@ -1,0 +1,81 @@
+"""What a reading of the binding with hostile eyes has found: code that runs where a borrowed thing is in use.
+
+Each of these ended the process, leaked or left something changed before it was mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+World = SimpleNamespace
+
+
+class Once:
+    """An int that runs a function when it is asked for the first time after `arm`."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+        self.run: Callable[[], object] | None = None
+
+    def __index__(self) -> int:
+        run, self.run = self.run, None
+        if run is not None:
+            run()
+        return self.value
+
+
+@pytest.fixture
+def written(world: World) -> World:
+    """The world with an author of five posts."""
+    world.ann = world.Author(name="Ann")
+    for score in range(5):
+        world.Post(title="t", score=score, author=world.ann)
+    return world
+
+
+def change_schema(world: World) -> None:
+    """Paths and plans compile themselves again after this."""
+    world.store.add_field(world.Category, world.engine.Field(f"added_{world.store.schema}", "int", nullable=True))
+
+
+def above(world: World, constant: object) -> tuple[Any, ...]:
+    score = world.post.score
+    return ("compare", ">=", ("column", 0, score), ("const", score, constant))
+
+
+# ---------------------------------------------------------------- paths that compile while they compile
+
+
+def test_a_path_compiled_while_it_compiles_stays_where_a_plan_follows_it(written: World) -> None:
+    two = Once(2)
+    path = written.path(written.post.author, True, where=above(written, two))
+    plans: list[Any] = []
+
+    def use() -> None:
+        plans.append(written.engine.Plan(written.Author, where=("exists", 0, path, None)))
+        assert plans[0].count() == 1
+
+    assert path.count(written.ann) == 3
+    change_schema(written)
+    two.run = use
+    assert path.count(written.ann) == 3
+    assert plans[0].count() == 1
+
+
+@pytest.mark.parametrize(
+    "ask", [len, list, lambda posts: posts.at(0), lambda posts: posts.at(-1), lambda posts: None in posts]
+)
+def test_a_relation_bound_anew_while_its_path_compiles(written: World, ask: Callable[[Any], object]) -> None:
+    four = Once(4)
+    many = written.author.posts
+    many.bind(written.path(written.post.author, True, where=above(written, four)), written.Collection)
+    posts = written.ann.posts
+    change_schema(written)
+    four.run = lambda: many.bind(written.posts, written.Collection)
+    ask(posts)
+    assert four.run is None
+    assert len(posts) == 5
