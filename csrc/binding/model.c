@@ -205,6 +205,14 @@ validators_of(PyObject *mapping)
     return dict;
 }
 
+static void
+exchange(PyObject **a, PyObject **b)
+{
+    PyObject *old = *a;
+    *a = *b;
+    *b = old;
+}
+
 int
 snpy_model_set_parameters(snpy_model *model, PyObject *parameters, PyObject *validators)
 {
@@ -212,18 +220,19 @@ snpy_model_set_parameters(snpy_model *model, PyObject *parameters, PyObject *val
     PyObject *tuple = PySequence_Tuple(parameters);
     PyObject *names = tuple ? names_of_parameters(st, tuple) : NULL;
     PyObject *dict = names ? validators_of(validators) : NULL;
-    if (dict) {
+    int r = dict ? 0 : -1;
+    if (r == 0) {
         for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++)
             if (Py_IS_TYPE(PyTuple_GET_ITEM(tuple, i), st->Reference))
                 ((snpy_reference *)PyTuple_GET_ITEM(tuple, i))->model = model;
-        Py_XSETREF(model->parameters, Py_NewRef(tuple));
-        Py_XSETREF(model->names, Py_NewRef(names));
-        Py_XSETREF(model->validators, Py_NewRef(dict));
+        exchange(&model->parameters, &tuple);
+        exchange(&model->names, &names);
+        exchange(&model->validators, &dict);
     }
-    Py_XDECREF(tuple);
+    Py_XDECREF(tuple); /* what goes may run code: only when all three are new */
     Py_XDECREF(names);
     Py_XDECREF(dict);
-    return dict ? 0 : -1;
+    return r;
 }
 
 static int
@@ -256,6 +265,24 @@ typedef struct bind_args {
     PyObject *cls, *store, *fields, *parameters, *primary_key, *validators;
 } bind_args;
 
+/* At most SN_MAX_KEY of the model's own fields. */
+static int
+check_primary_key(const snpy_model *model)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(model->primary_key), fields = PyTuple_GET_SIZE(model->fields);
+    bool right = n <= SN_MAX_KEY;
+    for (Py_ssize_t i = 0; right && i < n; i++) {
+        Py_ssize_t k = 0;
+        while (k < fields && PyTuple_GET_ITEM(model->fields, k) != PyTuple_GET_ITEM(model->primary_key, i))
+            k++;
+        right = k < fields;
+    }
+    if (!right)
+        PyErr_Format(PyExc_TypeError, "the primary key of %s is made of at most %d of its fields", model->cls->tp_name,
+                     SN_MAX_KEY);
+    return right ? 0 : -1;
+}
+
 static int
 fill_model(snpy_model *model, const bind_args *a)
 {
@@ -264,10 +291,7 @@ fill_model(snpy_model *model, const bind_args *a)
     model->primary_key = model->fields ? PySequence_Tuple(a->primary_key) : NULL;
     if (model->primary_key == NULL || snpy_model_set_parameters(model, a->parameters, a->validators) < 0)
         return -1;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(model->primary_key); i++)
-        if (PySequence_Contains(model->fields, PyTuple_GET_ITEM(model->primary_key, i)) != 1)
-            return PyErr_Format(PyExc_TypeError, "the primary key is made of fields of the model"), -1;
-    if (!snpy_store_open(model->store))
+    if (check_primary_key(model) < 0 || !snpy_store_open(model->store))
         return -1;
     return make_table(model);
 }

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from .world import Raised
+
 World = SimpleNamespace
 
 
@@ -79,3 +81,65 @@ def test_a_relation_bound_anew_while_its_path_compiles(written: World, ask: Call
     ask(posts)
     assert four.run is None
     assert len(posts) == 5
+
+
+# ---------------------------------------------------------------- other things borrowed across Python code
+
+
+def test_a_constructor_used_while_its_keywords_are_exchanged(world: World) -> None:
+    """What the old keywords held is let go of when all of the new are in place."""
+    engine, store = world.engine, world.store
+    fields = [engine.Field(f"f{i}", "int", default=i) for i in range(40)]
+    model = type(engine.Record)("Wide", (engine.Record,), {field.name: field for field in fields})
+    made: list[Any] = []
+
+    class Factory:
+        def __call__(self) -> int:
+            raise AssertionError
+
+        def __del__(self) -> None:
+            try:
+                model(f0=1, nothing=2)
+            except Raised as raised:
+                made.append(raised.function)
+
+    parameters = [fields[0], engine.Field("old", "int", default_factory=Factory())]
+    engine.bind_model(model, store, fields=fields, parameters=parameters, primary_key=fields[:1], validators={})
+    del parameters
+    store.set_parameters(model, fields, {})
+    assert made == ["unknown_argument"]
+
+
+# ---------------------------------------------------------------- what a model takes
+
+
+def test_a_primary_key_has_at_most_eight_fields(world: World) -> None:
+    engine = world.engine
+    fields = [engine.Field(f"f{i}", "int") for i in range(10)]
+    model = type(engine.Record)("Wide", (engine.Record,), {})
+    with pytest.raises(TypeError, match="primary key of Wide is made of at most 8 of its fields"):
+        engine.bind_model(
+            model, engine.Store(), fields=fields, parameters=fields, primary_key=fields[:9], validators={}
+        )
+
+
+def test_a_primary_key_is_made_of_the_fields_themselves(world: World) -> None:
+    class Equal:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+    engine = world.engine
+    field = engine.Field("id", "int")
+    model = type(engine.Record)("Model", (engine.Record,), {})
+    with pytest.raises(TypeError, match="primary key"):
+        engine.bind_model(
+            model, engine.Store(), fields=[field], parameters=[field], primary_key=[Equal()], validators={}
+        )
+
+
+# ---------------------------------------------------------------- update()
+
+
+# ---------------------------------------------------------------- plans with wrong arguments
