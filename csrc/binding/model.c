@@ -521,10 +521,7 @@ meta_find_by(PyObject *cls, PyObject *const *args, Py_ssize_t nargs, PyObject *n
     if (ix == NULL || ix->index == NULL || !model->store->db)
         return find_by_general(model->store->state, cls, args, names);
     sn_row row;
-    Py_INCREF(ix);
-    int r = snpy_index_probe(&row, ix, args, 1);
-    Py_DECREF(ix);
-    if (r < 0)
+    if (snpy_index_probe(&row, ix, args, 1) < 0)
         return NULL;
     if (row == SN_NO_ROW)
         Py_RETURN_NONE;

@@ -221,11 +221,12 @@ index_names(const sn_index *index)
     if (!index) {
         Py_RETURN_NONE;
     }
-    PyObject *fields = ((snpy_index *)sn_index_tag(index))->fields;
+    PyObject *fields = Py_NewRef(((snpy_index *)sn_index_tag(index))->fields); /* the index may be dropped meanwhile */
     PyObject *names = PyTuple_New(PyTuple_GET_SIZE(fields));
     for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(fields); i++) {
         PyTuple_SET_ITEM(names, i, Py_NewRef(snpy_field_at(fields, i)->name));
     }
+    Py_DECREF(fields);
     return names;
 }
 

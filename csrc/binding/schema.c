@@ -333,9 +333,8 @@ raise_refused(snpy_store *store, snpy_index *ix, sn_status status)
         return snpy_raise_status(store, status);
     }
     PyObject *record = snpy_record_for(ix->model, other), *values = record ? PyTuple_New(n) : NULL;
-    for (Py_ssize_t i = 0; values && i < n; i++) {
-        snpy_field *field = snpy_field_at(ix->fields, i);
-        PyObject *value = snpy_cell_out(field, sn_table_get(table, other, field->col));
+    for (Py_ssize_t i = 0; values && i < n; i++) { /* the record knows whether its row is there still, and where */
+        PyObject *value = snpy_field_read(snpy_field_at(ix->fields, i), record);
         if (value) {
             PyTuple_SET_ITEM(values, i, value);
         } else {
@@ -453,6 +452,7 @@ snpy_index_probe(sn_row *row, snpy_index *ix, PyObject *const *values, Py_ssize_
     if (n != PyTuple_GET_SIZE(ix->fields)) {
         return snpy_raise(ix->state, "internal", "s", "a key has another length than its index");
     }
+    Py_INCREF(ix); /* conversion may run code that drops it */
     for (; done < n; done++) {
         if (snpy_cell_probe(&cells[done], store, snpy_field_at(ix->fields, done), values[done]) < 0) {
             break;
@@ -460,7 +460,7 @@ snpy_index_probe(sn_row *row, snpy_index *ix, PyObject *const *values, Py_ssize_
         null = null || cells[done].null;
         words[done] = cells[done].word;
     }
-    /* conversion may have run Python code: what it changed is looked at now */
+    /* what conversion has changed is looked at now */
     int result = done == n && snpy_store_open(store) ? 0 : -1;
     if (result == 0 && (!ix->index || sn_index_kind_of(ix->index) != SN_INDEX_UNIQUE)) {
         result =
@@ -471,6 +471,7 @@ snpy_index_probe(sn_row *row, snpy_index *ix, PyObject *const *values, Py_ssize_
     while (done-- > 0) {
         snpy_cell_release(store, snpy_field_at(ix->fields, done), cells[done]);
     }
+    Py_DECREF(ix);
     return result;
 }
 

@@ -5,7 +5,9 @@ Each of these ended the process, leaked or left something changed before it was 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,6 +39,22 @@ def written(world: World) -> World:
     for score in range(5):
         world.Post(title="t", score=score, author=world.ann)
     return world
+
+
+@contextmanager
+def collecting_soon(threshold: int, make_garbage: Callable[[], object]) -> Iterator[None]:
+    """Garbage lies about, and so many allocations later it is collected."""
+    usual = gc.get_threshold()
+    gc.collect()
+    gc.disable()
+    make_garbage()
+    gc.set_threshold(threshold, 1, 1)
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.collect()
 
 
 def change_schema(world: World) -> None:
@@ -84,6 +102,51 @@ def test_a_relation_bound_anew_while_its_path_compiles(written: World, ask: Call
 
 
 # ---------------------------------------------------------------- other things borrowed across Python code
+
+
+def test_an_index_dropped_by_the_key_that_is_looked_up(world: World) -> None:
+    store, engine = world.store, world.engine
+    a, b = engine.Field("a", "int"), engine.Field("b", "int")
+    model = type(engine.Record)("Pair", (engine.Record,), {"a": a, "b": b})
+    engine.bind_model(model, store, fields=[a, b], parameters=[a, b], primary_key=[a], validators={})
+    indexes = [store.add_index(model, "unique", [a])]
+    engine.set_primary_index(model, indexes[0])
+    model(a=1, b=2)
+
+    def drop() -> None:
+        store.drop_index(indexes.pop())
+        engine.set_primary_index(model, store.add_index(model, "unique", [b]))
+
+    one = Once(1)
+    one.run = drop
+    with pytest.raises(Raised, match="internal"):
+        model.find(one)
+    assert model.find(1) is None
+    assert model.find(2).a == 1
+
+
+def test_a_row_that_goes_while_its_refusal_of_an_index_is_described(world: World) -> None:
+    """Making the tuple of values may collect garbage, and that may delete the row, and compact the table."""
+    twins = [world.Author(name="Ann") for _ in range(2)]
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            for author in twins:
+                world.engine.delete(author)
+
+    for threshold in range(1, 12):
+        for author in twins:
+            if world.engine.alive(author):
+                world.engine.delete(author)
+        twins[:] = [world.Author(name="Ann") for _ in range(2)]
+        with collecting_soon(threshold, Cycle):
+            try:
+                world.store.drop_index(world.store.add_index(world.Author, "unique", [world.author.name]))
+            except Raised as raised:
+                assert raised.function in ("unique", "deleted")
 
 
 def test_a_constructor_used_while_its_keywords_are_exchanged(world: World) -> None:
