@@ -213,14 +213,15 @@ raise_column(snpy_state *st, const sn_error *e)
     return snpy_raise(st, "nan_in_index", "Od", field, Py_NAN);
 }
 
-/* Appends (class, key, reference name, value) for one dangling reference. */
+/* Appends (class, key, reference name, value) for one dangling reference, unless its row is gone by now. */
 static int
-append_dangling(PyObject *list, const sn_error *e)
+append_dangling(PyObject *list, snpy_reference *ref, snpy_model *model, sn_row row)
 {
-    snpy_reference *ref = sn_reference_tag(e->reference);
-    PyObject *key = snpy_row_key(ref->model, e->row);
-    PyObject *value = key ? key_at(ref->model, e->row, ref->fields) : NULL;
-    PyObject *item = value ? PyTuple_Pack(4, ref->model->cls, key, ref->name, value) : NULL;
+    if (!sn_table_alive(model->table, row))
+        return 0;
+    PyObject *key = snpy_row_key(model, row);
+    PyObject *value = key ? key_at(model, row, ref->fields) : NULL;
+    PyObject *item = value ? PyTuple_Pack(4, model->cls, key, ref->name, value) : NULL;
     int r = item ? PyList_Append(list, item) : -1;
     Py_XDECREF(key);
     Py_XDECREF(value);
@@ -235,14 +236,29 @@ raise_dangling(snpy_store *store, const sn_error *e)
     sn_error p;
     int r = problems ? 0 : -1;
     for (size_t i = 0; r == 0 && PyList_GET_SIZE(problems) < SHOWN && sn_problem(&p, store->db, i); i++)
-        if (p.status == SN_DANGLING)
-            r = append_dangling(problems, &p);
+        if (p.status == SN_DANGLING) {
+            snpy_reference *ref = sn_reference_tag(p.reference);
+            r = append_dangling(problems, ref, ref->model, p.row);
+        }
     bool in_transaction = store->statements == 0;
     if (r == 0)
         r = snpy_raise(store->state, "dangling", "OnO", problems, (Py_ssize_t)e->count,
                        in_transaction ? Py_True : Py_False);
     Py_XDECREF(problems);
     return r;
+}
+
+int
+snpy_raise_unbindable(snpy_reference *ref, snpy_model *from)
+{
+    const sn_error e = *sn_db_error(from->store->db);
+    if (e.status != SN_DANGLING)
+        return snpy_raise_status(from->store, e.status);
+    PyObject *problems = PyList_New(0);
+    if (problems && append_dangling(problems, ref, from, e.row) == 0)
+        snpy_raise(from->store->state, "dangling", "OnO", problems, (Py_ssize_t)e.count, Py_False);
+    Py_XDECREF(problems);
+    return -1;
 }
 
 /* Appends (referring class, reference name, count) if the problem is about the same deleted row. */

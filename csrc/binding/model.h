@@ -100,6 +100,9 @@ int snpy_model_probe(sn_row *row, snpy_model *model, PyObject *key);
 /* errors.c: a key that a load holds twice; values from the refused row's cells. Always -1. */
 int snpy_raise_unique_in_load(const sn_error *e, const sn_cell *cells);
 
+/* errors.c: the rows of `from` that are there refuse a reference, which the engine has not made. Always -1. */
+int snpy_raise_unbindable(snpy_reference *ref, snpy_model *from);
+
 /* errors.c: a belongs_to and its foreign key were given and say different things. Always -1. */
 int snpy_raise_contradiction(snpy_reference *ref, PyObject *target, snpy_field *field, sn_cell cell);
 

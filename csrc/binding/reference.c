@@ -9,6 +9,7 @@
  * It is bound once the models on both sides have tables; the engine's reference carries the Reference as its tag, so the store
  * keeps it until unbind.
  */
+#include "model.h"
 #include "relation.h"
 
 /* ---------------------------------------------------------------- reading */
@@ -286,7 +287,9 @@ reference_bind(PyObject *op, PyObject *args)
         sn_status status = sn_reference_new(&self->ref, from->index, to->index, action, enforce, self);
         if (status != SN_OK) {
             self->ref = NULL;
-            snpy_raise_status(store, status);
+            if (snpy_unkeep(store, op) == 0) {
+                snpy_raise_unbindable(self, from->model);
+            }
         }
     }
     if (!self->ref) {
@@ -317,63 +320,58 @@ reference_unbind(PyObject *op, PyObject *Py_UNUSED(ignored))
         }
         self->ref = NULL;
         store->schema++;
-        Py_ssize_t at = PyList_GET_SIZE(store->kept) - 1;
-        while (at >= 0 && PyList_GET_ITEM(store->kept, at) != op) {
-            at--;
-        }
-        if (at >= 0 && PyList_SetSlice(store->kept, at, at + 1, NULL) < 0) {
-            return NULL;
-        }
+        return snpy_unkeep(store, op) < 0 ? NULL : Py_NewRef(Py_None);
     }
     Py_RETURN_NONE;
 }
 
 /* ---------------------------------------------------------------- the type */
 
-static int
-reference_init(PyObject *op, PyObject *args, PyObject *kwargs)
+/* A tuple of 1 to SN_MAX_KEY Fields. New reference. */
+static PyObject *
+own_fields(snpy_state *st, PyObject *given)
+{
+    PyObject *fields = PySequence_Tuple(given);
+    bool right = fields && PyTuple_GET_SIZE(fields) > 0 && PyTuple_GET_SIZE(fields) <= SN_MAX_KEY;
+    for (Py_ssize_t i = 0; right && i < PyTuple_GET_SIZE(fields); i++) {
+        right = Py_IS_TYPE(PyTuple_GET_ITEM(fields, i), st->Field);
+    }
+    if (fields && !right) {
+        PyErr_Format(PyExc_TypeError, "a Reference takes 1 to %d Fields", SN_MAX_KEY);
+        Py_CLEAR(fields);
+    }
+    return fields;
+}
+
+static PyObject *
+reference_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"", "", "required", "path", "default", "doc", NULL};
-    snpy_reference *self = (snpy_reference *)op;
     PyObject *name, *given, *path = Py_None, *default_value = NULL, *doc = Py_None;
     int required = -1;
-    if (self->name) {
-        PyErr_SetString(PyExc_TypeError, "a Reference is initialised once");
-        return -1;
-    }
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UO|$pOOO:Reference", names, &name, &given, &required, &path,
                                      &default_value, &doc)) {
-        return -1;
+        return NULL;
     }
-    PyObject *fields = PySequence_Tuple(given);
-    bool right = fields && required >= 0 && PyTuple_GET_SIZE(fields) > 0 && PyTuple_GET_SIZE(fields) <= SN_MAX_KEY;
-    for (Py_ssize_t i = 0; right && i < PyTuple_GET_SIZE(fields); i++) {
-        right = Py_IS_TYPE(PyTuple_GET_ITEM(fields, i), self->state->Field);
+    if (required < 0) {
+        PyErr_SetString(PyExc_TypeError, "Reference() misses required=");
+        return NULL;
     }
-    if (!right) {
+    snpy_state *st = snpy_state_of(type);
+    PyObject *fields = own_fields(st, given);
+    snpy_reference *self = fields ? (snpy_reference *)type->tp_alloc(type, 0) : NULL;
+    if (!self) {
         Py_XDECREF(fields);
-        if (!PyErr_Occurred()) {
-            PyErr_SetString(PyExc_TypeError, "Reference(name, fields, *, required=...) takes 1 to 8 Fields");
-        }
-        return -1;
+        return NULL;
     }
+    self->state = st;
     self->name = Py_NewRef(name);
     PyUnicode_InternInPlace(&self->name);
     self->fields = fields;
     self->path = Py_NewRef(path);
     self->doc = Py_NewRef(doc);
-    self->default_value = default_value == self->state->missing ? NULL : Py_XNewRef(default_value);
+    self->default_value = default_value == st->missing ? NULL : Py_XNewRef(default_value);
     self->required = required;
-    return 0;
-}
-
-static PyObject *
-reference_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
-{
-    snpy_reference *self = (snpy_reference *)type->tp_alloc(type, 0);
-    if (self) {
-        self->state = snpy_state_of(type);
-    }
     return (PyObject *)self;
 }
 
@@ -451,17 +449,11 @@ static PyMemberDef reference_members[] = {
 };
 
 static PyType_Slot reference_slots[] = {
-    {Py_tp_new, reference_new},
-    {Py_tp_init, reference_init},
-    {Py_tp_traverse, reference_traverse},
-    {Py_tp_clear, reference_clear},
-    {Py_tp_dealloc, reference_dealloc},
-    {Py_tp_descr_get, reference_get},
-    {Py_tp_descr_set, reference_set},
-    {Py_tp_methods, reference_methods},
-    {Py_tp_members, reference_members},
-    {Py_tp_getset, reference_getset},
-    {0, NULL},
+    {Py_tp_new, reference_new},         {Py_tp_traverse, reference_traverse},
+    {Py_tp_clear, reference_clear},     {Py_tp_dealloc, reference_dealloc},
+    {Py_tp_descr_get, reference_get},   {Py_tp_descr_set, reference_set},
+    {Py_tp_methods, reference_methods}, {Py_tp_members, reference_members},
+    {Py_tp_getset, reference_getset},   {0, NULL},
 };
 
 static PyType_Spec reference_spec = {

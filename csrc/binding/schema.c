@@ -41,14 +41,8 @@ check_status(snpy_store *store, sn_status status)
     return status == SN_OK ? 0 : snpy_raise_status(store, status);
 }
 
-static int
-keep(snpy_store *store, PyObject *object)
-{
-    return PyList_Append(store->kept, object);
-}
-
-static int
-unkeep(snpy_store *store, PyObject *object)
+int
+snpy_unkeep(snpy_store *store, PyObject *object)
 {
     for (Py_ssize_t i = PyList_GET_SIZE(store->kept) - 1; i >= 0; i--) {
         if (PyList_GET_ITEM(store->kept, i) == object) {
@@ -365,18 +359,13 @@ build_index(snpy_store *store, snpy_index *ix, sn_index_kind kind, int deferred)
         }
         cols[i] = snpy_field_at(ix->fields, i)->col;
     }
-    if (keep(store, (PyObject *)ix) < 0) {
+    if (PyList_Append(store->kept, (PyObject *)ix) < 0) {
         return -1;
     }
     sn_status status = sn_index_new(&ix->index, ix->model->table, kind, cols, (size_t)n, deferred, ix);
     if (status != SN_OK) {
         ix->index = NULL;
-        raise_refused(store, ix, status);
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        unkeep(store, (PyObject *)ix);
-        PyErr_Restore(type, value, traceback);
-        return -1;
+        return snpy_unkeep(store, (PyObject *)ix) < 0 ? -1 : raise_refused(store, ix, status);
     }
     store->schema++;
     if (kind == SN_INDEX_UNIQUE && n == 1) {
@@ -435,7 +424,7 @@ snpy_store_drop_index(PyObject *op, PyObject *object)
     if (field->unique == object) {
         Py_CLEAR(field->unique);
     }
-    return unkeep(self, object) < 0 ? NULL : Py_NewRef(Py_None);
+    return snpy_unkeep(self, object) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 /* ---------------------------------------------------------------- the type Index */

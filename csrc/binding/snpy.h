@@ -111,6 +111,8 @@ PyObject *snpy_store_drop_field(PyObject *store, PyObject *field);
 PyObject *snpy_store_add_index(PyObject *store, PyObject *args, PyObject *kwargs);
 PyObject *snpy_store_drop_index(PyObject *store, PyObject *index);
 PyObject *snpy_store_set_parameters(PyObject *store, PyObject *args);
+/* Forgets a thing that the engine's tag has pointed to (schema.c). 0 or -1. */
+int snpy_unkeep(snpy_store *store, PyObject *object);
 /* A heap type of the module, added to it: new reference, NULL with an exception. */
 PyTypeObject *snpy_add_type(PyObject *module, PyType_Spec *spec);
 

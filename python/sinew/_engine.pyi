@@ -172,8 +172,8 @@ class Reference:
 
     path: what the class gives for this attribute."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         name: str,
         fields: Sequence[Field],
         /,
@@ -182,7 +182,7 @@ class Reference:
         path: Any = None,
         default: Any = ...,
         doc: str | None = None,
-    ) -> None:
+    ) -> Self:
         """default: MISSING, or None; Ellipsis is spelled by the Python layer. required: None is refused."""
     name: Final[str]
     fields: Final[tuple[Field, ...]]

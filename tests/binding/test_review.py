@@ -6,6 +6,7 @@ Each of these ended the process, leaked or left something changed before it was 
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -55,6 +56,11 @@ def collecting_soon(threshold: int, make_garbage: Callable[[], object]) -> Itera
     finally:
         gc.set_threshold(*usual)
         gc.collect()
+
+
+def engine_store(world: World) -> Any:
+    """A store beside that of the world."""
+    return world.engine.Store()
 
 
 def change_schema(world: World) -> None:
@@ -149,6 +155,29 @@ def test_a_row_that_goes_while_its_refusal_of_an_index_is_described(world: World
                 assert raised.function in ("unique", "deleted")
 
 
+def test_rows_that_go_while_a_failed_commit_is_described(world: World) -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            for post in list(world.engine.live_rows(world.Post)):
+                world.engine.delete(post)
+
+    for threshold in range(1, 12):
+        world.store.begin()
+        for key in range(4):
+            world.Post(title="t", author_id=900 + key)
+        with collecting_soon(threshold, Cycle):
+            try:
+                world.store.commit()
+            except Raised as raised:
+                assert raised.function == "dangling"
+        if world.store.depth:
+            world.store.rollback()
+    assert len(world.engine.live_rows(world.Post)) == 0
+
+
 def test_a_constructor_used_while_its_keywords_are_exchanged(world: World) -> None:
     """What the old keywords held is let go of when all of the new are in place."""
     engine, store = world.engine, world.store
@@ -200,6 +229,35 @@ def test_a_primary_key_is_made_of_the_fields_themselves(world: World) -> None:
         engine.bind_model(
             model, engine.Store(), fields=[field], parameters=[field], primary_key=[Equal()], validators={}
         )
+
+
+def test_a_reference_is_whole_when_it_is_made(world: World) -> None:
+    with pytest.raises(TypeError):
+        world.engine.Reference.__new__(world.engine.Reference)
+    with pytest.raises(TypeError, match="1 to 8 Fields"):
+        world.engine.Reference("author", [], required=True)
+    with pytest.raises(TypeError, match="required="):
+        world.engine.Reference("author", [world.post.author_id])
+
+
+def test_rows_that_refuse_a_reference_are_named_and_nothing_is_kept(world: World) -> None:
+    engine, store = world.engine, engine_store(world)
+    key = engine.Field("id", "int", automatic=True, read_only=True)
+    parent_id = engine.Field("parent_id", "int", nullable=True, default=None)
+    parent = engine.Reference("parent", [parent_id], required=False, default=None)
+    node = type(engine.Record)("Node", (engine.Record,), {"id": key, "parent_id": parent_id, "parent": parent})
+    engine.bind_model(
+        node, store, fields=[key, parent_id], parameters=[key, parent_id, parent], primary_key=[key], validators={}
+    )
+    unique, many = store.add_index(node, "unique", [key]), store.add_index(node, "many", [parent_id])
+    for missing in (77, 78):
+        node(parent_id=missing)
+    references = sys.getrefcount(parent)
+    with pytest.raises(Raised) as raised:
+        parent.bind(node, [key], many, unique, "nullify", True)
+    assert raised.value.given == ([(node, 1, "parent", 77)], 2, False)
+    del raised
+    assert sys.getrefcount(parent) == references
 
 
 # ---------------------------------------------------------------- update()
