@@ -223,23 +223,30 @@ snpy_collect_invalid(snpy_state *st, PyObject **invalid)
     return r;
 }
 
+/* The cell of a field's key goes with the cell of its value: with what is stored, not with what was given. */
+static int
+update_key(updating *u, snpy_field *field, sn_cell cell)
+{
+    sn_cell key;
+    PyObject *stored = snpy_cell_out(field, cell);
+    int r = stored ? snpy_key_cell_in(&key, u->change.model->store, field, stored) : -1;
+    Py_XDECREF(stored);
+    return r == 0 ? change_put(&u->change, field->key_field, key) : -1;
+}
+
 static int
 update_field(updating *u, snpy_field *field, PyObject *value)
 {
     snpy_model *model = u->change.model;
     snpy_state *st = model->store->state;
-    sn_cell cell, key;
+    sn_cell cell;
     if (field->read_only)
         return snpy_raise(st, "read_only", "OO", field, value);
     if (snpy_cell_validated(&cell, model, field, u->record, value) < 0)
         return snpy_collect_invalid(st, &u->invalid);
     if (change_put(&u->change, field, cell) < 0)
         return -1;
-    if (field->key_field == NULL)
-        return 0;
-    if (snpy_key_cell_in(&key, model->store, field, value) < 0)
-        return -1;
-    return change_put(&u->change, field->key_field, key);
+    return field->key_field ? update_key(u, field, cell) : 0;
 }
 
 /* Takes a foreign key cell over, unless the field was given another value. */
@@ -258,22 +265,16 @@ static int
 update_reference(updating *u, snpy_reference *ref, PyObject *value)
 {
     sn_cell cells[SN_MAX_KEY];
-    PyObject *target = Py_NewRef(value), *fields = Py_NewRef(ref->fields);
     int r = 0;
-    if (snpy_validate_named(u->change.model, ref->name, u->record, &target) < 0)
-        r = snpy_collect_invalid(ref->state, &u->invalid);
-    else if (snpy_reference_cells(cells, ref, target) < 0)
-        r = -1;
-    else
-        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fields); i++) {
-            snpy_field *field = snpy_field_at(fields, i);
-            if (r < 0)
-                snpy_cell_release(u->change.model->store, field, cells[i]);
-            else
-                r = put_foreign(u, ref, target, field, cells[i]);
-        }
-    Py_DECREF(target);
-    Py_DECREF(fields);
+    if (snpy_reference_prepare(cells, ref, u->record, value) < 0)
+        return snpy_collect_invalid(ref->state, &u->invalid);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(ref->fields); i++) {
+        snpy_field *field = snpy_field_at(ref->fields, i);
+        if (r < 0)
+            snpy_cell_release(u->change.model->store, field, cells[i]);
+        else
+            r = put_foreign(u, ref, value, field, cells[i]);
+    }
     return r;
 }
 
@@ -285,7 +286,7 @@ settable(snpy_model *model, PyObject *name)
     snpy_state *st = model->store->state;
     if (found && Py_IS_TYPE(found, st->Field) && ((snpy_field *)found)->model == model)
         return found;
-    if (found && Py_IS_TYPE(found, st->Reference))
+    if (found && Py_IS_TYPE(found, st->Reference) && ((snpy_reference *)found)->model == model)
         return found;
     snpy_raise(st, "unknown_argument", "OO", model->cls, name);
     return NULL;
@@ -325,6 +326,18 @@ update_all(updating *u, PyObject *items)
     return change_apply(&u->change, u->record);
 }
 
+/* The pairs of a mapping, as a list of our own. */
+static PyObject *
+items_of(PyObject *values)
+{
+    if (PyDict_CheckExact(values))
+        return PyDict_Items(values);
+    PyObject *dict = PyDict_New();
+    PyObject *items = dict && PyDict_Update(dict, values) == 0 ? PyDict_Items(dict) : NULL;
+    Py_XDECREF(dict);
+    return items;
+}
+
 PyObject *
 snpy_record_update(PyObject *module, PyObject *args)
 {
@@ -333,7 +346,7 @@ snpy_record_update(PyObject *module, PyObject *args)
     PyObject *values;
     if (!PyArg_ParseTuple(args, "OO:update", &u.record, &values) || snpy_check_record(st, u.record) < 0)
         return NULL;
-    PyObject *items = PyMapping_Items(values);
+    PyObject *items = items_of(values);
     if (items == NULL)
         return NULL;
     int r = change_init(&u.change, snpy_model_peek(Py_TYPE(u.record)));

@@ -182,9 +182,8 @@ check_writable(snpy_reference *self, PyObject *target)
     return 0;
 }
 
-/* The cells to write: validators of the relation's name see the record, those of its fields the key. 0, or -1 with nothing owned. */
-static int
-prepare_key(snpy_reference *self, PyObject *record, PyObject *target, sn_cell *cells)
+int
+snpy_reference_prepare(sn_cell *cells, snpy_reference *self, PyObject *record, PyObject *target)
 {
     PyObject *value = Py_NewRef(target);
     int result = check_writable(self, target);
@@ -219,7 +218,7 @@ reference_set(PyObject *op, PyObject *record, PyObject *target)
         return -1;
     }
     uint64_t schema = self->model->store->schema;
-    if (prepare_key(self, record, target, cells) < 0) {
+    if (snpy_reference_prepare(cells, self, record, target) < 0) {
         snpy_drain(self->model->store);
         return -1;
     }

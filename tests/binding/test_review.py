@@ -263,4 +263,96 @@ def test_rows_that_refuse_a_reference_are_named_and_nothing_is_kept(world: World
 # ---------------------------------------------------------------- update()
 
 
+def test_update_takes_any_mapping(world: World) -> None:
+    class Mapping:
+        def __init__(self, **values: object) -> None:
+            self.values = values
+
+        def keys(self) -> list[str]:
+            return list(self.values)
+
+        def __getitem__(self, name: str) -> object:
+            return self.values[name]
+
+        def items(self) -> list[Any]:
+            return [["not"], 4, "pairs"]
+
+    author = world.Author(name="Ann")
+    world.engine.update(author, Mapping(name="Bea"))
+    assert author.name == "Bea"
+
+
+def test_update_refuses_a_relation_of_another_model(world: World) -> None:
+    author, category = world.Author(name="Ann"), world.Category(label="x")
+    world.Author.parent = world.category.parent
+    with pytest.raises(Raised, match="unknown_argument"):
+        world.engine.update(author, {"parent": category})
+
+
+def keyed(world: World, **options: Any) -> tuple[Any, Any, Any]:
+    """A model with an object field that has a key, its index, and the Field."""
+    engine, store = world.engine, engine_store(world)
+    key = engine.Field("id", "int", automatic=True, read_only=True)
+    value = engine.Field("value", "object", nullable=True, default=None, key=lambda pair: pair[0])
+    model = type(engine.Record)("Keyed", (engine.Record,), {"id": key, "value": value})
+    engine.bind_model(
+        model, store, fields=[key, value], parameters=[key, value], primary_key=[key], validators={}, **options
+    )
+    return model, store.add_index(model, "unique", [value.key_field]), store
+
+
+def test_update_keys_what_is_stored(world: World) -> None:
+    """A validator may replace the value: the key is that of what it made of it."""
+    model, by_key, store = keyed(world)
+    store.set_parameters(model, [model.value], {"value": [lambda record, pair: (pair[0] * 10,)]})
+    record = model(value=(1,))
+    world.engine.update(record, {"value": (2,)})
+    assert record.value == (20,)
+    assert by_key.find([20]) is record
+    assert by_key.find([2]) is None
+
+
+def tree(world: World, **options: Any) -> tuple[Any, list[object]]:
+    """A model with a parent; what its validator of `parent` has seen."""
+    engine, store = world.engine, engine_store(world)
+    seen: list[object] = []
+
+    def see(record: object, parent: object) -> object:
+        seen.append(parent)
+        return parent
+
+    key = engine.Field("id", "int", automatic=True, read_only=True)
+    parent_id = engine.Field("parent_id", "int", nullable=True, default=None, **options)
+    parent = engine.Reference("parent", [parent_id], required=False, default=None)
+    node = type(engine.Record)("Node", (engine.Record,), {"id": key, "parent_id": parent_id, "parent": parent})
+    parameters = [key, parent_id, parent]
+    validators = {"parent": [see]}
+    engine.bind_model(
+        node, store, fields=[key, parent_id], parameters=parameters, primary_key=[key], validators=validators
+    )
+    unique = store.add_index(node, "unique", [key])
+    parent.bind(node, [key], store.add_index(node, "many", [parent_id]), unique, "nullify", True)
+    return node, seen
+
+
+def test_update_sets_a_relation_by_the_rules_of_assigning_it(world: World) -> None:
+    node, seen = tree(world, check=lambda key: key < 3)
+    nodes = [node() for _ in range(3)]
+    world.engine.update(nodes[0], {"parent": nodes[1]})
+    assert seen == [nodes[1]]
+    world.engine.update(nodes[0], {"parent": None})
+    assert seen == [nodes[1]]  # a validator is not called with None
+    with pytest.raises(Raised, match="bad_check"):
+        world.engine.update(nodes[0], {"parent": nodes[2]})
+    assert nodes[0].parent_id is None
+
+
+def test_update_leaves_a_read_only_foreign_key_alone(world: World) -> None:
+    node, _ = tree(world, read_only=True)
+    one, two = node(), node()
+    with pytest.raises(Raised, match="read_only"):
+        world.engine.update(one, {"parent": two})
+    assert one.parent is None
+
+
 # ---------------------------------------------------------------- plans with wrong arguments
