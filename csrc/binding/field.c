@@ -81,8 +81,8 @@ write_at_once(snpy_field *field, PyObject *record, uint64_t schema, sn_cell cell
         || ((snpy_record *)record)->epoch != model->epoch || snpy_model_touches(model)
         || !sn_table_exchange(&old, model->table, ((snpy_record *)record)->row, field->col, cell))
         return false;
-    snpy_cell_release(store, field, old);
     snpy_verify(store);
+    snpy_cell_release(store, field, old); /* may run code, which may close the store */
     snpy_drain(store);
     return true;
 }

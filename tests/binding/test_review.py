@@ -178,6 +178,16 @@ def test_rows_that_go_while_a_failed_commit_is_described(world: World) -> None:
     assert len(world.engine.live_rows(world.Post)) == 0
 
 
+def test_a_store_closed_by_the_value_that_an_assignment_replaces(world: World) -> None:
+    class Closing:
+        def __del__(self) -> None:
+            world.store.close()
+
+    author = world.Author(name="Ann", extra=Closing())
+    author.extra = 3
+    assert world.store.closed
+
+
 def test_a_constructor_used_while_its_keywords_are_exchanged(world: World) -> None:
     """What the old keywords held is let go of when all of the new are in place."""
     engine, store = world.engine, world.store
