@@ -16,9 +16,10 @@ snpy_host_fini(snpy_host *h, snpy_store *store)
     Py_CLEAR(h->cls);
 }
 
-/* Spreads n cells over `positions` cells by row, the rest null. False, and nothing done, when the rows are not n. */
+/* Spreads n cells over `positions` cells by row, the rest null; a row that comes again takes the last. False, and nothing done, when
+ * the rows are not n. */
 static bool
-spread_host(snpy_host *h, const sn_cell *cells, size_t n, snpy_model *model, snpy_rows *rows)
+spread_host(snpy_host *h, snpy_store *store, const sn_cell *cells, size_t n, snpy_model *model, snpy_rows *rows)
 {
     if (n != (rows ? rows->rows.n : sn_table_count(model->table))) {
         return false;
@@ -31,7 +32,10 @@ spread_host(snpy_host *h, const sn_cell *cells, size_t n, snpy_model *model, snp
         while (!rows && !sn_table_alive(model->table, row)) {
             row++;
         }
-        h->cells[rows ? rows->rows.rows[i] : row++] = cells[i];
+        sn_cell *at = &h->cells[rows ? rows->rows.rows[i] : row++];
+        sn_cell before = *at;
+        *at = cells[i];
+        snpy_cell_release(store, h->like, before);
     }
     return true;
 }
@@ -97,7 +101,7 @@ make_host(snpy_plan *self, snpy_host *h, snpy_model *model, snpy_rows *rows, PyO
     h->cells = PyMem_New(sn_cell, h->n + 1);
     h->epoch = model->epoch;
     bool current = !rows || rows->epoch == model->epoch;
-    if (!h->cells || !current || !spread_host(h, cells, n, model, rows)) {
+    if (!h->cells || !current || !spread_host(h, self->store, cells, n, model, rows)) {
         for (size_t i = 0; i < n; i++) {
             snpy_cell_release(self->store, h->like, cells[i]);
         }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -210,6 +211,22 @@ def test_a_constructor_used_while_its_keywords_are_exchanged(world: World) -> No
     del parameters
     store.set_parameters(model, fields, {})
     assert made == ["unknown_argument"]
+
+
+def test_host_values_of_a_row_that_is_there_twice(written: World) -> None:
+    class Value:
+        pass
+
+    back = written.engine.Path(written.store, [(written.post.author, False, False, None, (), None)], distinct=False)
+    authors, _ = back.expand(written.engine.live_rows(written.Post))
+    assert len(authors) == 5
+    plan = written.engine.Plan(written.Author, values=[("host", 0, 0, "object")])
+    values = [Value() for _ in range(5)]
+    alive = [weakref.ref(value) for value in values]
+    plan.set_host(0, written.Author, authors, values)
+    assert plan.columns(plan.rows()) == [[values[-1]]]
+    del values, plan
+    assert [value() for value in alive] == [None] * 5
 
 
 # ---------------------------------------------------------------- what a model takes
