@@ -215,7 +215,11 @@ key_nodes(snpy_plan *self, PyObject *keys)
         return NULL;
     }
     for (Py_ssize_t i = 0; i < n; i++) {
-        if (snpy_plan_value(self, PyTuple_GET_ITEM(keys, i), &nodes[i], &like) < 0 || nodes[i] == SN_NO_NODE) {
+        PyObject *key = PyTuple_GET_ITEM(keys, i);
+        if (key == Py_None) {
+            PyErr_SetString(PyExc_TypeError, "group() takes numbers of values");
+        }
+        if (key == Py_None || snpy_plan_value(self, key, &nodes[i], &like) < 0) {
             PyMem_Free(nodes);
             return NULL;
         }

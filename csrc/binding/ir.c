@@ -128,6 +128,7 @@ parse_unsigned(snpy_ir *ir, PyObject *object, unsigned *out)
 {
     long value = PyLong_Check(object) ? PyLong_AsLong(object) : -1;
     if (value < 0 || value > 0xFFFF) {
+        PyErr_Clear(); /* of a number beyond all words */
         malformed(ir, "a depth or slot of a query is not a small number");
         return -1;
     }

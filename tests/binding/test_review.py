@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from .world import Raised
+from .world import Raised, load_engine, make_world
 
 World = SimpleNamespace
 
@@ -383,3 +383,28 @@ def test_update_leaves_a_read_only_foreign_key_alone(world: World) -> None:
 
 
 # ---------------------------------------------------------------- plans with wrong arguments
+
+
+def test_numbers_of_values_that_are_none(written: World) -> None:
+    plan = written.engine.Plan(written.Post, values=[("column", 0, written.post.score)])
+    with pytest.raises(TypeError, match="numbers of values"):
+        plan.group([None], plan.rows())
+    for ask in (lambda: plan.targets(None, plan.rows()), lambda: plan.aggregate("sum", None, plan.rows())):
+        with pytest.raises(Raised, match="internal"):
+            ask()
+
+
+def test_a_depth_beyond_all_words(world: World) -> None:
+    """Not a SystemError about an exception that was set already."""
+
+    class Errors:
+        RelationError = Invalid = Raised
+
+        @staticmethod
+        def internal(text: str) -> Exception:
+            return Raised(text)
+
+    engine = load_engine(errors=Errors())
+    other = make_world(engine)
+    with pytest.raises(Raised, match="not a small number"):
+        engine.Plan(other.Post, values=[("column", 2**70, other.post.id)])
