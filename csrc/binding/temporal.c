@@ -393,7 +393,7 @@ snpy_temporal_number(snpy_state *st, PyObject *value, char *family, int64_t *num
 int
 snpy_temporal_init(snpy_state *st)
 {
-    PyDateTime_IMPORT;
-    st->datetime = PyDateTimeAPI;
+    (void)PyDateTimeAPI; /* the header's own variable is one for all interpreters; each state keeps what its own has */
+    st->datetime = PyCapsule_Import(PyDateTime_CAPSULE_NAME, 0);
     return st->datetime ? 0 : -1;
 }
