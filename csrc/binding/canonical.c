@@ -1,5 +1,5 @@
 /*
- * canonical.c - values whose representations are many: Decimal, UUID, and what key= functions return.
+ * canonical.c - the bytes of classes of the standard library, and of what key= functions return.
  *
  * An entry has two byte strings. The exact one tells representations apart (Decimal("1.0") and Decimal("1.00") are read
  * back as they were written); the key one is equal for equal values and orders, byte by byte, as the values do.
@@ -17,6 +17,36 @@
  * Cost: a Decimal is its str and one pass over it; a UUID two shifts of its int.
  */
 #include "convert.h"
+
+/* ---------------------------------------------------------------- text and bytes */
+
+/* 1 for a putter that can only succeed or fail. */
+static int
+done(int status)
+{
+    return status < 0 ? -1 : 1;
+}
+
+static int
+put_escaped(snpy_buffer *b, const char *data, Py_ssize_t len)
+{
+    static const unsigned char zero[2] = {0x00, 0xFF};
+    for (Py_ssize_t i = 0; i < len; i++) {
+        int r = data[i] ? snpy_buffer_byte(b, (unsigned char)data[i]) : snpy_buffer_put(b, zero, 2);
+        if (r < 0)
+            return -1;
+    }
+    return snpy_buffer_put(b, "\0\0", 2);
+}
+
+static int
+put_text(snpy_buffer *b, PyObject *value)
+{
+    PyObject *bytes = PyUnicode_AsEncodedString(value, "utf-8", "surrogatepass");
+    int r = bytes ? put_escaped(b, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes)) : -1;
+    Py_XDECREF(bytes);
+    return r;
+}
 
 /* ---------------------------------------------------------------- Decimal */
 
@@ -89,8 +119,8 @@ intern_decimal(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *val
     if (r == 0)
         r = snpy_bad_value(field, value, "a Decimal that is a number", "None in a nullable field");
     else if (r > 0)
-        r = snpy_intern(out, store, SNPY_TAG_DECIMAL, snpy_bytes(s, (size_t)len), snpy_bytes(key->data, key->len),
-                        false, value);
+        r = snpy_intern(out, store, SNPY_DECIMAL, snpy_bytes(s, (size_t)len), snpy_bytes(key->data, key->len), false,
+                        value);
     Py_XDECREF(text);
     return r;
 }
@@ -98,13 +128,26 @@ intern_decimal(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *val
 int
 snpy_decimal_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
 {
-    if (!Py_IS_TYPE(value, (PyTypeObject *)field->state->Decimal))
+    int is = snpy_is_of_kind(field->state, SNPY_DECIMAL, value);
+    if (is == 0)
         return snpy_bad_value(field, value, "a Decimal",
                               PyFloat_Check(value) ? "Decimal(str(value))" : "Decimal(value)");
+    if (is < 0)
+        return -1;
     snpy_buffer key;
     snpy_buffer_init(&key);
     int r = intern_decimal(out, store, field, value, &key);
     snpy_buffer_fini(&key);
+    return r;
+}
+
+static int
+put_decimal_value(snpy_buffer *b, PyObject *value)
+{
+    PyObject *text = PyObject_Str(value);
+    const char *s = text ? PyUnicode_AsUTF8(text) : NULL;
+    int r = s ? put_decimal(b, s) : -1;
+    Py_XDECREF(text);
     return r;
 }
 
@@ -117,32 +160,66 @@ put_big_endian(unsigned char *out, uint64_t number)
         out[i] = (unsigned char)number;
 }
 
-/* The 16 bytes of a UUID. 0, or -1 with an exception. */
 static int
-uuid_bytes(unsigned char out[16], PyObject *value)
+put_uuid(snpy_buffer *b, PyObject *value)
 {
+    unsigned char bytes[16];
     PyObject *number = snpy_attribute(value, "int");
     PyObject *shift = number ? PyLong_FromLong(64) : NULL;
     PyObject *high = shift ? PyNumber_Rshift(number, shift) : NULL;
     if (high) {
-        put_big_endian(out, PyLong_AsUnsignedLongLongMask(high));
-        put_big_endian(out + 8, PyLong_AsUnsignedLongLongMask(number));
+        put_big_endian(bytes, PyLong_AsUnsignedLongLongMask(high));
+        put_big_endian(bytes + 8, PyLong_AsUnsignedLongLongMask(number));
     }
     Py_XDECREF(number);
     Py_XDECREF(shift);
     Py_XDECREF(high);
-    return PyErr_Occurred() ? -1 : 0;
+    return PyErr_Occurred() || snpy_buffer_put(b, bytes, 16) < 0 ? -1 : 1;
+}
+
+/* ---------------------------------------------------------------- kinds that are one class */
+
+/* What is said of each: its family among keys, the bytes of a value, and how it is asked for. */
+typedef struct class_row {
+    snpy_kind kind;
+    unsigned char family;
+    /* Appends bytes that order as the values do, and none of which is the beginning of another's. 1: done; 0: the value
+     * has no place in an order; -1 with an exception. */
+    int (*put)(snpy_buffer *b, PyObject *value);
+    const char *expected, *from_text; /* what snpy_instance_in says of other values, and to a str */
+} class_row;
+
+static const class_row class_table[] = {
+    {SNPY_DECIMAL, '6', put_decimal_value, NULL, NULL},
+    {SNPY_UUID, '7', put_uuid, "a UUID", "UUID(value)"},
+};
+
+static const class_row *
+row_of(snpy_kind kind)
+{
+    const class_row *row = class_table;
+    while (row->kind != kind) {
+        row++;
+        assert(row < class_table + Py_ARRAY_LENGTH(class_table));
+    }
+    return row;
 }
 
 int
-snpy_uuid_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
+snpy_instance_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
 {
-    unsigned char bytes[16];
-    if (!Py_IS_TYPE(value, (PyTypeObject *)field->state->UUID))
-        return snpy_bad_value(field, value, "a UUID", PyUnicode_Check(value) ? "UUID(value)" : NULL);
-    if (uuid_bytes(bytes, value) < 0)
-        return -1;
-    return snpy_intern(out, store, SNPY_TAG_UUID, snpy_bytes(bytes, 16), SNPY_NO_BYTES, false, value);
+    const class_row *row = row_of(field->kind);
+    int is = snpy_is_of_kind(field->state, field->kind, value);
+    if (is == 0)
+        return snpy_bad_value(field, value, row->expected, PyUnicode_Check(value) ? row->from_text : NULL);
+    snpy_buffer bytes;
+    snpy_buffer_init(&bytes);
+    int r = is > 0 ? row->put(&bytes, value) : -1;
+    assert(r != 0);
+    if (r > 0)
+        r = snpy_intern(out, store, field->kind, snpy_bytes(bytes.data, bytes.len), SNPY_NO_BYTES, false, value);
+    snpy_buffer_fini(&bytes);
+    return r;
 }
 
 /* ---------------------------------------------------------------- what key= returns */
@@ -187,27 +264,6 @@ put_float(snpy_buffer *b, double number)
 }
 
 static int
-put_escaped(snpy_buffer *b, const char *data, Py_ssize_t len)
-{
-    static const unsigned char zero[2] = {0x00, 0xFF};
-    for (Py_ssize_t i = 0; i < len; i++) {
-        int r = data[i] ? snpy_buffer_byte(b, (unsigned char)data[i]) : snpy_buffer_put(b, zero, 2);
-        if (r < 0)
-            return -1;
-    }
-    return snpy_buffer_put(b, "\0\0", 2);
-}
-
-static int
-put_text(snpy_buffer *b, PyObject *value)
-{
-    PyObject *bytes = PyUnicode_AsEncodedString(value, "utf-8", "surrogatepass");
-    int r = bytes ? put_escaped(b, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes)) : -1;
-    Py_XDECREF(bytes);
-    return r;
-}
-
-static int
 put_tuple(snpy_buffer *b, snpy_state *st, PyObject *value)
 {
     if (Py_EnterRecursiveCall(" while storing a key"))
@@ -222,35 +278,11 @@ put_tuple(snpy_buffer *b, snpy_state *st, PyObject *value)
 }
 
 static int
-put_decimal_value(snpy_buffer *b, PyObject *value)
-{
-    PyObject *text = PyObject_Str(value);
-    const char *s = text ? PyUnicode_AsUTF8(text) : NULL;
-    int r = s ? put_decimal(b, s) : -1;
-    Py_XDECREF(text);
-    return r;
-}
-
-static int
-put_uuid(snpy_buffer *b, PyObject *value)
-{
-    unsigned char bytes[16];
-    return uuid_bytes(bytes, value) < 0 ? -1 : snpy_buffer_put(b, bytes, 16);
-}
-
-static int
 put_number(snpy_buffer *b, int64_t number)
 {
     unsigned char bytes[8];
     snpy_order_bytes(bytes, number);
     return snpy_buffer_put(b, bytes, 8);
-}
-
-/* 1 for a putter that can only succeed or fail. */
-static int
-done(int status)
-{
-    return status < 0 ? -1 : 1;
 }
 
 static int
@@ -264,43 +296,50 @@ put_temporal(snpy_buffer *b, snpy_state *st, PyObject *value)
     return snpy_buffer_byte(b, (unsigned char)family) < 0 ? -1 : done(put_number(b, number));
 }
 
+/* A value of a kind that is one class, or of time. 1: done; 0: neither; -1 with an exception. */
+static int
+put_instance(snpy_buffer *b, snpy_state *st, PyObject *value)
+{
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(class_table); i++) {
+        const class_row *row = &class_table[i];
+        int is = snpy_is_of_kind(st, row->kind, value);
+        if (is < 0 || (is > 0 && snpy_buffer_byte(b, row->family) < 0))
+            return -1;
+        if (is > 0)
+            return row->put(b, value);
+    }
+    return put_temporal(b, st, value);
+}
+
 /* The family byte and the value. 1: done; 0: not a value that can be a key; -1 with an exception. */
 static int
 put_key(snpy_buffer *b, snpy_state *st, PyObject *value)
 {
-    static const char families[] = "0123456789";
-    PyTypeObject *type = Py_TYPE(value);
-    int family = value == Py_None                  ? 0
-                 : PyBool_Check(value)             ? 1
-                 : PyLong_CheckExact(value)        ? 2
-                 : PyFloat_CheckExact(value)       ? 3
-                 : PyUnicode_CheckExact(value)     ? 4
-                 : PyBytes_CheckExact(value)       ? 5
-                 : (PyObject *)type == st->Decimal ? 6
-                 : (PyObject *)type == st->UUID    ? 7
-                 : PyTuple_CheckExact(value)       ? 8
-                                                   : 9;
-    if (family == 9)
-        return put_temporal(b, st, value);
-    if (snpy_buffer_byte(b, (unsigned char)families[family]) < 0)
+    char family = value == Py_None              ? '0'
+                  : PyBool_Check(value)         ? '1'
+                  : PyLong_CheckExact(value)    ? '2'
+                  : PyFloat_CheckExact(value)   ? '3'
+                  : PyUnicode_CheckExact(value) ? '4'
+                  : PyBytes_CheckExact(value)   ? '5'
+                  : PyTuple_CheckExact(value)   ? '8'
+                                                : '\0';
+    if (family == '\0')
+        return put_instance(b, st, value);
+    if (snpy_buffer_byte(b, (unsigned char)family) < 0)
         return -1;
     switch (family) {
-    case 0:
+    case '0':
         return 1;
-    case 1:
+    case '1':
         return done(snpy_buffer_byte(b, value == Py_True));
-    case 2:
+    case '2':
         return done(put_int(b, value));
-    case 3:
+    case '3':
         return put_float(b, PyFloat_AS_DOUBLE(value));
-    case 4:
+    case '4':
         return done(put_text(b, value));
-    case 5:
+    case '5':
         return done(put_escaped(b, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)));
-    case 6:
-        return put_decimal_value(b, value);
-    case 7:
-        return done(put_uuid(b, value));
     default:
         return put_tuple(b, st, value);
     }
@@ -313,13 +352,12 @@ snpy_key_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
     snpy_buffer_init(&key);
     int r = put_key(&key, field->state, value);
     if (r == 0)
-        r = snpy_bad_value(
-            field, value,
-            "a key= that returns None, bool, int, float, str, bytes, a date or time, Decimal, UUID, or a "
-            "tuple of these",
-            NULL);
+        r = snpy_bad_value(field, value,
+                           "a key= that returns None, bool, int, float, str, bytes, a date or time, "
+                           "Decimal, UUID, or a tuple of these",
+                           NULL);
     else if (r > 0)
-        r = snpy_intern(out, store, SNPY_TAG_KEY, snpy_bytes(key.data, key.len), SNPY_NO_BYTES, false, value);
+        r = snpy_intern(out, store, SNPY_KEY, snpy_bytes(key.data, key.len), SNPY_NO_BYTES, false, value);
     snpy_buffer_fini(&key);
     return r;
 }

@@ -85,9 +85,10 @@ own_handle(sn_cell *out, PyObject *handle)
 }
 
 int
-snpy_intern(sn_cell *out, snpy_store *store, uint32_t tag, sn_bytes exact, sn_bytes key, bool borrow, PyObject *handle)
+snpy_intern(sn_cell *out, snpy_store *store, snpy_kind kind, sn_bytes exact, sn_bytes key, bool borrow,
+            PyObject *handle)
 {
-    sn_entry_def def = {.tag = tag, .exact = exact, .key = key, .borrow = borrow, .handle = handle};
+    sn_entry_def def = {.tag = kind, .exact = exact, .key = key, .borrow = borrow, .handle = handle};
     bool taken = false;
     if (store == NULL) {
         own_handle(out, handle);
@@ -298,7 +299,7 @@ text_with_surrogates(sn_cell *out, snpy_store *store, PyObject *value)
     if (bytes == NULL)
         return -1;
     sn_bytes exact = snpy_bytes(PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
-    int r = snpy_intern(out, store, SNPY_TAG_TEXT, exact, SNPY_NO_BYTES, false, value);
+    int r = snpy_intern(out, store, SNPY_STR, exact, SNPY_NO_BYTES, false, value);
     Py_DECREF(bytes);
     return r;
 }
@@ -321,7 +322,7 @@ text_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
         return text_with_surrogates(out, store, value);
     }
     if (field->intern || field->indexed)
-        return snpy_intern(out, store, SNPY_TAG_TEXT, snpy_bytes(utf8, (size_t)len), SNPY_NO_BYTES, true, value);
+        return snpy_intern(out, store, SNPY_STR, snpy_bytes(utf8, (size_t)len), SNPY_NO_BYTES, true, value);
     own_handle(out, value);
     return 0;
 }
@@ -332,7 +333,7 @@ bytes_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
     if (!PyBytes_CheckExact(value))
         return snpy_bad_value(field, value, "bytes", PyUnicode_Check(value) ? "value.encode()" : "bytes(value)");
     sn_bytes exact = snpy_bytes(PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value));
-    return snpy_intern(out, store, SNPY_TAG_BYTES, exact, SNPY_NO_BYTES, true, value);
+    return snpy_intern(out, store, SNPY_BYTES, exact, SNPY_NO_BYTES, true, value);
 }
 
 /* ---------------------------------------------------------------- members of closed lists */
@@ -434,22 +435,22 @@ snpy_key_cell_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *v
 /* ---------------------------------------------------------------- the table */
 
 const snpy_conversion snpy_conversions[SNPY_KIND_COUNT] = {
-    [SNPY_BOOL] = {"bool", SN_BOOL, bool_in, bool_out},
-    [SNPY_INT] = {"int", SN_INT, int_in, int_out},
-    [SNPY_FLOAT] = {"float", SN_FLOAT, float_in, float_out},
-    [SNPY_STR] = {"str", SN_TEXT, text_in, snpy_handle_out},
-    [SNPY_BYTES] = {"bytes", SN_ENTRY, bytes_in, snpy_handle_out},
-    [SNPY_DATE] = {"date", SN_DATE, snpy_date_in, snpy_date_out},
-    [SNPY_DATETIME] = {"datetime", SN_DATETIME, snpy_datetime_in, snpy_datetime_out},
-    [SNPY_DATETIME_AWARE] = {"datetime_aware", SN_ENTRY, snpy_aware_in, snpy_handle_out},
-    [SNPY_TIME] = {"time", SN_ENTRY, snpy_time_in, snpy_handle_out},
-    [SNPY_TIMEDELTA] = {"timedelta", SN_TIMEDELTA, snpy_timedelta_in, snpy_timedelta_out},
-    [SNPY_DECIMAL] = {"Decimal", SN_ENTRY, snpy_decimal_in, snpy_handle_out},
-    [SNPY_UUID] = {"UUID", SN_ENTRY, snpy_uuid_in, snpy_handle_out},
-    [SNPY_ENUM] = {"Enum", SN_CHOICE, enum_in, choice_out},
-    [SNPY_LITERAL] = {"Literal", SN_CHOICE, literal_in, choice_out},
-    [SNPY_OBJECT] = {"object", SN_OBJECT, object_in, snpy_handle_out},
-    [SNPY_KEY] = {"key", SN_ENTRY, snpy_key_in, snpy_handle_out},
+    [SNPY_BOOL] = {"bool", SN_BOOL, bool_in, bool_out, NULL},
+    [SNPY_INT] = {"int", SN_INT, int_in, int_out, NULL},
+    [SNPY_FLOAT] = {"float", SN_FLOAT, float_in, float_out, NULL},
+    [SNPY_STR] = {"str", SN_TEXT, text_in, snpy_handle_out, NULL},
+    [SNPY_BYTES] = {"bytes", SN_ENTRY, bytes_in, snpy_handle_out, NULL},
+    [SNPY_DATE] = {"date", SN_DATE, snpy_date_in, snpy_date_out, NULL},
+    [SNPY_DATETIME] = {"datetime", SN_DATETIME, snpy_datetime_in, snpy_datetime_out, NULL},
+    [SNPY_DATETIME_AWARE] = {"datetime_aware", SN_ENTRY, snpy_aware_in, snpy_handle_out, NULL},
+    [SNPY_TIME] = {"time", SN_ENTRY, snpy_time_in, snpy_handle_out, NULL},
+    [SNPY_TIMEDELTA] = {"timedelta", SN_TIMEDELTA, snpy_timedelta_in, snpy_timedelta_out, NULL},
+    [SNPY_DECIMAL] = {"Decimal", SN_ENTRY, snpy_decimal_in, snpy_handle_out, "decimal"},
+    [SNPY_UUID] = {"UUID", SN_ENTRY, snpy_instance_in, snpy_handle_out, "uuid"},
+    [SNPY_ENUM] = {"Enum", SN_CHOICE, enum_in, choice_out, NULL},
+    [SNPY_LITERAL] = {"Literal", SN_CHOICE, literal_in, choice_out, NULL},
+    [SNPY_OBJECT] = {"object", SN_OBJECT, object_in, snpy_handle_out, NULL},
+    [SNPY_KEY] = {"key", SN_ENTRY, snpy_key_in, snpy_handle_out, NULL},
 };
 
 int
@@ -525,25 +526,40 @@ snpy_cell_copy(sn_cell *out, snpy_store *Py_UNUSED(store), snpy_field *field, sn
     return 0;
 }
 
-/* ---------------------------------------------------------------- module */
+/* ---------------------------------------------------------------- classes of the standard library */
 
-static int
-import_attribute(PyObject **out, const char *module, const char *name)
+/* The class of a row whose module is imported by now; NULL with or without an exception. */
+static PyObject *
+class_of(const snpy_conversion *row)
 {
-    PyObject *imported = PyImport_ImportModule(module);
-    *out = imported ? snpy_attribute(imported, name) : NULL;
-    Py_XDECREF(imported);
-    return *out ? 0 : -1;
+    PyObject *name = PyUnicode_FromString(row->module);
+    PyObject *module = name ? PyImport_GetModule(name) : NULL;
+    PyObject *cls = module ? snpy_attribute(module, row->name) : NULL;
+    Py_XDECREF(name);
+    Py_XDECREF(module);
+    return cls;
 }
+
+int
+snpy_is_of_kind(snpy_state *st, snpy_kind kind, PyObject *value)
+{
+    assert(snpy_conversions[kind].module);
+    if (st->classes[kind] == NULL)
+        st->classes[kind] = class_of(&snpy_conversions[kind]);
+    if (st->classes[kind] == NULL)
+        return PyErr_Occurred() ? -1 : 0;
+    return Py_IS_TYPE(value, (PyTypeObject *)st->classes[kind]);
+}
+
+/* ---------------------------------------------------------------- module */
 
 int
 snpy_init_convert(PyObject *Py_UNUSED(module), snpy_state *st)
 {
     if (snpy_temporal_init(st) < 0)
         return -1;
-    if (import_attribute(&st->Decimal, "decimal", "Decimal") < 0)
-        return -1;
-    if (import_attribute(&st->UUID, "uuid", "UUID") < 0)
-        return -1;
-    return import_attribute(&st->Enum, "enum", "Enum");
+    PyObject *module = PyImport_ImportModule("enum");
+    st->Enum = module ? snpy_attribute(module, "Enum") : NULL;
+    Py_XDECREF(module);
+    return st->Enum ? 0 : -1;
 }

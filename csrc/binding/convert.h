@@ -7,17 +7,6 @@
 
 #include "snpy.h"
 
-/* What an entry is one exact representation of. Two kinds of field with one tag share their entries. */
-enum {
-    SNPY_TAG_TEXT = 1,
-    SNPY_TAG_BYTES,
-    SNPY_TAG_DATETIME,
-    SNPY_TAG_TIME,
-    SNPY_TAG_DECIMAL,
-    SNPY_TAG_UUID,
-    SNPY_TAG_KEY
-};
-
 /* Bytes under construction; most fit into the struct itself. */
 typedef struct snpy_buffer {
     unsigned char *data;
@@ -34,11 +23,11 @@ int snpy_buffer_byte(snpy_buffer *b, unsigned char byte);
 void snpy_order_bytes(unsigned char out[8], int64_t number);
 
 /*
- * One use of the entry for these bytes (key.data NULL: the exact bytes are the key). `handle` is borrowed; a new
- * entry takes a reference of its own. Without a store (a Field that no model has yet) the word is the bare handle. 0
- * or -1.
+ * One use of the entry for these bytes, of values of a kind (key.data NULL: the exact bytes are the key). `handle` is
+ * borrowed; a new entry takes a reference of its own. Without a store (a Field that no model has yet) the word is the
+ * bare handle. 0 or -1.
  */
-int snpy_intern(sn_cell *out, snpy_store *store, uint32_t tag, sn_bytes exact, sn_bytes key, bool borrow,
+int snpy_intern(sn_cell *out, snpy_store *store, snpy_kind kind, sn_bytes exact, sn_bytes key, bool borrow,
                 PyObject *handle);
 PyObject *snpy_handle_out(snpy_field *field, sn_word word);
 
@@ -48,6 +37,10 @@ snpy_bytes(const void *data, size_t len)
     return (sn_bytes){data, len};
 }
 #define SNPY_NO_BYTES ((sn_bytes){NULL, 0})
+
+/* Whether the value is exactly of the class that the kind's row names. 1, 0, or -1 with MemoryError. The class is looked up
+ * when the first value is, and not imported: before somebody else has imported it there are no instances. */
+int snpy_is_of_kind(snpy_state *st, snpy_kind kind, PyObject *value);
 
 /* Whether the type of value comes from a package, by its name: the remedy depends on it. */
 bool snpy_is_from(PyObject *value, const char *package);
@@ -68,7 +61,8 @@ int snpy_temporal_init(snpy_state *st);
 
 /* canonical.c */
 int snpy_decimal_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value);
-int snpy_uuid_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value);
+/* Of every kind that is one class with one representation for each value: its row is in canonical.c. */
+int snpy_instance_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value);
 int snpy_key_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value);
 
 #endif

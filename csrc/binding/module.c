@@ -31,8 +31,6 @@
     X(missing_record_attribute)                                                                                        \
     X(find_by)                                                                                                         \
     X(current_task)                                                                                                    \
-    X(Decimal)                                                                                                         \
-    X(UUID)                                                                                                            \
     X(Enum)                                                                                                            \
     X(missing)                                                                                                         \
     X(plain_fields)
@@ -44,6 +42,8 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 #define VISIT(member) Py_VISIT(st->member);
     STATE_MEMBERS(VISIT)
 #undef VISIT
+    for (int kind = 0; kind < SNPY_KIND_COUNT; kind++)
+        Py_VISIT(st->classes[kind]);
     return 0;
 }
 
@@ -54,6 +54,8 @@ module_clear(PyObject *module)
 #define CLEAR(member) Py_CLEAR(st->member);
     STATE_MEMBERS(CLEAR)
 #undef CLEAR
+    for (int kind = 0; kind < SNPY_KIND_COUNT; kind++)
+        Py_CLEAR(st->classes[kind]);
     return 0;
 }
 

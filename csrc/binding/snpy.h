@@ -29,14 +29,37 @@ typedef struct snpy_reference snpy_reference;
 
 /* ---------------------------------------------------------------- module state (module.c) */
 
+/* The kinds of field; each is a row of snpy_conversions (convert.c). Entries of a kind have its number as their tag. */
+typedef enum snpy_kind {
+    SNPY_BOOL,
+    SNPY_INT,
+    SNPY_FLOAT,
+    SNPY_STR,
+    SNPY_BYTES,
+    SNPY_DATE,
+    SNPY_DATETIME,
+    SNPY_DATETIME_AWARE,
+    SNPY_TIME,
+    SNPY_TIMEDELTA,
+    SNPY_DECIMAL,
+    SNPY_UUID,
+    SNPY_ENUM,
+    SNPY_LITERAL,
+    SNPY_OBJECT,
+    SNPY_KEY,
+    SNPY_KIND_COUNT
+} snpy_kind;
+
 typedef struct snpy_state {
     /* our types, owned */
     PyTypeObject *ModelMeta, *Record, *Field, *Reference, *One, *Many, *Collection, *Store, *Index, *Path, *Rows,
         *RowsIter, *Plan;
     /* from install(), owned */
     PyObject *errors, *declare, *layout, *missing_class_attribute, *missing_record_attribute, *find_by, *current_task;
-    /* from the standard library, owned */
-    PyObject *Decimal, *UUID, *Enum;
+    PyObject *Enum; /* owned */
+    /* by kind, owned: the class whose instances are its values, once somebody has imported it; NULL before, and for kinds
+     * without a module in their row */
+    PyObject *classes[SNPY_KIND_COUNT];
     PyObject *missing;      /* the MISSING singleton */
     PyObject *plain_fields; /* tuple: a Field without a model for each kind, None where a kind needs an arg */
     void *datetime;         /* the PyDateTime_CAPI of this interpreter */
@@ -48,9 +71,9 @@ extern struct PyModuleDef snpy_module;
 snpy_state *snpy_state_of(PyTypeObject *type);
 
 /* Each returns 0, or -1 with an exception: creates its types and adds them to the module. */
-int snpy_init_model(PyObject *module, snpy_state *st);   /* model.c: ModelMeta, Record; bind_model, new_class... */
-int snpy_init_convert(PyObject *module, snpy_state *st); /* convert.c: what it needs of datetime, decimal, uuid, enum */
-int snpy_init_field(PyObject *module, snpy_state *st);   /* field.c */
+int snpy_init_model(PyObject *module, snpy_state *st);      /* model.c: ModelMeta, Record; bind_model, new_class... */
+int snpy_init_convert(PyObject *module, snpy_state *st);    /* convert.c: what it needs of datetime and enum */
+int snpy_init_field(PyObject *module, snpy_state *st);      /* field.c */
 int snpy_init_reference(PyObject *module, snpy_state *st);  /* reference.c: Reference, One, Many */
 int snpy_init_collection(PyObject *module, snpy_state *st); /* collection.c */
 int snpy_init_store(PyObject *module, snpy_state *st);      /* store.c: Store, and schema.c: Index */
@@ -185,26 +208,6 @@ int snpy_touch(snpy_model *model, snpy_field **fields, sn_cell *cells, size_t *n
 
 /* ---------------------------------------------------------------- fields and conversion (field.c, convert.c) */
 
-typedef enum snpy_kind {
-    SNPY_BOOL,
-    SNPY_INT,
-    SNPY_FLOAT,
-    SNPY_STR,
-    SNPY_BYTES,
-    SNPY_DATE,
-    SNPY_DATETIME,
-    SNPY_DATETIME_AWARE,
-    SNPY_TIME,
-    SNPY_TIMEDELTA,
-    SNPY_DECIMAL,
-    SNPY_UUID,
-    SNPY_ENUM,
-    SNPY_LITERAL,
-    SNPY_OBJECT,
-    SNPY_KEY,
-    SNPY_KIND_COUNT
-} snpy_kind;
-
 struct snpy_field {
     PyObject_HEAD
     snpy_state *state;
@@ -233,6 +236,8 @@ typedef struct snpy_conversion {
     int (*in)(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value);
     /* a non-null cell -> new reference */
     PyObject *(*out)(snpy_field *field, sn_word word);
+    /* where the class of this name is at home, if exactly its instances are the values; see snpy_is_of_kind */
+    const char *module;
 } snpy_conversion;
 extern const snpy_conversion snpy_conversions[SNPY_KIND_COUNT];
 int snpy_kind_by_name(snpy_kind *out, PyObject *name);

@@ -299,8 +299,8 @@ utc_offset(snpy_state *st, PyObject *value, PyObject *tzinfo, int64_t *offset)
 
 /* An entry for local microseconds, fold and tzinfo, by the number that orders it. */
 static int
-intern_clock(sn_cell *out, snpy_store *store, uint32_t tag, PyObject *value, PyObject *tzinfo, int64_t local, int fold,
-             int64_t order)
+intern_clock(sn_cell *out, snpy_store *store, snpy_kind kind, PyObject *value, PyObject *tzinfo, int64_t local,
+             int fold, int64_t order)
 {
     unsigned char exact[17 + sizeof tzinfo], key[8];
     memcpy(exact, &local, 8);
@@ -308,7 +308,7 @@ intern_clock(sn_cell *out, snpy_store *store, uint32_t tag, PyObject *value, PyO
     memset(exact + 9, 0, 8);
     memcpy(exact + 9, &tzinfo, sizeof tzinfo);
     snpy_order_bytes(key, order);
-    return snpy_intern(out, store, tag, snpy_bytes(exact, 17), snpy_bytes(key, 8), false, value);
+    return snpy_intern(out, store, kind, snpy_bytes(exact, 17), snpy_bytes(key, 8), false, value);
 }
 
 static int
@@ -322,7 +322,7 @@ intern_aware(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *exact
     if (!has)
         return snpy_bad_value(field, exact, "an aware datetime",
                               "value.replace(tzinfo=timezone.utc), or field(tz=\"naive\")");
-    return intern_clock(out, store, SNPY_TAG_DATETIME, exact, tzinfo, local, PyDateTime_DATE_GET_FOLD(exact),
+    return intern_clock(out, store, SNPY_DATETIME_AWARE, exact, tzinfo, local, PyDateTime_DATE_GET_FOLD(exact),
                         local - offset);
 }
 
@@ -359,8 +359,7 @@ snpy_time_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value
     if (has && !wants_aware(field))
         return snpy_bad_value(field, value, "a naive time", "value.replace(tzinfo=None), or field(tz=\"aware\")");
     int64_t local = time_micros(value);
-    return intern_clock(out, store, SNPY_TAG_TIME, value, tzinfo, local, PyDateTime_TIME_GET_FOLD(value),
-                        local - offset);
+    return intern_clock(out, store, SNPY_TIME, value, tzinfo, local, PyDateTime_TIME_GET_FOLD(value), local - offset);
 }
 
 /* ---------------------------------------------------------------- for key values */

@@ -117,7 +117,7 @@ def insert_columns(
 class Field:
     """A stored column of one model: the descriptor in the class, and the converter of its values.
 
-    kind: bool int float str bytes date datetime time timedelta Decimal UUID Enum Literal object.
+    kind: the name of a row of fields.KINDS.
     arg: the Enum class; the tuple of Literal members; for object the class (or tuple of classes) for isinstance, None
     for Any; for datetime and time "naive" or "aware".
     key: for kind object: a function to an orderable, hashable value of another field type, called once when stored;

@@ -15,18 +15,16 @@ from __future__ import annotations
 
 import ast
 import builtins
-import datetime as _datetime
-import decimal
-import enum
+import importlib
 import sys
 import types
 import typing
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from .errors import suggest
+from .fields import homes
 
 _T = TypeVar("_T")
 _P = TypeVar("_P")
@@ -106,16 +104,33 @@ else:
 RELATIONS = ("BelongsTo", "HasOne", "HasMany", "ManyToMany")
 HEADS = ("Attr", *RELATIONS)
 
-STANDARD: Mapping[str, Any] = {
-    **{name: getattr(_datetime, name) for name in ("date", "datetime", "time", "timedelta")},
-    **{name: getattr(typing, name) for name in ("Any", "Annotated", "Literal", "Optional", "Union")},
-    "Decimal": decimal.Decimal,
-    "UUID": uuid.UUID,
-    "decimal": decimal,
-    "enum": enum,
-    "typing": typing,
-    "uuid": uuid,
-}
+
+class _Standard(Mapping[str, Any]):
+    """The standard names: of field types, of typing's forms, and of the modules that they come from. Imported when they
+    are asked for."""
+
+    def __init__(self) -> None:
+        forms = (("typing", name) for name in ("Any", "Annotated", "Literal", "Optional", "Union"))
+        found = [*homes(), *forms]
+        self._homes: dict[str, tuple[str, str]] = {module: (module, "") for module, _ in found} | {"enum": ("enum", "")}
+        self._homes |= {name: (module, name) for module, name in found}
+
+    def __getitem__(self, name: str) -> Any:
+        module, attribute = self._homes[name]
+        found = importlib.import_module(module)
+        return getattr(found, attribute) if attribute else found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._homes)
+
+    def __len__(self) -> int:
+        return len(self._homes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._homes
+
+
+STANDARD: Mapping[str, Any] = _Standard()
 
 
 # ---------------------------------------------------------------- the annotations of a class body

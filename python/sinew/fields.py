@@ -9,16 +9,15 @@ Adding a field type is one row in `KINDS` (and one in the extension's table of c
 
 from __future__ import annotations
 
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum, Flag
 from typing import Any, Final, Literal
-from uuid import UUID
 
 from . import _engine
 from .errors import one_of, show, suggest
@@ -31,12 +30,12 @@ MISSING: Final = _engine.MISSING
 
 @dataclass(frozen=True)
 class Kind:
-    """One field type. name: as the extension calls it. type: the annotation. expected: what messages say a value must
-    be. ordered: whether it may be in an ordered index. zoned: whether tz= means something."""
+    """One field type. name: as the extension calls it. type: the annotation, or where it is found
+    ("ipaddress.IPv4Address") if its module is left to those who use it. ordered: whether it may be in an ordered index.
+    zoned: whether tz= means something."""
 
     name: str
-    type: type | None
-    expected: str
+    type: type | str | None
     ordered: bool = True
     zoned: bool = False
 
@@ -44,24 +43,46 @@ class Kind:
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("bool", bool, "a bool"),
-        Kind("int", int, "an int"),
-        Kind("float", float, "a float"),
-        Kind("str", str, "a str"),
-        Kind("bytes", bytes, "bytes"),
-        Kind("date", date, "a date"),
-        Kind("datetime", datetime, "a datetime", zoned=True),
-        Kind("time", time, "a time", zoned=True),
-        Kind("timedelta", timedelta, "a timedelta"),
-        Kind("Decimal", Decimal, "a Decimal"),
-        Kind("UUID", UUID, "a UUID"),
-        Kind("Enum", None, "a member"),
-        Kind("Literal", None, "one of the values listed"),
-        Kind("object", None, "an instance", ordered=False),
+        Kind("bool", bool),
+        Kind("int", int),
+        Kind("float", float),
+        Kind("str", str),
+        Kind("bytes", bytes),
+        Kind("date", date),
+        Kind("datetime", datetime, zoned=True),
+        Kind("time", time, zoned=True),
+        Kind("timedelta", timedelta),
+        Kind("Decimal", "decimal.Decimal"),
+        Kind("UUID", "uuid.UUID"),
+        Kind("Enum", None),
+        Kind("Literal", None),
+        Kind("object", None, ordered=False),
     )
 }
 
 _BY_TYPE = {kind.type: kind for kind in KINDS.values() if kind.type is not None}
+
+
+def kind_of_class(cls: type) -> Kind | None:
+    """The row of exactly this class.
+
+    >>> kind_of_class(str).name, kind_of_class(Enum)
+    ('str', None)
+    """
+    if cls in _BY_TYPE:
+        return _BY_TYPE[cls]
+    found = _BY_TYPE.get(f"{cls.__module__}.{cls.__qualname__}")
+    return found if found and getattr(sys.modules.get(cls.__module__), cls.__name__, None) is cls else None
+
+
+def homes() -> Iterator[tuple[str, str]]:
+    """Module and name of the classes of the table."""
+    for kind in KINDS.values():
+        if isinstance(kind.type, str):
+            module, _, name = kind.type.rpartition(".")
+            yield module, name
+        elif kind.type is not None:
+            yield kind.type.__module__, kind.type.__name__
 
 
 @dataclass(frozen=True)
@@ -124,8 +145,9 @@ def _single(annotation: Any, nullable: bool) -> Type:
             raise NotAType("a Literal lists constants, Literal['a', 'b']")
         return Type(KINDS["Literal"], typing.get_args(annotation), nullable)
     cls = _class_of(annotation)
-    if cls in _BY_TYPE:
-        return Type(_BY_TYPE[cls], None, nullable)
+    kind = kind_of_class(cls)
+    if kind is not None:
+        return Type(kind, None, nullable)
     if issubclass(cls, Enum) and not issubclass(cls, Flag):  # combined flags are no members of the list
         if not len(cls):
             raise NotAType(f"the enum {cls.__name__} has no members")

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import UUID
 
 from .aggregates import Aggregate
 from .columns import Arithmetic, Column, Operand
 from .errors import FieldError, show
 from .errors import kind_of as type_name
+from .fields import kind_of_class
 from .moment import Moment
 from .predicates import shown
 
@@ -61,11 +60,6 @@ def of_field(info: FieldInfo) -> Kind:
     return kind
 
 
-_CONSTANTS: dict[type, str] = {
-    each: each.__name__ for each in (bool, int, float, str, bytes, date, time, timedelta, Decimal, UUID)
-}
-
-
 def of_constant(value: object) -> Kind:
     """The kind of a constant that stands in arithmetic."""
     if isinstance(value, Moment):
@@ -75,8 +69,9 @@ def of_constant(value: object) -> Kind:
     if isinstance(value, Enum):
         return Kind("Enum", type(value))
     for base in type(value).__mro__:
-        if base in _CONSTANTS:
-            return Kind(_CONSTANTS[base])
+        known = kind_of_class(base)
+        if known is not None:
+            return Kind(known.name)
     return Kind("int") if hasattr(type(value), "__index__") else Kind("object")
 
 
