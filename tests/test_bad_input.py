@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -80,6 +81,7 @@ class Thing(Base, unique=[("owner", "title")]):
     span: Attr[timedelta] = field(default=timedelta())
     price: Attr[Decimal | None] = field(default=None)
     token: Attr[UUID | None] = field(default=None)
+    address: Attr[IPv4Address | None] = field(default=None)
     color: Attr[Color] = field(default=Color.RED)
     size: Attr[Literal["s", "m"]] = field(default="s")
     shape: Attr[Shape | None] = field(default=None)
@@ -144,6 +146,10 @@ BAD_VALUES = [
     ("price", "1"),
     ("price", Decimal("NaN")),
     ("token", "00000000-0000-0000-0000-000000000000"),
+    ("address", "10.0.0.1"),
+    ("address", 1),
+    ("address", IPv6Address("::1")),
+    ("address", IPv4Interface("10.0.0.1/8")),
     ("color", "red"),
     ("size", "xl"),
     ("shape", object()),

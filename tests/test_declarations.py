@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import pydoc
+import subprocess
 import sys
 import typing
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, Optional, Union
 from uuid import UUID, uuid4
 
@@ -146,6 +148,11 @@ def test_evaluated_annotations_read_the_same() -> None:
         (timedelta, "timedelta", None, False),
         (Decimal, "Decimal", None, False),
         (UUID, "UUID", None, False),
+        (IPv4Address, "IPv4Address", None, False),
+        (IPv6Network | None, "IPv6Network", None, True),
+        (IPv4Interface, "IPv4Interface", None, False),
+        (type("IPv4Address", (IPv4Address,), {"__module__": "ipaddress"}), "object", ..., False),
+        (IPv4Address | IPv6Address, "object", (IPv4Address, IPv6Address), False),
         (Color, "Enum", Color, False),
         (Color | None, "Enum", Color, True),
         (Bits, "object", Bits, False),
@@ -161,7 +168,7 @@ def test_evaluated_annotations_read_the_same() -> None:
 )
 def test_types_of_fields(annotation: Any, kind: str, arg: Any, nullable: bool) -> None:
     found = fields.kind_for(annotation)
-    assert (found.kind.name, found.arg, found.nullable) == (kind, arg, nullable)
+    assert (found.kind.name, found.arg, found.nullable) == (kind, annotation if arg is ... else arg, nullable)
 
 
 @pytest.mark.parametrize("annotation", [None, 3, Literal["a"] | int, Enum])
@@ -199,11 +206,18 @@ def test_the_standard_table_knows_what_the_module_did_not_import(db: Database) -
     exec(
         "from __future__ import annotations\n"
         "class Bare(Model, db=db):\n"
-        "    a: Attr[Decimal]\n    b: Attr[UUID | None]\n    c: Attr[Optional[timedelta]]\n",
+        "    a: Attr[Decimal]\n    b: Attr[UUID | None]\n    c: Attr[Optional[timedelta]]\n"
+        "    d: Attr[ipaddress.IPv4Address]\n    e: Attr[IPv6Network]\n",
         names,
     )
     bare: Any = names["Bare"]
-    assert [kind_of(bare, name)[0] for name in "abc"] == ["Decimal", "UUID", "timedelta"]
+    kinds = [kind_of(bare, name)[0] for name in "abcde"]
+    assert kinds == ["Decimal", "UUID", "timedelta", "IPv4Address", "IPv6Network"]
+
+
+def test_types_of_modules_that_nobody_uses_are_not_imported() -> None:
+    program = "import sys, sinew; print(*sorted({'uuid', 'ipaddress'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "\n"
 
 
 def test_without_the_future_import(db: Database) -> None:

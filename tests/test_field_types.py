@@ -6,12 +6,27 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, Literal
 from uuid import UUID
 
 import pytest
 
-from sinew import FieldError, Model, UniqueError, belongs_to, count, define, field, has_many, max_, min_
+from sinew import (
+    Attr,
+    Database,
+    FieldError,
+    KeyedModel,
+    Model,
+    UniqueError,
+    belongs_to,
+    count,
+    define,
+    field,
+    has_many,
+    max_,
+    min_,
+)
 
 
 class Color(Enum):
@@ -39,6 +54,12 @@ TYPES: list[tuple[Any, list[Any], dict[str, Any]]] = [
     (UUID, [UUID(int=number) for number in (0, 1, 2**64, 2**127)], {}),
     (Color, list(Color), {}),
     (Literal["c", "a", "d", "b"], ["c", "a", "d", "b"], {}),
+    (IPv4Address, made(IPv4Address, "9.255.255.255", "10.0.0.1", "10.0.0.20", "192.168.0.1"), {}),
+    (IPv6Address, made(IPv6Address, "::1", "2001:db8::1", "fe80::1%eth0", "fe80::2"), {}),
+    (IPv4Network, made(IPv4Network, "9.0.0.0/8", "10.0.0.0/8", "10.0.0.0/16", "10.1.0.0/16"), {}),
+    (IPv6Network, made(IPv6Network, "::/0", "2001:db8::/32", "fe80::/10", "fe80::/64"), {}),
+    (IPv4Interface, made(IPv4Interface, "10.0.0.1/8", "10.0.0.2/8", "10.0.0.1/16", "10.1.0.1/16"), {}),
+    (IPv6Interface, made(IPv6Interface, "::1/0", "fe80::1%eth0/64", "fe80::2%eth0/64", "ff02::1/16"), {}),
 ]
 
 Row = tuple[Any, list[Any], dict[str, Any]]
@@ -123,6 +144,10 @@ def test_aggregates_over_a_relation_and_groups(base: type[Model], row: Row) -> N
 @pytest.mark.parametrize(
     ("type", "value", "words"),
     [
+        (IPv4Address, "10.0.0.1", ["Thing.value takes an IPv4Address, not '10.0.0.1' (str); try IPv4Address(value)"]),
+        (IPv6Network, "::/0", ["Thing.value takes an IPv6Network", "try IPv6Network(value)"]),
+        (IPv4Address, IPv6Address("::1"), ["Thing.value takes an IPv4Address, not IPv6Address('::1') (IPv6Address)"]),
+        (IPv4Address, IPv4Interface("10.0.0.1/8"), ["takes an IPv4Address", "(IPv4Interface)"]),
         (UUID, "x", ["Thing.value takes a UUID", "try UUID(value)"]),
     ],
 )
@@ -133,3 +158,29 @@ def test_values_of_other_types_are_refused_by_name(base: type[Model], type: Any,
             attempt()
         assert all(word in str(caught.value) for word in words), caught.value
     assert Thing.count() == 0
+
+
+def test_an_address_is_a_key(db: Database) -> None:
+    class Host(KeyedModel, db=db):
+        address: Attr[IPv6Address] = field(primary_key=True)
+
+    here = Host(address=IPv6Address("fe80::1%eth0"))
+    assert Host[IPv6Address("fe80::1%eth0")] is here and Host.find(IPv6Address("fe80::1")) is None
+    assert repr(here) == "<Host IPv6Address('fe80::1%eth0')>"
+
+
+def test_columns_of_two_families_are_not_compared(base: type[Model]) -> None:
+    old, new = field(type=IPv4Address), field(type=IPv6Address)
+    Thing = define("Thing", {"old": old, "new": new}, base=base)
+    with pytest.raises(FieldError, match=r"Thing.old is an IPv4Address and Thing.new is an IPv6Address, which cannot"):
+        Thing.where(Thing.old < Thing.new)
+
+
+def test_a_union_of_addresses_takes_instances_and_needs_a_key(base: type[Model]) -> None:
+    either = field(type=IPv4Address | IPv6Address, index="ordered", key=lambda address: (address.version, address))
+    Thing = define("Thing", {"value": either}, base=base)
+    values = [IPv6Address("::1"), IPv4Address("10.0.0.2"), IPv4Address("9.0.0.1")]
+    Thing.insert_many({"value": values})
+    assert Thing.order_by(Thing.value).pluck(Thing.value) == values[::-1]
+    with pytest.raises(FieldError, match=r"Thing.value takes an instance of IPv4Address or IPv6Address, not '::1'"):
+        Thing(value="::1")

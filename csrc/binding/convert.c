@@ -6,7 +6,7 @@
  *
  *   inline   bool, int, float, date, naive datetime, timedelta, and members of enums and literals by their ordinal
  *   bare     text, and objects: the cell owns one reference to the Python object
- *   entry    bytes, aware datetime, time, Decimal, UUID, key values, and text that is interned or indexed: the cell
+ *   entry    bytes, aware datetime, time, Decimal, UUID, IP addresses, key values, and text that is interned or indexed: the cell
  *            owns one use of an entry shared by all cells with the same exact representation
  *
  * Invariants
@@ -447,6 +447,12 @@ const snpy_conversion snpy_conversions[SNPY_KIND_COUNT] = {
     [SNPY_TIMEDELTA] = {"timedelta", SN_TIMEDELTA, snpy_timedelta_in, snpy_timedelta_out, NULL},
     [SNPY_DECIMAL] = {"Decimal", SN_ENTRY, snpy_decimal_in, snpy_handle_out, "decimal"},
     [SNPY_UUID] = {"UUID", SN_ENTRY, snpy_instance_in, snpy_handle_out, "uuid"},
+    [SNPY_IPV4_ADDRESS] = {"IPv4Address", SN_ENTRY, snpy_instance_in, snpy_handle_out, "ipaddress"},
+    [SNPY_IPV6_ADDRESS] = {"IPv6Address", SN_ENTRY, snpy_instance_in, snpy_handle_out, "ipaddress"},
+    [SNPY_IPV4_NETWORK] = {"IPv4Network", SN_ENTRY, snpy_instance_in, snpy_handle_out, "ipaddress"},
+    [SNPY_IPV6_NETWORK] = {"IPv6Network", SN_ENTRY, snpy_instance_in, snpy_handle_out, "ipaddress"},
+    [SNPY_IPV4_INTERFACE] = {"IPv4Interface", SN_ENTRY, snpy_instance_in, snpy_handle_out, "ipaddress"},
+    [SNPY_IPV6_INTERFACE] = {"IPv6Interface", SN_ENTRY, snpy_instance_in, snpy_handle_out, "ipaddress"},
     [SNPY_ENUM] = {"Enum", SN_CHOICE, enum_in, choice_out, NULL},
     [SNPY_LITERAL] = {"Literal", SN_CHOICE, literal_in, choice_out, NULL},
     [SNPY_OBJECT] = {"object", SN_OBJECT, object_in, snpy_handle_out, NULL},

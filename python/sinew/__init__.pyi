@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from types import EllipsisType, TracebackType
 from typing import (
     Any,
@@ -131,7 +132,8 @@ _Hook = TypeVar("_Hook", bound=Callable[[Any], None])
 _Function = TypeVar("_Function", bound=Callable[[Any, Any, Mapping[str, Any]], Any])
 
 _Path: TypeAlias = type[KeyedModel]  # a path has the type of its target: Author.posts is a type[Post]
-_Key: TypeAlias = int | str | bytes | UUID | date | time | tuple[Any, ...]
+_Address: TypeAlias = IPv4Address | IPv6Address | IPv4Network | IPv6Network
+_Key: TypeAlias = int | str | bytes | UUID | date | time | _Address | tuple[Any, ...]
 _Number: TypeAlias = float | Decimal
 _Names: TypeAlias = str | Sequence[str]
 _Value: TypeAlias = Callable[[Any], object] | object  # for where(title=...); pyright types a lambda by the first half

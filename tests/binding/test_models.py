@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -143,6 +144,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "timedelta": {},
     "Decimal": {},
     "UUID": {},
+    "IPv4Address": {},
+    "IPv6Address": {},
+    "IPv4Network": {},
+    "IPv6Network": {},
+    "IPv4Interface": {},
+    "IPv6Interface": {},
     "Enum": {"arg": Color},
     "Literal": {"arg": ("a", 1, True, None, 1.0)},
     "object": {},
@@ -196,6 +203,15 @@ ROUND_TRIPS: list[tuple[str, Any]] = [
         )
     ),
     *(("UUID", value) for value in (IDENTIFIER, UUID(int=0), UUID(int=2**128 - 1))),
+    *((type(value).__name__, value) for value in (IPv4Address(0), IPv4Address("10.0.0.255"), IPv4Address(2**32 - 1))),
+    *(
+        ("IPv6Address", IPv6Address(text))
+        for text in ("::", "::ffff:10.0.0.1", "fe80::1", "fe80::1%eth0", "fe80::1%" + "grün" * 40, "fe80::1%\ud800")
+    ),
+    *(("IPv4Network", IPv4Network(text)) for text in ("0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/0.0.0.255", "1.2.3.4/32")),
+    *(("IPv6Network", IPv6Network(text)) for text in ("::/0", "2001:db8::/32", "fe80::%eth0/64", "::1/128")),
+    *(("IPv4Interface", IPv4Interface(text)) for text in ("10.0.0.1/8", "10.0.0.0/8", "10.0.0.1")),
+    *(("IPv6Interface", IPv6Interface(text)) for text in ("fe80::1/64", "fe80::1%eth0/64", "fe80::%eth0/64", "::1")),
     *(("Enum", value) for value in Color),
     *(("Literal", value) for value in ("a", 1, True, 1.0)),
     *(("object", value) for value in ([1], {"a": 1}, object(), int)),
@@ -306,6 +322,16 @@ REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("Decimal", Decimal("-sNaN12"), "a Decimal that is a number", "None in a nullable field"),
     ("UUID", str(IDENTIFIER), "a UUID", "UUID(value)"),
     ("UUID", IDENTIFIER.bytes, "a UUID", None),
+    ("IPv4Address", "10.0.0.1", "an IPv4Address", "IPv4Address(value)"),
+    ("IPv4Address", 1, "an IPv4Address", None),
+    ("IPv4Address", IPv6Address("::1"), "an IPv4Address", None),
+    ("IPv4Address", IPv4Interface("10.0.0.1/8"), "an IPv4Address", None),
+    ("IPv6Address", "::1", "an IPv6Address", "IPv6Address(value)"),
+    ("IPv6Address", IPv4Address("10.0.0.1"), "an IPv6Address", None),
+    ("IPv4Network", "10.0.0.0/8", "an IPv4Network", "IPv4Network(value)"),
+    ("IPv6Network", IPv4Network("10.0.0.0/8"), "an IPv6Network", None),
+    ("IPv4Interface", IPv4Address("10.0.0.1"), "an IPv4Interface", None),
+    ("IPv6Interface", "::1/64", "an IPv6Interface", "IPv6Interface(value)"),
     ("Enum", "red", "a member of Color", "Color(value)"),
     ("Literal", "b", "one of ('a', 1, True, None, 1.0)", None),
     ("Literal", Text("a"), "one of ('a', 1, True, None, 1.0)", None),
@@ -435,6 +461,18 @@ ORDERED: dict[str, list[Any]] = {
     "aware time": [time(12, tzinfo=UTC), time(12, tzinfo=EAST)],
     "timedelta": [timedelta(1), timedelta(-1), timedelta(0, 0, 1), timedelta(days=10**8)],
     "UUID": [UUID(int=2**127), UUID(int=1), UUID(int=2**64), UUID(int=0)],
+    "IPv4Address": [IPv4Address(text) for text in ("10.0.0.2", "9.255.0.0", "255.0.0.1", "10.0.0.10", "0.0.0.0")],
+    "IPv6Address": [IPv6Address(text) for text in ("fe80::1%eth0", "::1", "fe80::", "ff02::2", "fe80::2", "::ffff:1")],
+    "IPv4Network": [
+        IPv4Network(text) for text in ("10.0.0.0/8", "10.0.0.0/16", "9.0.0.0/8", "10.0.0.0/7", "0.0.0.0/0")
+    ],
+    "IPv6Network": [IPv6Network(text) for text in ("fe80::/64", "fe80::/10", "::/0", "2001:db8::/32", "fe80::/128")],
+    "IPv4Interface": [
+        IPv4Interface(text) for text in ("10.0.0.9/8", "10.9.0.1/16", "10.0.0.10/8", "9.9.9.9/8", "1.1.1.1")
+    ],
+    "IPv6Interface": [
+        IPv6Interface(text) for text in ("fe80::2/64", "fe80::1/64", "fe80::1/10", "::1/0", "fe80::1%a/48")
+    ],
 }
 
 
@@ -444,6 +482,18 @@ def test_the_order_of_values_is_pythons(world: World, kind: str) -> None:
     cls = world.model("Thing", field)
     world.engine.insert_columns(cls, {"value": ORDERED[kind]})
     assert world.ordered(cls, field) == sorted(ORDERED[kind])
+
+
+def test_scopes_of_one_address_have_an_order_that_python_leaves_open(world: World) -> None:
+    """None of them is less than another there, although they differ; here they come by scope, the one without first."""
+    bare, eth, wlan = (IPv6Address(text) for text in ("fe80::1", "fe80::1%eth0", "fe80::1%wlan0"))
+    field = typed(world, "IPv6Address")
+    cls = world.model("Thing", field)
+    index = world.store.add_index(cls, "unique", [field])
+    world.engine.insert_columns(cls, {"value": [wlan, eth, bare]})
+    assert world.ordered(cls, field) == [bare, eth, wlan]
+    assert [index.find([value]).value for value in (bare, eth, wlan)] == [bare, eth, wlan]
+    assert index.find([IPv6Address("fe80::1%eth1")]) is None
 
 
 KEYS: list[list[Any]] = [
@@ -459,6 +509,10 @@ KEYS: list[list[Any]] = [
     [timedelta(1), timedelta(-1)],
     [time(3), time(2)],
     [UUID(int=3), UUID(int=2)],
+    [IPv4Address(2), IPv4Address(1)],
+    [(IPv6Address("fe80::2%b"), 1), (IPv6Address("fe80::1%eth0"), 2), (IPv6Address("fe80::1%eth0"), 1)],
+    [IPv4Network("10.0.0.0/8"), IPv4Network("9.0.0.0/8")],
+    [IPv6Interface("::2/64"), IPv6Interface("::1/64")],
 ]
 
 

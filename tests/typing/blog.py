@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Network
 from enum import Enum
 from typing import Any, Literal, Self, TypeVar, assert_type
 from uuid import UUID, uuid4
@@ -252,6 +253,11 @@ class Document(KeyedModel, db=shop):
     reader_count = count_of(lambda: Document.readers)
 
 
+class Host(KeyedModel, db=shop):
+    address: Attr[IPv4Address] = field(primary_key=True)
+    inside: Attr[IPv6Network | None] = field(default=None, index="ordered")
+
+
 class Article(Model):                                  # a foreign key that is declared, for the checkers
     title: Attr[str]
     views: Attr[int] = field(default=0)
@@ -327,6 +333,8 @@ assert_type(User[1].role, Literal["guest", "premium"])
 assert_type(User[1].deleted_at, datetime | None)
 assert_type(Document[uuid4()].id, UUID)
 assert_type(Document[uuid4()].reader_count, int)
+assert_type(Host[IPv4Address("10.0.0.1")].inside, IPv6Network | None)
+assert_type(Host.where(Host.address >= IPv4Address("10.0.0.0")).max(Host.address), IPv4Address | None)
 assert_type(Item[1, 2].sku, str)
 assert_type(Product[1].count, int)
 assert_type(Product[1].color, Color)

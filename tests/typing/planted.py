@@ -15,6 +15,7 @@ from blog import (
     Author,
     Comment,
     Document,
+    Host,
     Item,
     Order,
     Photo,
@@ -201,6 +202,7 @@ Post.where(Post.title + 1 == 2)  # E
 Post.where(Post.published_at + 1 < now())  # E
 Order.where(Order.total - "3" > 0)  # E
 Order.where(Order.total > "3")  # E
+Host.where(Host.address > "10.0.0.1")  # E
 Order.where(Order.status == "complete")  # E
 Article.where(Article.views.in_(["a"]))  # E
 Article.where(Article.views.between(1, "b"))  # E
