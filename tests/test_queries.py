@@ -815,6 +815,28 @@ def test_records_that_are_gone() -> None:
         Post.where(author=ann).count()
 
 
+def test_a_python_function_is_asked_about_the_rows_that_are_left() -> None:
+    asked: list[Any] = []
+
+    def short(title: str) -> bool:
+        asked.append(title)
+        return len(title) == 1
+
+    assert ids(Post.where(Post.score > 1, title=short)) == [
+        p.id for p in Post.all() if less(1, p.score) and len(p.title) == 1
+    ]
+    assert sorted(asked) == sorted(p.title for p in Post.all() if less(1, p.score))
+    asked.clear()
+    both = Post.where(title=short)._conditions[0] & (Post.id == 2)
+    assert ids(Post.where(both)) == [2] and len(asked) == 1
+    asked.clear()
+    assert len(Author[0].posts.where(title=short)) == len(asked) == Post.where(author=Author[0]).count()
+    asked.clear()
+    assert Post.where(both | (Post.id == 3)).count() == 2 and len(asked) == Post.count(), "either may hold"
+    asked.clear()
+    assert Author.where(Author.id == 0, exists(Author.posts, both)).count() <= 1 and len(asked) == Post.count()
+
+
 def test_a_python_function_may_not_mix_rows() -> None:
     with pytest.raises(FieldError, match=r"Item and Order|Order and Item"):
         Order.where(exists(Order.items, Item.price - Order.total > 0))

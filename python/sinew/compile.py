@@ -45,11 +45,12 @@ def both(parts: Sequence[IR]) -> IR | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """Values that Python computes: `function` of the operands, at each row of the frame's model. kind: what the engine
-    calls the result. zone: of moments among the operands."""
+    """Values that Python computes: `function` of the operands, at each row of the frame's model. outermost: whether
+    that is the row of the query itself. kind: what the engine calls the result. zone: of moments among the operands."""
 
     number: int
     frame: Frame
+    outermost: bool
     kind: str
     function: Callable[..., Any]
     operands: tuple[Any, ...]
@@ -81,8 +82,8 @@ def _only_for_queries(lowering: Lowering, definition: Definition, parts: Sequenc
     if lowering.volatile or lowering.slots:
         said = ", ".join(map(repr, parts))
         raise DefinitionError(
-            f"a relation to {definition.name} is compiled once and cannot hold `{said}`: now(), arithmetic on Decimal "
-            "and Python functions are evaluated by queries; use a scope, or .where(...) on the collection"
+            f"a relation to {definition.name} is compiled once and cannot hold `{said}`: now() and what Python computes "
+            "(arithmetic on Decimal, functions) belong to queries; use a scope, or .where(...) on the collection"
         )
 
 
@@ -423,7 +424,7 @@ class Lowering:
         here, depth = self._level(operands, frame)
         for leaf in (leaf for operand in operands for leaf in leaves(operand) if isinstance(leaf, Aggregate)):
             Lowering(self.db, self.instant).targets(leaf, here.alone())  # its conditions see no row around that one
-        slot = Slot(len(self.slots), here.alone(), kind, function, operands, zone)
+        slot = Slot(len(self.slots), here.alone(), here.outer is None, kind, function, operands, zone)
         self.slots.append(slot)
         return ("host", depth, slot.number, kind)
 

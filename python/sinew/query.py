@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABCMeta
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from .columns import Operand, Ordering
 from .compile import IR, Lowering, both
 from .errors import DefinitionError, FieldError, SinewError, show
 from .moment import Instant
-from .predicates import Compare, Expr
+from .predicates import And, Compare, Expr
 from .queryable import Queryable
 from .reach import as_operand
 from .scope import Frame, field_of, relation_now
@@ -42,12 +42,16 @@ Predicate = Callable[[Any], object]
 
 @dataclass(slots=True, eq=False)
 class Compiled:
-    """What a query became for the engine. where, order: one for each condition and term. slots: what Python computes
-    before each run. volatile: good for one run. schema: the store's, which must not have changed since."""
+    """What a query became for the engine. conditions: how many of the query's are in where, all of which must hold;
+    plain: those of where that need nothing from Python. order: one for each term. slots: what Python computes before
+    each run. volatile: good for one run. schema: the store's, which must not have changed since."""
 
     definition: Definition
+    conditions: int
     where: list[IR]
+    plain: list[IR]
     order: list[IR]
+    source: Any
     plan: _engine.Plan
     slots: tuple[Slot, ...]
     volatile: bool
@@ -216,7 +220,12 @@ class Query(Queryable, metaclass=ABCMeta):
         lowering, frame = Lowering(definition.db, instant), Frame(definition)
         known = self._known if self._known is not None and self._known.schema == schema else None
         where, order = (list(known.where), list(known.order)) if known is not None else ([], [])
-        where += [lowering.predicate(condition, frame) for condition in self._conditions[len(where) :]]
+        plain = list(where)  # what is kept needs no slots
+        for part in _parts(self._conditions[0 if known is None else known.conditions :]):
+            slots = len(lowering.slots)
+            where.append(lowering.predicate(part, frame))
+            if len(lowering.slots) == slots:
+                plain.append(where[-1])
         order += [lowering.order(term, frame) for term in self._terms[len(order) :]]
         offset, limit = (0, None) if self._tests else (min(self._offset, MOST), self._limit)
         source = None if self._source is None else (relation_now(self._source[0]).path, self._source[1])
@@ -228,13 +237,19 @@ class Query(Queryable, metaclass=ABCMeta):
             limit=None if limit is None else min(limit, MOST),
             source=source,
         )
-        return Compiled(definition, where, order, plan, tuple(lowering.slots), lowering.volatile, instant, schema)
+        return Compiled(
+            *(definition, len(self._conditions), where, plain, order, source, plan, tuple(lowering.slots)),
+            *(lowering.volatile, instant, schema),
+        )
 
     def _plan(self) -> _engine.Plan:
-        """The plan, ready to run."""
+        """The plan, ready to run. What Python computes of a row is computed for those that the other conditions leave:
+        about the rest they have said no."""
         made = self._ready()
         if made.slots:
-            host.fill(made.plan, made.slots, host.Run(made.definition.db, made.instant))
+            narrowed = made.source is not None or made.plain
+            left = _engine.Plan(self._model, where=both(made.plain), source=made.source).rows() if narrowed else None
+            host.fill(made.plan, made.slots, host.Run(made.definition.db, made.instant), left)
         return made.plan
 
     def _rows(self) -> _engine.Rows:
@@ -291,6 +306,12 @@ class Query(Queryable, metaclass=ABCMeta):
         plan = _engine.Plan(self._model, values=[lowering.value(value, Frame(self._definition))])
         host.fill(plan, lowering.slots, run)
         return plan.aggregate(op, 0, rows)
+
+
+def _parts(conditions: Iterable[Expr]) -> Iterator[Expr]:
+    """What must hold for all of several conditions to hold."""
+    for condition in conditions:
+        yield from condition.parts if isinstance(condition, And) else (condition,)
 
 
 def _index(value: Any) -> int:
