@@ -28,7 +28,7 @@ from .path import Path, root_of, steps_of
 from .predicates import And, Between, Compare, Exists, Expr, IsNull, KeyAmong, KeyIs, Member, Not, Or, Test, Text, shown
 from .reach import as_operand, leaves, over, subject
 from .scope import Frame, field_of
-from .truths import COMPARE, is_none, itself, membership
+from .truths import COMPARE, columnwise, is_none, membership
 
 if TYPE_CHECKING:
     from .database import Database
@@ -45,14 +45,15 @@ def both(parts: Sequence[IR]) -> IR | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """Values that Python computes: `function` of the operands, at each row of the frame's model. outermost: whether
-    that is the row of the query itself. kind: what the engine calls the result. zone: of moments among the operands."""
+    """Values that Python computes: `function` of the operands' columns, over rows of the frame's model. outermost:
+    whether these are the rows of the query itself. kind: what the engine calls the result. zone: of moments among the
+    operands."""
 
     number: int
     frame: Frame
     outermost: bool
     kind: str
-    function: Callable[..., Any]
+    function: Callable[..., list[Any]]
     operands: tuple[Any, ...]
     zone: str | None
 
@@ -82,8 +83,8 @@ def _only_for_queries(lowering: Lowering, definition: Definition, parts: Sequenc
     if lowering.volatile or lowering.slots:
         said = ", ".join(map(repr, parts))
         raise DefinitionError(
-            f"a relation to {definition.name} is compiled once and cannot hold `{said}`: now() and what Python computes "
-            "(arithmetic on Decimal, functions) belong to queries; use a scope, or .where(...) on the collection"
+            f"a relation to {definition.name} is compiled once and cannot hold `{said}`: now() and what Python "
+            "computes (Decimals, functions) belong to queries; use a scope, or .where(...) on the collection"
         )
 
 
@@ -231,7 +232,7 @@ class Lowering:
         else:
             in_python = self._constant_in_python(op, left, kind, right)
         if in_python:
-            return ("truth", self._slot(COMPARE[op], (left, right), frame, "bool", zone))
+            return ("truth", self._slot(columnwise(COMPARE[op]), (left, right), frame, "bool", zone))
         value = self.computed(left, frame, zone)
         beside = self.computed(right, frame, zone) if isinstance(right, Operand) else self.constant(kind, right)
         return ("compare", op, value, beside)
@@ -263,7 +264,7 @@ class Lowering:
 
     def _null(self, value: Any, frame: Frame) -> IR:
         if self._python(value, self.kind(value).arg):
-            return ("truth", self._slot(is_none, (value,), frame, "bool", None))
+            return ("truth", self._slot(columnwise(is_none), (value,), frame, "bool", None))
         return ("null", self.value(value, frame))
 
     def _member(self, expr: Member, frame: Frame) -> IR:
@@ -272,7 +273,7 @@ class Lowering:
         constants = [None if each is None else self._simple(kind, each) for each in expr.values]
         said: IR
         if kind.name == "object" and kind.key is None and not any(isinstance(each, Operand) for each in expr.values):
-            said = ("truth", self._slot(membership(expr.values), (value,), frame, "bool", None))
+            said = ("truth", self._slot(columnwise(membership(expr.values)), (value,), frame, "bool", None))
         elif self._python(value, None) or any(each == () for each in constants):
             said = ("or", *(self._compare("==", value, each, frame) for each in expr.values))
         else:
@@ -292,16 +293,20 @@ class Lowering:
 
     def _text(self, expr: Text, frame: Frame) -> IR:
         for operand in (expr.value, expr.pattern):
-            kind = self.kind(operand)
-            if kind.name != "str":
-                raise FieldError(f"{expr!r}: {expr.op} works on text, and {kinds.described(operand, kind)}")
+            self._need_text(expr, expr.op, operand)
         pattern = expr.pattern
         lowered = self.value(pattern, frame) if isinstance(pattern, Operand) else ("const", "str", pattern)
         return ("text", expr.op, self.value(expr.value, frame), lowered)
 
+    def _need_text(self, expr: Expr, op: str, operand: object) -> None:
+        kind = self.kind(operand)
+        if kind.name != "str":
+            raise FieldError(f"{expr!r}: {op} works on text, and {kinds.described(operand, kind)}")
+
     def _test(self, expr: Test, frame: Frame) -> IR:
-        function = expr.function
-        return ("truth", self._slot(lambda value: bool(function(value)), (expr.value,), frame, "bool", None))
+        if expr.of_text:
+            self._need_text(expr, expr.of_text, expr.value)
+        return ("truth", self._slot(expr.over, (expr.value,), frame, "bool", None))
 
     def _need_key(self, op: str, value: object, kind: Kind) -> None:
         if kind.key is None and op not in ("==", "!="):
@@ -330,7 +335,7 @@ class Lowering:
         if not self._python(node, zone):
             return self.value(node, frame, zone, keyed=True)
         plain = "datetime_aware" if kind.name == "datetime" and zone == "aware" else kind.plain
-        return self._slot(itself, (node,), frame, plain, zone)
+        return self._slot(list, (node,), frame, plain, zone)
 
     def constant(self, kind: Kind, value: Any) -> IR:
         """A constant beside a value of a kind."""
@@ -419,7 +424,7 @@ class Lowering:
         return kinds.computed_in_python(value, field_of)
 
     def _slot(
-        self, function: Callable[..., Any], operands: tuple[Any, ...], frame: Frame, kind: str, zone: str | None
+        self, function: Callable[..., list[Any]], operands: tuple[Any, ...], frame: Frame, kind: str, zone: str | None
     ) -> IR:
         here, depth = self._level(operands, frame)
         for leaf in (leaf for operand in operands for leaf in leaves(operand) if isinstance(leaf, Aggregate)):

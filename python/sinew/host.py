@@ -54,7 +54,7 @@ def fill(plan: _engine.Plan, slots: Iterable[Slot], run: Run, left: _engine.Rows
         model = slot.frame.definition.cls
         rows = left if left is not None and slot.outermost else _engine.live_rows(model)
         columns = [values(each, slot.frame, rows, run, slot.zone) for each in slot.operands]
-        plan.set_host(slot.number, model, rows, list(map(slot.function, *columns)))
+        plan.set_host(slot.number, model, rows, slot.function(*columns))
 
 
 def columns(definition: Definition, operands: Sequence[Operand], rows: _engine.Rows, run: Run) -> list[list[Any]]:

@@ -6,7 +6,7 @@ names and constants and looks at no row; compile.py translates it for the model 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from .errors import FieldError, show
 
@@ -24,6 +24,7 @@ class Expr:
     """
 
     __slots__ = ("__weakref__",)
+    _closed: ClassVar[bool] = False  # whether `~` can stand before its repr
 
     def __and__(self, other: Expr, /) -> Expr:
         return And(self, _predicate(other, "&"))
@@ -99,8 +100,7 @@ class Not(Expr):
         self.part = part
 
     def __repr__(self) -> str:
-        simple = isinstance(self.part, (Text, IsNull, Exists, KeyIs))
-        return f"~{self.part!r}" if simple else f"~({self.part!r})"
+        return f"~{self.part!r}" if self.part._closed else f"~({self.part!r})"
 
 
 def _within(part: Expr) -> str:
@@ -147,6 +147,7 @@ class Text(Expr):
     """A text and a pattern."""
 
     __slots__ = ("op", "pattern", "value")
+    _closed = True
 
     def __init__(self, op: str, value: Operand, pattern: Any) -> None:
         self.op, self.value, self.pattern = op, value, pattern
@@ -159,6 +160,7 @@ class IsNull(Expr):
     """A value that is missing."""
 
     __slots__ = ("value",)
+    _closed = True
 
     def __init__(self, value: Operand) -> None:
         self.value = value
@@ -168,13 +170,19 @@ class IsNull(Expr):
 
 
 class Test(Expr):
-    """A value for which a Python function says yes."""
+    """A value about which Python decides, by a function that says yes or no."""
 
     __slots__ = ("function", "value")
     __test__ = False  # not for pytest
+    _closed = True
+    of_text: ClassVar[str] = ""  # the operator's name, if it is for text only
 
     def __init__(self, value: Operand, function: Callable[[Any], object]) -> None:
         self.value, self.function = value, function
+
+    def over(self, values: list[Any]) -> list[bool]:
+        """What it says of the value of each of many rows; runs before the query does."""
+        return list(map(bool, map(self.function, values)))
 
     def __repr__(self) -> str:
         return f"{getattr(self.function, '__qualname__', 'function')}({self.value!r})"
@@ -185,6 +193,7 @@ class KeyIs(Expr):
     record."""
 
     __slots__ = ("path", "record")
+    _closed = True
 
     def __init__(self, path: Path, record: Any) -> None:
         self.path, self.record = path, record
@@ -209,6 +218,7 @@ class Exists(Expr):
     """Some target of a path meets all conditions, which speak of the target."""
 
     __slots__ = ("conditions", "path")
+    _closed = True
 
     def __init__(self, path: Path, conditions: tuple[Expr, ...]) -> None:
         self.path, self.conditions = path, conditions

@@ -8,8 +8,9 @@ from decimal import InvalidOperation
 from typing import Any
 
 
-def itself(value: Any) -> Any:
-    return value
+def columnwise(function: Callable[..., Any]) -> Callable[..., list[Any]]:
+    """The function over columns: of the values of each row."""
+    return lambda *columns: list(map(function, *columns))
 
 
 def is_none(value: Any) -> bool:
