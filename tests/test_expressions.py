@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,6 +76,8 @@ def test_kinds_of_expressions() -> None:
             "(Post.title == 'a' & Post.score > 1) | ~(Post.score < 0)",
         ),
         (lambda: ~Post.title.like("a%"), "~Post.title.like('a%')"),
+        (lambda: ~Post.title.matches(r"^\w"), r"~Post.title.matches('^\\w')"),
+        (lambda: Post.title.matches(re.compile("", re.I | re.M)), "Post.title.matches('', re.IGNORECASE|re.MULTILINE)"),
         (lambda: Post.score.in_([1, 2]), "Post.score.in_([1, 2])"),
         (lambda: Post.score.not_in({3}), "Post.score.not_in([3])"),
         (lambda: Post.score.between(1, Post.id), "Post.score.between(1, Post.id)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -26,12 +27,14 @@ from sinew import (
     count,
     define,
     exists,
+    field,
     has_many,
     max_,
     min_,
     now,
     sum_,
 )
+from sinew.predicates import Matches
 
 from .shop import AWARE, DAY, Author, Category, Color, Comment, Item, Note, Order, Post, Profile, Size, fill, shop
 
@@ -103,6 +106,14 @@ ON_POSTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: Post.title.like("_"), lambda p: len(p.title) == 1),
     (lambda: Post.title.like("A"), lambda p: False),
     (lambda: Post.title.ilike("A%"), lambda p: p.title.startswith("a")),
+    (lambda: Post.title.matches("^[ab]$"), lambda p: p.title in ("a", "b")),
+    (lambda: Post.title.matches("A", re.IGNORECASE), lambda p: "a" in p.title.lower()),
+    (lambda: ~Post.title.matches(re.compile("b")), lambda p: "b" not in p.title),
+    (lambda: Post.title.matches("") & (Post.score > 1), lambda p: less(1, p.score)),
+    (lambda: Post.title.matches("b") | (Post.score > 4), lambda p: "b" in p.title or less(4, p.score)),
+    (lambda: Post.author.surname.matches("^B"), lambda p: (p.author.surname or "").startswith("B")),
+    (lambda: ~Post.author.surname.matches("^B"), lambda p: not (p.author.surname or "").startswith("B")),
+    (lambda: Post.category.title.matches("."), lambda p: p.category is not None and p.category.title != ""),
     (lambda: Post.title.contains(Post.author.surname), lambda p: (p.author.surname or "!") in p.title),
     (lambda: (Post.title == "a") & (Post.score > 1), lambda p: p.title == "a" and less(1, p.score)),
     (lambda: (Post.title == "b") | (Post.score > 4), lambda p: p.title == "b" or less(4, p.score)),
@@ -148,6 +159,12 @@ ON_POSTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     # over to-many relations: "some"
     (lambda: Post.comments.body == "code", lambda p: any(c.body == "code" for c in p.comments)),
     (lambda: Post.comments.body.like("100\\%"), lambda p: any(c.body == "100%" for c in p.comments)),
+    (lambda: Post.comments.body.matches(r"^\d+%$"), lambda p: any(re.search(r"^\d+%$", c.body) for c in p.comments)),
+    (lambda: ~Post.comments.body.matches("%"), lambda p: not any("%" in c.body for c in p.comments)),
+    (lambda: exists(Post.comments, Comment.body.matches("%"), Comment.id > 0),
+     lambda p: any("%" in c.body and c.id > 0 for c in p.comments)),
+    (lambda: count(Post.comments, Comment.body.matches("%")) >= 1, lambda p: any("%" in c.body for c in p.comments)),
+    (lambda: min_(Post.comments.body).matches("%"), lambda p: "%" in min((c.body for c in p.comments), default="")),
     (lambda: Post.comments.body.contains("%"), lambda p: any("%" in c.body for c in p.comments)),
     (lambda: Post.author.posts.title == "b", lambda p: any(q.title == "b" for q in p.author.posts)),
     (lambda: Post.author.posts.comments.body == "code", lambda p: p.author.name in ("Ann", "Bob")),
@@ -716,6 +733,21 @@ def test_scopes() -> None:
         (lambda: Post.where(Post.title <= now()), FieldError, ["now()", "str"]),
         (lambda: Post.where(Post.score.like("a")), FieldError, ["Post.score", "like", "int"]),
         (lambda: Post.where(Post.title.like(3)), FieldError, ["like", "3"]),
+        (lambda: Post.where(Post.score.matches("a")), FieldError, ["Post.score.matches('a')", "works on text", "int"]),
+        (
+            lambda: Post.title.matches("a[b"),
+            FieldError,
+            ["Post.title.matches('a[b')", "no regular expression", "unterminated character set at position 1"],
+        ),
+        (lambda: Post.title.matches("a{99999999999999999999}"), FieldError, ["no regular", "repetition number"]),
+        (lambda: Post.title.matches("(" * 9999 + ")" * 9999), FieldError, ["no regular expression"]),
+        (lambda: Post.title.matches("a", re.ASCII | re.UNICODE), FieldError, ["ASCII and UNICODE flags"]),
+        (lambda: Post.title.matches(3), FieldError, ["Post.title.matches(3)", "a str", "re.compile()"]),
+        (lambda: Post.title.matches(b"a"), FieldError, ["Post.title.matches(b'a')", "a str", "re.compile()"]),
+        (lambda: Post.title.matches(re.compile(b"a")), FieldError, ["Post.title", "bytes", "give a str"]),
+        (lambda: Post.title.matches(Post.author.name), FieldError, ["Post.author.name", "re.compile()"]),
+        (lambda: Post.title.matches(re.compile("a"), re.I), FieldError, ["flags already"]),
+        (lambda: Post.title.matches("a", "i"), FieldError, ["flags=", "re.IGNORECASE", "'i'"]),
         (lambda: Post.where(Post.title.in_("abc")), FieldError, ["in_", "'abc'"]),
         (lambda: Post.where(Post.title + 1 == 2), FieldError, ["Post.title", "str", "+"]),
         (lambda: Post.where(Post.published_at + 1 < now()), FieldError, ["Post.published_at", "datetime"]),
@@ -835,6 +867,45 @@ def test_a_python_function_is_asked_about_the_rows_that_are_left() -> None:
     assert Post.where(both | (Post.id == 3)).count() == 2 and len(asked) == Post.count(), "either may hold"
     asked.clear()
     assert Author.where(Author.id == 0, exists(Author.posts, both)).count() <= 1 and len(asked) == Post.count()
+
+
+@pytest.mark.parametrize("intern", [False, True])
+def test_a_regular_expression_is_pythons_and_sees_every_write(base: type[Model], intern: bool) -> None:
+    texts = ["Grün", "grün", "a\nb", "", "🐍", "\ud800 x", "x" * 99, None]
+    Note = define(
+        "Note", {"text": field(type=str | None, intern=intern), "number": field(type=int, default=0)}, base=base
+    )
+    for copies in (1, 40):  # a few, and texts of which most repeat
+        Note.all().delete()
+        Note.insert_many({"text": texts * copies})
+        for pattern, flags in (("^g", 0), ("^G", re.I), ("^b", re.M), (r"\W", 0), (r"\w", re.A), ("^$", 0), ("", 0)):
+            found = Note.where(Note.text.matches(pattern, flags))
+            expected = [text for text in texts * copies if text is not None and re.search(pattern, text, flags)]
+            assert found.pluck(Note.text) == expected and found.count() == len(expected)
+            assert Note.where(~Note.text.matches(pattern, flags)).count() == len(texts) * copies - len(expected)
+    word = Note.where(Note.text.matches("^g", re.I))
+    assert word.update(number=1) == 80 and Note.where(Note.text.matches("^G"), number=1).delete() == 40
+    assert word.count() == 40 and word.first().text == "grün" and not word.where(Note.number == 0)
+    word.first().text = "other"
+    Note(text="Gras")
+    assert word.count() == 40 and word.last().text == "Gras"
+    assert word.group_by(Note.text).agg(n=count()) == [{"text": "grün", "n": 39}, {"text": "Gras", "n": 1}]
+    assert word.explain().rows_found == 40
+
+
+def test_texts_that_repeat_are_searched_once() -> None:
+    searched: list[str] = []
+
+    class Counting:
+        def search(self, text: str) -> object:
+            searched.append(text)
+            return re.search("a", text)
+
+    matches = Matches(Post.title, Counting())  # type: ignore[arg-type]
+    assert matches.over(["a", "b", None] * 1000) == [True, False, False] * 1000 and sorted(searched) == ["a", "b"]
+    searched.clear()
+    assert matches.over(list("abcd")) == [True, False, False, False] and len(searched) == 4
+    assert matches.over([]) == []
 
 
 def test_a_python_function_may_not_mix_rows() -> None:

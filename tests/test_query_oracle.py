@@ -533,7 +533,7 @@ class Maker:
 
     def text(self, value: Value) -> Test:
         part: str = self.random.choice(POOLS["str"])
-        match self.random.choice(["contains", "startswith", "endswith", "like", "ilike"]):
+        match self.random.choice(["contains", "startswith", "endswith", "like", "ilike", "matches"]):
             case "contains":
                 return Test([value], lambda v: v.contains(part), lambda v: v is not None and part in v)
             case "startswith":
@@ -542,6 +542,9 @@ class Maker:
                 return Test([value], lambda v: v.endswith(part), lambda v: v is not None and v.endswith(part))
             case "like":
                 return Test([value], lambda v: v.like(part), like(part))
+            case "matches":
+                pattern = re.compile(f"^[{re.escape(part) or 'a'}]", self.random.choice([0, re.IGNORECASE]))
+                return Test([value], lambda v: v.matches(pattern), lambda v: v is not None and bool(pattern.search(v)))
         return Test([value], lambda v: v.ilike(part), like(part, re.IGNORECASE))
 
     def term(self, model: str) -> Term:

@@ -11,7 +11,7 @@ from types import GenericAlias
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import FieldError, UnknownName, show, suggest
-from .predicates import Between, Compare, Expr, IsNull, Member, Text, shown
+from .predicates import Between, Compare, Expr, IsNull, Matches, Member, Text, compiled, shown
 
 if TYPE_CHECKING:
     from .definition import Definition, FieldInfo, Relation
@@ -125,6 +125,16 @@ class Operand:
     def endswith(self, suffix: object, /) -> Expr:
         """Ends with a text."""
         return Text("endswith", self, _operand(suffix))
+
+    def matches(self, pattern: object, /, flags: int = 0) -> Expr:
+        r"""Has a match of a regular expression in it, as `re.search` finds it. pattern: a str, with flags of `re`, or
+        what `re.compile` gave. It is searched in Python, for the rows that other conditions leave.
+
+        >>> from sinew._example import Post
+        >>> Post.where(Post.title.matches(r"^[A-Z]\w+o$")).pluck(Post.title)
+        ['Hello']
+        """
+        return Matches(self, compiled(self, pattern, flags))
 
     def asc(self) -> Ordering:
         """Ascending, None last."""

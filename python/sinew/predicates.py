@@ -5,6 +5,7 @@ names and constants and looks at no row; compile.py translates it for the model 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -186,6 +187,59 @@ class Test(Expr):
 
     def __repr__(self) -> str:
         return f"{getattr(self.function, '__qualname__', 'function')}({self.value!r})"
+
+
+class Matches(Test):
+    """A text in which a regular expression of `re` is found somewhere; False of a missing one."""
+
+    __slots__ = ("pattern",)
+    of_text = "matches"
+
+    def __init__(self, value: Operand, pattern: re.Pattern[str]) -> None:
+        super().__init__(value, pattern.search)
+        self.pattern = pattern
+
+    def over(self, values: list[Any]) -> list[bool]:
+        """Texts that repeat are searched once."""
+        if _repeat(values):
+            found = {text: text is not None and self.function(text) is not None for text in set(values)}
+            return list(map(found.__getitem__, values))
+        try:
+            return [match is not None for match in map(self.function, values)]
+        except TypeError:  # one is missing
+            return [text is not None and self.function(text) is not None for text in values]
+
+    def __repr__(self) -> str:
+        flags = re.RegexFlag(self.pattern.flags & ~re.UNICODE)
+        return f"{self.value!r}.matches({show(self.pattern.pattern)}{f', {flags!r}' if flags else ''})"
+
+
+def _repeat(values: list[Any]) -> bool:
+    """Whether a sample of the values has most of them several times."""
+    sample = values[:: max(1, len(values) // SAMPLE)]
+    return len(set(sample)) * 2 <= len(sample)
+
+
+SAMPLE = 500
+
+
+def compiled(value: Operand, pattern: object, flags: int) -> re.Pattern[str]:
+    """What `matches` was given. FieldError that says where a regular expression is wrong."""
+    asked = f"{value!r}.matches({shown(pattern)})"
+    if not isinstance(flags, int):
+        raise FieldError(f"{asked}: flags= takes flags of `re`, such as re.IGNORECASE, not {show(flags)}")
+    if isinstance(pattern, re.Pattern):
+        if isinstance(pattern.pattern, bytes):
+            raise FieldError(f"{asked}: a pattern of bytes finds nothing in text; give a str")
+        if flags:
+            raise FieldError(f"{asked}: a compiled pattern has its flags already; leave flags= out")
+        return pattern
+    if not isinstance(pattern, str):
+        raise FieldError(f"{asked}: takes a regular expression, a str or what re.compile() gave")
+    try:
+        return re.compile(pattern, flags)
+    except (re.error, ValueError, OverflowError, RecursionError) as error:
+        raise FieldError(f"{asked}: is no regular expression of `re`: {error}") from None
 
 
 class KeyIs(Expr):

@@ -7,6 +7,7 @@ It is checked, not run. `assert_type` makes it check itself: a type that changes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -512,6 +513,10 @@ Article.where(
     Article.title.ilike("a%"),
     Article.title.contains("a"),
     Article.title.startswith("a"),
+    Article.title.matches(r"^[A-Z]\w+"),
+    Article.title.matches("a", re.IGNORECASE | re.MULTILINE),
+    Article.title.matches("a", flags=0),
+    Article.title.matches(re.compile("a")),
     Article.title.endswith("a"),
     Article.author.surname == Article.author.name,
     Article.author.name == Article.author.surname,

@@ -7,6 +7,7 @@ Checked, not run. Names that are not imported here are models and records of blo
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -197,6 +198,11 @@ Post.where(not Post.title.is_null())  # E
 Post.where(Author.posts.publishd())  # E
 Post.where(lambda p: p.titel == "x")  # E
 Post.where(Post.title.like(3))  # E
+Post.where(Post.id.matches("x"))  # E
+Post.where(Post.title.matches(3))  # E
+Post.where(Post.title.matches(re.compile(b"x")))  # E
+Post.where(Post.title.matches("x", "i"))  # E
+Post.where(Post.title.matches(Post.content))  # E
 Post.where(Post.title <= now())  # E
 Post.where(Post.title + 1 == 2)  # E
 Post.where(Post.published_at + 1 < now())  # E
