@@ -87,7 +87,7 @@ static int
 add_columns(update *u, Py_ssize_t i, PyObject *values, bool constant)
 {
     snpy_field *field = snpy_field_at(u->fields, i);
-    bool shared = constant && (!u->model->validators || PyDict_GET_SIZE(u->model->validators) == 0);
+    bool shared = constant && !snpy_model_validates(u->model);
     PyTuple_SET_ITEM(u->values, i, values);
     if (!constant && (size_t)PyTuple_GET_SIZE(values) != u->rows->rows.n) {
         PyErr_SetString(PyExc_ValueError, "update() takes one value for each row");
@@ -193,7 +193,7 @@ fill_line(update *u, size_t i, PyObject *record)
 static int
 fill_lines(update *u)
 {
-    bool validated = u->model->validators && PyDict_GET_SIZE(u->model->validators) > 0;
+    bool validated = snpy_model_validates(u->model);
     for (size_t i = 0; i < u->rows->rows.n; i++) {
         sn_row row = u->rows->rows.rows[i];
         if (!snpy_rows_alive(u->rows, row)) {

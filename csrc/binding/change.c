@@ -131,7 +131,7 @@ snpy_touch(snpy_model *model, snpy_field **fields, sn_cell *cells, size_t *n)
 static int
 change_touch(change *c)
 {
-    if (c->n == 0 || !snpy_model_touches(c->model))
+    if (c->n == 0 || !c->model->touches)
         return 0;
     return change_current(c) < 0 ? -1 : snpy_touch(c->model, c->fields, c->cells, &c->n);
 }

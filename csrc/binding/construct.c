@@ -86,8 +86,6 @@ shape_new(snpy_model *model)
     for (Py_ssize_t i = 0; i < parameters; i++)
         if (snpy_is_reference(PyTuple_GET_ITEM(shape->parameters, i)))
             shape->references[shape->reference_count++] = i;
-    for (Py_ssize_t i = 0; i < n; i++)
-        shape->touches |= snpy_field_at(shape->fields, i)->touch;
     int r = shape->validators ? 0 : -1;
     for (Py_ssize_t i = 0; r == 0 && i < n; i++)
         r = fill_slot(&shape->slots[i], shape, model, snpy_field_at(shape->fields, i));
@@ -114,17 +112,6 @@ shape_current(const snpy_shape *shape, const snpy_model *model)
 {
     return shape && shape->fields == model->fields && shape->parameters == model->parameters
            && (shape->validators == model->validators || model->validators == NULL);
-}
-
-bool
-snpy_model_touches(snpy_model *model)
-{
-    if (shape_current(model->shape, model))
-        return model->shape->touches;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(model->fields); i++)
-        if (snpy_field_at(model->fields, i)->touch)
-            return true;
-    return false;
 }
 
 snpy_shape *

@@ -70,16 +70,15 @@ cells_of(sn_cell cells[2], snpy_field *field, PyObject *record, PyObject *value)
 }
 
 /* A statement that cannot fail and need not be undone: one cell, in no index, nobody else writing, nothing to do
- * beside it. */
-static bool
-write_at_once(snpy_field *field, PyObject *record, uint64_t schema, sn_cell cell)
+ * beside it. In a store that was closed meanwhile no row is alive. */
+static inline bool
+write_at_once(snpy_field *field, snpy_model *model, PyObject *record, uint64_t schema, sn_cell cell)
 {
-    snpy_model *model = field->model;
-    snpy_store *store = model ? model->store : NULL;
+    snpy_store *store = model->store;
+    const snpy_record *r = (snpy_record *)record;
     sn_cell old;
-    if (model == NULL || store->db == NULL || store->schema != schema || store->statements || store->refusing
-        || ((snpy_record *)record)->epoch != model->epoch || snpy_model_touches(model)
-        || !sn_table_exchange(&old, model->table, ((snpy_record *)record)->row, field->col, cell))
+    if (store->schema != schema || store->refusing || r->epoch != model->epoch || !model->plain
+        || !sn_table_exchange(&old, model->table, r->row, field->col, cell))
         return false;
     snpy_verify(store);
     snpy_cell_release(store, field, old); /* may run code, which may close the store */
@@ -87,25 +86,18 @@ write_at_once(snpy_field *field, PyObject *record, uint64_t schema, sn_cell cell
     return true;
 }
 
-/* No check=, no validator, no key=: a value, converted, is all there is to it. */
-static bool
-is_simple(const snpy_field *field, const snpy_model *model)
+/* A value of a plain field of a plain model. */
+static inline int
+write_plain(snpy_field *field, snpy_model *model, PyObject *record, PyObject *value)
 {
-    return !field->check && !field->key_field && !field->read_only
-           && (model->validators == NULL || PyDict_GET_SIZE(model->validators) == 0);
-}
-
-static int
-write_simple(snpy_field *field, PyObject *record, PyObject *value)
-{
-    snpy_store *store = field->model->store;
+    snpy_store *store = model->store;
     uint64_t schema = store->schema;
     sn_cell cell;
     if (snpy_conversions[field->kind].in(&cell, store, field, value) < 0) {
         snpy_drain(store);
         return -1;
     }
-    return write_at_once(field, record, schema, cell) ? 0 : snpy_record_write(record, schema, &field, &cell, 1);
+    return write_at_once(field, model, record, schema, cell) ? 0 : snpy_record_write(record, schema, &field, &cell, 1);
 }
 
 static int
@@ -135,13 +127,13 @@ snpy_field_write(snpy_field *field, PyObject *record, PyObject *value)
         return not_our_record(field, record);
     if (!snpy_record_alive((snpy_record *)record))
         return snpy_raise_deleted(record);
-    if (value && value != Py_None && is_simple(field, model))
-        return write_simple(field, record, value);
+    if (value && value != Py_None && field->plain && model->plain)
+        return write_plain(field, model, record, value);
     return write_with_care(field, record, value);
 }
 
-static int
-field_set(PyObject *self, PyObject *record, PyObject *value)
+int
+snpy_field_set(PyObject *self, PyObject *record, PyObject *value)
 {
     return snpy_field_write((snpy_field *)self, record, value);
 }
@@ -227,7 +219,7 @@ snpy_validate(snpy_model *model, snpy_field *field, PyObject *record, PyObject *
 static bool
 has_validators(snpy_model *model, snpy_field *field)
 {
-    return field->check || (model->validators && PyDict_GET_SIZE(model->validators) > 0);
+    return field->check || snpy_model_validates(model);
 }
 
 int
@@ -369,6 +361,7 @@ fill(snpy_field *field, const field_args *a)
     field->key = optional(a->key);
     field->column = optional(a->column);
     field->doc = optional(a->doc);
+    field->plain = !field->check && !field->key && !field->read_only;
 }
 
 static PyObject *
@@ -541,7 +534,7 @@ static PyType_Slot field_slots[] = {
     {Py_tp_clear, field_clear},
     {Py_tp_repr, field_repr},
     {Py_tp_descr_get, snpy_field_get},
-    {Py_tp_descr_set, field_set},
+    {Py_tp_descr_set, snpy_field_set},
     {Py_tp_methods, field_methods},
     {Py_tp_members, field_members},
     {Py_tp_getset, field_getset},

@@ -205,6 +205,15 @@ validators_of(PyObject *mapping)
     return dict;
 }
 
+void
+snpy_model_review(snpy_model *model)
+{
+    model->touches = false;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(model->fields); i++)
+        model->touches = model->touches || snpy_field_at(model->fields, i)->touch;
+    model->plain = !model->touches && !snpy_model_validates(model);
+}
+
 static void
 exchange(PyObject **a, PyObject **b)
 {
@@ -228,6 +237,7 @@ snpy_model_set_parameters(snpy_model *model, PyObject *parameters, PyObject *val
         exchange(&model->parameters, &tuple);
         exchange(&model->names, &names);
         exchange(&model->validators, &dict);
+        snpy_model_review(model);
     }
     Py_XDECREF(tuple); /* what goes may run code: only when all three are new */
     Py_XDECREF(names);

@@ -38,7 +38,6 @@ typedef struct snpy_shape {
     Py_ssize_t field_count, parameter_count;
     Py_ssize_t reference_count;
     Py_ssize_t *references; /* parameters that are a belongs_to; part of this block */
-    bool touches;
     snpy_slot slots[];
 } snpy_shape;
 
@@ -49,7 +48,7 @@ snpy_shape_reference(const snpy_shape *shape, Py_ssize_t i)
 }
 
 snpy_shape *snpy_shape_use(snpy_model *model); /* NULL with an exception */
-bool snpy_model_touches(snpy_model *model);    /* some field changes with every write */
+void snpy_model_review(snpy_model *model);     /* after a change of fields or validators: touches and plain */
 void snpy_shape_done(snpy_shape *shape);
 
 /* The constructor of a model from now on: a sequence of Field | Reference, a mapping of names to validators. 0 or -1. */

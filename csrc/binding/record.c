@@ -185,7 +185,7 @@ record_setattro(PyObject *self, PyObject *name, PyObject *value)
     if (set == NULL || !ours)
         return PyErr_Format(PyExc_AttributeError, "'%.100s' attribute '%U' is read-only", type->tp_name, name), -1;
     Py_INCREF(found);
-    int r = set(found, self, value);
+    int r = set == snpy_field_set ? snpy_field_set(found, self, value) : set(found, self, value);
     Py_DECREF(found);
     return r;
 }

@@ -158,7 +158,7 @@ validate_key(snpy_reference *self, snpy_field *field, PyObject *record, sn_cell 
 {
     snpy_model *model = self->model;
     sn_cell checked;
-    if (cell->null || (!field->check && (!model->validators || PyDict_GET_SIZE(model->validators) == 0))) {
+    if (cell->null || (!field->check && !snpy_model_validates(model))) {
         return 0;
     }
     PyObject *value = snpy_cell_out(field, *cell);

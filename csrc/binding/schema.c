@@ -169,6 +169,7 @@ snpy_store_add_field(PyObject *op, PyObject *args)
         field->model = model;
         self->schema++;
         Py_SETREF(model->fields, Py_NewRef(fields));
+        snpy_model_review(model);
     }
 done:
     Py_XDECREF(fields);
@@ -214,6 +215,7 @@ snpy_store_drop_field(PyObject *op, PyObject *object)
     field->model = NULL;
     self->schema++;
     Py_SETREF(model->fields, rest);
+    snpy_model_review(model);
     snpy_drain(self);
     Py_RETURN_NONE;
 }

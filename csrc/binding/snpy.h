@@ -129,7 +129,13 @@ int snpy_statement_begin(snpy_store *store);
 #define SNPY_RAISED (-1)
 int snpy_statement_end(snpy_store *store, int status);
 /* Drains the drop list, unless a statement is open further out. Keeps the current exception. */
-void snpy_drain(snpy_store *store);
+void snpy_drain_now(snpy_store *store);
+static inline void
+snpy_drain(snpy_store *store)
+{
+    if (sn_db_drop_count(store->engine) > 0)
+        snpy_drain_now(store);
+}
 /* Debug builds: walks the whole store after a change, and ends the process naming what is broken. Others: nothing. */
 void snpy_verify(const snpy_store *store);
 /* True when the store is open, else false with an exception. */
@@ -160,6 +166,8 @@ struct snpy_model {
     PyObject *primary_index;  /* Index or NULL */
     struct snpy_shape *shape; /* derived from the tuples above when first needed (construct.c) */
     uint32_t epoch;           /* counts compactions and clears; a record of an older epoch has no row any more */
+    bool touches;             /* some field changes with every write */
+    bool plain;               /* no validators, and no such field */
 };
 
 typedef struct snpy_class { /* an instance of ModelMeta */
@@ -175,6 +183,11 @@ static inline snpy_model *
 snpy_model_peek(PyTypeObject *cls)
 {
     return ((snpy_class *)cls)->model;
+}
+static inline bool
+snpy_model_validates(const snpy_model *model)
+{
+    return model->validators && PyDict_GET_SIZE(model->validators) > 0;
 }
 bool snpy_is_model(snpy_state *st, PyObject *object); /* a class whose metatype is ModelMeta */
 
@@ -220,6 +233,7 @@ struct snpy_field {
     snpy_kind kind;
     bool nullable, intern, automatic, read_only, hidden, touch;
     bool indexed;            /* text in an index or referred to is interned */
+    bool plain;              /* no check=, no key=, may be assigned: a value, converted, is all there is to it */
     sn_col col;              /* SN_NO_COL before the layout */
     snpy_model *model;       // borrowed: the model's class holds this field; NULL before the layout
     PyObject *name;          /* interned str */
@@ -275,6 +289,7 @@ PyObject *snpy_field_read(snpy_field *field, PyObject *record);
 int snpy_field_write(snpy_field *field, PyObject *record, PyObject *value);
 /* tp_descr_get of Field, by which it is known */
 PyObject *snpy_field_get(PyObject *field, PyObject *record, PyObject *cls);
+int snpy_field_set(PyObject *field, PyObject *record, PyObject *value);
 
 /* ---------------------------------------------------------------- relations (reference.c) */
 

@@ -47,9 +47,9 @@ snpy_drain_engine(sn_db *db)
 }
 
 void
-snpy_drain(snpy_store *store)
+snpy_drain_now(snpy_store *store)
 {
-    if (store->statements || store->draining || sn_db_drop_count(store->engine) == 0) {
+    if (store->statements || store->draining) {
         return;
     }
     PyObject *type, *value, *traceback;

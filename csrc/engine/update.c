@@ -411,7 +411,7 @@ sn_table_exchange(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cel
     const sn_column *column = &t->columns[col];
     if (column->indexed || col == t->automatic || sn__cell_refused(column, cell) != SN_OK)
         return false;
-    *old = stored(t, row, col);
+    *old = (sn_cell){sn__word(t, row, col), sn__is_null(t, row, col)};
     sn__table_store(t, row, col, cell);
     t->db->revision += !same_cell(*old, cell);
     return true;
