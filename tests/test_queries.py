@@ -869,6 +869,29 @@ def test_a_python_function_is_asked_about_the_rows_that_are_left() -> None:
     assert Author.where(Author.id == 0, exists(Author.posts, both)).count() <= 1 and len(asked) == Post.count()
 
 
+def test_a_prefix_is_a_range_of_an_ordered_index(base: type[Model]) -> None:
+    text, number = field(type=str | None, index="ordered"), field(type=int, default=0)
+    Word = define("Word", {"text": text, "number": number}, base=base, index=[("number", "text")])
+    letters = "b|a|ab|abc|ac|ab\x00|ab\U0010ffff|aba|ä|a\ud800|\U0010ffff|B|"
+    words = [None, *letters.split("|")] * 30
+    Word.insert_many({"text": words, "number": [place % 2 for place in range(len(words))]})
+    for prefix in ("ab", "a", "ab\x00", "ab\U0010ffff", "\U0010ffff", "a\ud800", "zz", "abcd", ""):
+        found, expected = Word.where(Word.text.startswith(prefix)), [w for w in words if w and w.startswith(prefix)]
+        expected += [""] * 30 if prefix == "" else []
+        assert sorted(found.pluck(Word.text)) == sorted(expected), prefix
+        assert found.count() == len(expected) and found.order_by(Word.text).pluck(Word.text) == sorted(expected)
+        both = Word.where(Word.text.startswith(prefix), number=1)
+        assert both.pluck(Word.id) == [each.id for each in found if each.number == 1]
+    plan = Word.where(Word.text.startswith("ab")).explain()
+    assert (plan.access, plan.index, plan.rows_examined) == ("range", ("text",), 150)
+    plan = Word.where(Word.text.startswith("ab"), number=1).explain()
+    assert (plan.access, plan.index, plan.rows_examined) == ("range", ("number", "text"), 60)
+    assert Word.where(Word.text.startswith("ab") & Word.text.endswith("c")).explain().rows_examined == 150
+    assert Word.where(~Word.text.startswith("ab")).explain().access == "scan"
+    Word.where(Word.text.startswith("ab")).delete()
+    assert Word.where(Word.text.startswith("ab")).explain().rows_found == 0
+
+
 @pytest.mark.parametrize("intern", [False, True])
 def test_a_regular_expression_is_pythons_and_sees_every_write(base: type[Model], intern: bool) -> None:
     texts = ["Grün", "grün", "a\nb", "", "🐍", "\ud800 x", "x" * 99, None]

@@ -81,6 +81,7 @@ typedef struct sn_range {
     const sn_cell *low, *high;
     size_t low_len, high_len; /* columns in each bound */
     bool low_open, high_open; /* excluded */
+    bool high_prefix;         /* text: as high counts what begins with its last column */
 } sn_range;
 typedef struct sn_cursor {
     const sn_index *ix;

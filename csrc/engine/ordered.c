@@ -49,6 +49,7 @@ typedef struct sn_probe {
     sn_cell cells[SN_MAX_KEY];
     size_t len;
     sn_row row;
+    bool prefix; /* the last column is text, and equal if it begins with the cell */
 } sn_probe;
 
 typedef struct sn_spot {
@@ -65,12 +66,33 @@ probe_row(const sn_index *ix, sn_row row)
 }
 
 static sn_probe
-probe_bound(const sn_index *ix, const sn_cell *cells, size_t len)
+probe_bound(const sn_index *ix, const sn_cell *cells, size_t len, bool prefix)
 {
     assert(len <= ix->column_count);
-    sn_probe p = {.ix = ix, .len = len, .row = SN_NO_ROW};
+    sn_probe p = {.ix = ix, .len = len, .row = SN_NO_ROW, .prefix = prefix};
     memcpy(p.cells, cells, len * sizeof *cells);
     return p;
+}
+
+static int
+compare_start(const sn_db *db, sn_word word, sn_word prefix)
+{
+    sn_bytes text = sn_word_bytes(db, SN_TEXT, word), start = sn_word_bytes(db, SN_TEXT, prefix);
+    size_t common = text.len < start.len ? text.len : start.len;
+    int order = common ? memcmp(text.data, start.data, common) : 0;
+    return order ? order : -(text.len < start.len);
+}
+
+/* Of two words that are not null. */
+static int
+compare_words(const sn_probe *p, size_t i, sn_word word)
+{
+    const sn_table *t = p->ix->table;
+    if (word == p->cells[i].word)
+        return 0;
+    if (p->prefix && i + 1 == p->len)
+        return compare_start(t->db, word, p->cells[i].word);
+    return sn_types[t->columns[p->ix->columns[i]].def.type].compare(t->db, word, p->cells[i].word);
 }
 
 /* <0, 0, >0 as the row comes before, at or after what is looked for. */
@@ -83,10 +105,7 @@ compare(const sn_probe *p, sn_row row)
         bool null = sn__is_null(t, row, col);
         if (null != p->cells[i].null)
             return null ? 1 : -1;
-        sn_word word = sn__word(t, row, col);
-        int order = null || word == p->cells[i].word
-                        ? 0
-                        : sn_types[t->columns[col].def.type].compare(t->db, word, p->cells[i].word);
+        int order = null ? 0 : compare_words(p, i, sn__word(t, row, col));
         if (order)
             return order;
     }
@@ -390,11 +409,11 @@ sn__ordered_seek(sn_cursor *out, const sn_index *ix, const sn_range *range)
     const sn_ordered *o = ix->as.ordered;
     sn_spot start = {0, 0}, end = {o->len, 0};
     if (range->low) {
-        sn_probe p = probe_bound(ix, range->low, range->low_len);
+        sn_probe p = probe_bound(ix, range->low, range->low_len, false);
         start = canonical(o, seek(o, &p, range->low_open));
     }
     if (range->high) {
-        sn_probe p = probe_bound(ix, range->high, range->high_len);
+        sn_probe p = probe_bound(ix, range->high, range->high_len, range->high_prefix);
         end = canonical(o, seek(o, &p, !range->high_open));
     }
     if (end.chunk < start.chunk || (end.chunk == start.chunk && end.at < start.at))

@@ -5,7 +5,8 @@
  *
  *   probe      == on every column of a unique index: at most one row
  *   postings   == on every column of a many index, or membership on its only column: the lists' lengths are known
- *   range      an ordered index: == on leading columns and bounds on the next one: counted exactly by two seeks
+ *   range      an ordered index: == on leading columns and bounds (or startswith) on the next one: counted exactly by
+ *              two seeks
  *   semijoin   exists(path, inner), also the twin of a comparison over a to-one path (expr.c): rows that hold `inner`
  *              on the other side, planned in turn, and the path backwards from them
  *   empty      a test that is never true
@@ -38,12 +39,12 @@ sn__random_cost(size_t rows)
 
 /* ---------------------------------------------------------------- tests as bounds */
 
-/* The constant that the test compares the column with by `op`, as an indexed word. */
+/* The constant that stands beside the column in a test of this kind and operator, as an indexed word. */
 static bool
-column_bound(sn_cell *out, const sn__find *f, sn_node test, sn_compare_op op, sn_col col)
+column_bound(sn_cell *out, const sn__find *f, sn_node test, sn__kind kind, uint8_t op, sn_col col)
 {
     const sn__term *t = sn__term_at(f->expr, test);
-    if (t->kind != SN__COMPARE || t->op != op) {
+    if (t->kind != kind || t->op != op) {
         return false;
     }
     const sn__term *column = sn__term_at(f->expr, t->a), *constant = sn__term_at(f->expr, t->b);
@@ -59,14 +60,20 @@ column_bound(sn_cell *out, const sn__find *f, sn_node test, sn_compare_op op, sn
 }
 
 static sn_node
-find_bound(sn_cell *out, const sn__find *f, sn_compare_op op, sn_col col)
+find_test(sn_cell *out, const sn__find *f, sn__kind kind, uint8_t op, sn_col col)
 {
     for (size_t i = 0; i < f->n; i++) {
-        if (column_bound(out, f, f->tests[i], op, col)) {
+        if (column_bound(out, f, f->tests[i], kind, op, col)) {
             return f->tests[i];
         }
     }
     return SN_NO_NODE;
+}
+
+static sn_node
+find_bound(sn_cell *out, const sn__find *f, sn_compare_op op, sn_col col)
+{
+    return find_test(out, f, SN__COMPARE, (uint8_t)op, col);
 }
 
 static bool
@@ -174,6 +181,21 @@ find_either(sn_cell *out, bool *open, const sn__find *f, sn_compare_op closed_op
     return *open ? find_bound(out, f, open_op, col) : test;
 }
 
+static bool
+plan_prefix(sn__access *a, const sn__find *f, sn_col col)
+{
+    size_t at = a->equal;
+    sn_node test = find_test(&a->low[at], f, SN__TEXT, SN_STARTSWITH, col);
+    if (test == SN_NO_NODE) {
+        return false;
+    }
+    a->high[at] = a->low[at];
+    a->range.low_len = a->range.high_len = at + 1;
+    a->range.high_prefix = true;
+    serve(a, test);
+    return true;
+}
+
 static void
 plan_bounds(sn__access *a, const sn__find *f, sn_col col)
 {
@@ -209,7 +231,7 @@ sn__plan_range(sn__access *a, const sn__find *f, const sn_index *ix)
         serve(a, test);
     }
     a->range.low_len = a->range.high_len = a->equal;
-    if (a->equal < ix->column_count) {
+    if (a->equal < ix->column_count && !plan_prefix(a, f, ix->columns[a->equal])) {
         plan_bounds(a, f, ix->columns[a->equal]);
     }
     sn_cursor cursor;

@@ -194,6 +194,12 @@ make_simple(maker *m)
     sn_type type = pick_type(m);
     tree *t = grow(m, world_pick(m->w, 4) ? SN__COMPARE : SN__IN, SN__NO_TYPE);
     t->a = make_column(m, type);
+    if (type == SN_TEXT && world_pick(m->w, 3) == 0) {
+        t->kind = SN__TEXT;
+        t->op = SN_STARTSWITH;
+        t->b = make_const(m, type);
+        return t;
+    }
     if (t->kind == SN__IN) {
         for (size_t n = world_pick(m->w, 12); n > 0; n--) {
             make_cell(m, t, type);
@@ -834,6 +840,10 @@ test_plans(void)
     CHECK(plan.ordered_by_index && plan.found == 5);
     plan = plan_of(&p, author, &first, 1);
     CHECK(plan.ordered_by_index && plan.found == 1); /* (author, at) */
+    sn_node slug = sn_expr_column(p.e, 0, posts, POST_SLUG);
+    sn_node start = sn_expr_text(p.e, SN_STARTSWITH, slug, sn_expr_const(p.e, SN_TEXT, text_cell(&p.w, "a", false)));
+    plan = plan_of(&p, start, NULL, ALL);
+    CHECK(plan.access == SN_ACCESS_RANGE && plan.examined == plan.found && plan.found > 0);
     sn_node low = compare_column(&p, POST_FLAG, SN_NE, 0);
     CHECK(plan_of(&p, low, NULL, ALL).access == SN_ACCESS_SCAN);
     CHECK(plan_of(&p, sn_expr_or(p.e, NULL, 0), NULL, ALL).access == SN_ACCESS_EMPTY);
