@@ -892,6 +892,28 @@ def test_a_prefix_is_a_range_of_an_ordered_index(base: type[Model]) -> None:
     assert Word.where(Word.text.startswith("ab")).explain().rows_found == 0
 
 
+def test_membership_looks_an_ordered_index_up(base: type[Model]) -> None:
+    number, text = field(type=int | None, index="ordered"), field(type=str | None)
+    Thing = define("Thing", {"number": number, "text": text}, base=base, index=[("text", "number")])
+    texts = ["a", "b", "c", "\ud800", "d"]
+    Thing.insert_many({"number": [None, *range(99)] * 3, "text": [texts[place % 5] for place in range(300)]})
+    for members, size in (([7, 3, 7, 500], 6), ([0], 3), ([True - 1, 1], 6)):
+        found = Thing.where(Thing.number.in_(members))
+        plan = found.explain()
+        assert (plan.access, plan.index, plan.rows_examined) == ("postings", ("number",), size)
+        assert found.pluck(Thing.id) == [each.id for each in Thing.all() if each.number in members]
+        assert found.count() == size and not found.where(Thing.number == 50)
+        assert found.order_by(Thing.number.desc()).pluck(Thing.number) == sorted(
+            found.pluck(Thing.number), reverse=True
+        )
+    found = Thing.where(Thing.text.in_(["\ud800", "d", "x"]))
+    assert found.explain().index == ("text", "number") and found.count() == 120
+    assert found.pluck(Thing.id) == [each.id for each in Thing.all() if each.text in ("\ud800", "d")]
+    assert Thing.where(Thing.number.in_([3, None])).explain().access == "scan"
+    assert Thing.where(Thing.number.in_(range(400))).explain().access == "scan"
+    assert Thing.where(Thing.number.in_([1, 2]), Thing.text.in_(["c"])).count() == 3
+
+
 @pytest.mark.parametrize("intern", [False, True])
 def test_a_regular_expression_is_pythons_and_sees_every_write(base: type[Model], intern: bool) -> None:
     texts = ["Grün", "grün", "a\nb", "", "🐍", "\ud800 x", "x" * 99, None]

@@ -4,7 +4,8 @@
  * Ways to candidates, each serving some of the tests exactly, so that these need not be evaluated again:
  *
  *   probe      == on every column of a unique index: at most one row
- *   postings   == on every column of a many index, or membership on its only column: the lists' lengths are known
+ *   postings   == on every column of a many index, or membership on the only column of any index, or the first of an
+ *              ordered one: how many rows each key has is known
  *   range      an ordered index: == on leading columns and bounds (or startswith) on the next one: counted exactly by
  *              two seeks
  *   semijoin   exists(path, inner), also the twin of a comparison over a to-one path (expr.c): rows that hold `inner`
@@ -20,7 +21,7 @@
  * Nulls are in no probe or posting and are never served: == null is left to the tests. An ordered index has nulls
  * behind everything, so a range without an upper bound includes them, and then its lower bound is tested again. A NaN
  * equals nothing and bounds nothing: left to the tests. Bare text is in no unique or many index, so it cannot be probed
- * there.
+ * there; ordered ones compare bytes.
  */
 #include "query.h"
 #include "rows.h"
@@ -117,52 +118,6 @@ plan_equal(sn__access *a, const sn__find *f, const sn_index *ix)
     return true;
 }
 
-/* The key of the member in slot i of the hash, in which each value is once. */
-static bool
-member_key(sn_word *out, const sn__find *f, const sn_index *ix, const sn__members *m, size_t i)
-{
-    if (m->slots[i]) {
-        *out = sn_types[column_type(ix, 0)].key(f->expr->cells[m->first + m->slots[i] - 1].word);
-    }
-    return m->slots[i] != 0;
-}
-
-/* False if an index of one column cannot be asked for all of the members. */
-static bool
-count_members(sn__access *a, const sn__find *f, const sn_index *ix, const sn__members *m)
-{
-    sn_word key;
-    for (size_t i = 0; i < m->cap && !m->null; i++) {
-        if (!member_key(&key, f, ix, m, i)) {
-            continue;
-        }
-        if (is_bare_text(column_type(ix, 0), key)) {
-            return false;
-        }
-        a->rows += ix->kind == SN_INDEX_UNIQUE ? sn__index_find(ix, &key) != SN_NO_ROW : sn__index_list(ix, &key).count;
-    }
-    return !m->null;
-}
-
-static bool
-plan_members(sn__access *a, const sn__find *f, const sn_index *ix)
-{
-    for (size_t i = 0; i < f->n && ix->column_count == 1; i++) {
-        const sn__term *t = sn__term_at(f->expr, f->tests[i]);
-        const sn__term *column = t->kind == SN__IN ? sn__term_at(f->expr, t->a) : NULL;
-        if (!column || column->kind != SN__COLUMN || column->depth != 0 || column->col != ix->columns[0]) {
-            continue;
-        }
-        a->rows = 0;
-        if (count_members(a, f, ix, &f->expr->members[t->members])) {
-            a->in = f->tests[i];
-            serve(a, f->tests[i]);
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---------------------------------------------------------------- ordered indexes */
 
 const sn_range *
@@ -240,6 +195,82 @@ sn__plan_range(sn__access *a, const sn__find *f, const sn_index *ix)
     a->cost = sn__random_cost(a->rows);
 }
 
+/* ---------------------------------------------------------------- membership */
+
+/* The key of the member in slot i of the hash, in which each value is once. */
+static bool
+member_key(sn_word *out, const sn__find *f, const sn_index *ix, const sn__members *m, size_t i)
+{
+    if (m->slots[i]) {
+        *out = sn_types[column_type(ix, 0)].key(f->expr->cells[m->first + m->slots[i] - 1].word);
+    }
+    return m->slots[i] != 0;
+}
+
+/* The rows of an ordered index that have this value in its first column. */
+static sn_cursor
+rows_of_value(const sn_index *ix, sn_word key)
+{
+    sn_cell cell = {key, false};
+    sn_cursor cursor;
+    sn__ordered_seek(&cursor, ix, &(sn_range){.low = &cell, .high = &cell, .low_len = 1, .high_len = 1});
+    return cursor;
+}
+
+static size_t
+count_value(const sn_index *ix, sn_word key)
+{
+    if (ix->kind == SN_INDEX_ORDERED) {
+        sn_cursor cursor = rows_of_value(ix, key);
+        return sn__ordered_count(&cursor);
+    }
+    return ix->kind == SN_INDEX_UNIQUE ? sn__index_find(ix, &key) != SN_NO_ROW : sn__index_list(ix, &key).count;
+}
+
+/* False if the index cannot be asked for all of the members. */
+static bool
+count_members(sn__access *a, const sn__find *f, const sn_index *ix, const sn__members *m)
+{
+    sn_word key;
+    bool ordered = ix->kind == SN_INDEX_ORDERED;
+    if (ordered && m->n > ix->table->count) {
+        return false; /* a search for each costs more than looking at each row */
+    }
+    for (size_t i = 0; i < m->cap && !m->null; i++) {
+        if (!member_key(&key, f, ix, m, i)) {
+            continue;
+        }
+        if (!ordered && is_bare_text(column_type(ix, 0), key)) {
+            return false;
+        }
+        a->rows += count_value(ix, key);
+    }
+    return !m->null;
+}
+
+/* Membership in the only column of the index, or the first of an ordered one. */
+static bool
+plan_members(sn__access *a, const sn__find *f, const sn_index *ix)
+{
+    bool has = ix->column_count == 1 || ix->kind == SN_INDEX_ORDERED;
+    *a = (sn__access){.kind = SN_ACCESS_POSTINGS, .index = ix, .in = SN_NO_NODE, .inner = SN_NO_NODE};
+    for (size_t i = 0; i < f->n && has; i++) {
+        const sn__term *t = sn__term_at(f->expr, f->tests[i]);
+        const sn__term *column = t->kind == SN__IN ? sn__term_at(f->expr, t->a) : NULL;
+        if (!column || column->kind != SN__COLUMN || column->depth != 0 || column->col != ix->columns[0]) {
+            continue;
+        }
+        a->rows = 0;
+        if (count_members(a, f, ix, &f->expr->members[t->members])) {
+            a->in = f->tests[i];
+            a->cost = sn__random_cost(a->rows);
+            serve(a, f->tests[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---------------------------------------------------------------- semijoins */
 
 /* How many rows lead to `rows` of the path's targets, if all have as many as the average. */
@@ -304,27 +335,39 @@ keep_cheaper(sn__access *best, const sn__access *a)
 }
 
 static void
+try_equal(sn__access *best, const sn__find *f, const sn_index *ix)
+{
+    sn__access a = {.index = ix, .in = SN_NO_NODE, .inner = SN_NO_NODE};
+    if (plan_equal(&a, f, ix)) {
+        a.kind = ix->kind == SN_INDEX_UNIQUE ? SN_ACCESS_PROBE : SN_ACCESS_POSTINGS;
+        a.cost = sn__random_cost(a.rows);
+        keep_cheaper(best, &a);
+    }
+}
+
+static void
+try_range(sn__access *best, const sn__find *f, const sn_index *ix)
+{
+    sn__access a;
+    sn__plan_range(&a, f, ix);
+    if (a.range.low_len > 0 || a.range.high_len > 0) {
+        keep_cheaper(best, &a);
+    }
+}
+
+static void
 try_index(sn__access *best, const sn__find *f, const sn_index *ix)
 {
     sn__access a;
-    if (ix->kind == SN_INDEX_ORDERED) {
-        sn__plan_range(&a, f, ix);
-        if (a.range.low_len > 0 || a.range.high_len > 0) {
-            keep_cheaper(best, &a);
-        }
-        return;
-    }
     if (ix->deferred && f->db->depth > 0) {
         return; /* it may hold several rows of one key until the unit ends */
     }
-    a = (sn__access){.index = ix, .in = SN_NO_NODE, .inner = SN_NO_NODE};
-    bool equal = plan_equal(&a, f, ix);
-    if (!equal) {
-        a.served_n = 0;
+    if (ix->kind == SN_INDEX_ORDERED) {
+        try_range(best, f, ix);
+    } else {
+        try_equal(best, f, ix);
     }
-    if (equal || plan_members(&a, f, ix)) {
-        a.kind = ix->kind == SN_INDEX_UNIQUE && equal ? SN_ACCESS_PROBE : SN_ACCESS_POSTINGS;
-        a.cost = sn__random_cost(a.rows);
+    if (plan_members(&a, f, ix)) {
         keep_cheaper(best, &a);
     }
 }
@@ -393,8 +436,24 @@ sn__access_serve(const sn__access *a, sn__find *f)
 /* ---------------------------------------------------------------- candidates */
 
 static sn_status
+append_walk(sn_rows *out, sn_db *db, sn_cursor cursor)
+{
+    sn_status status = sn_rows_reserve(db, out, sn__ordered_count(&cursor));
+    if (status) {
+        return status;
+    }
+    for (sn_row row; (row = sn__ordered_next(&cursor)) != SN_NO_ROW;) {
+        out->rows[out->n++] = row;
+    }
+    return SN_OK;
+}
+
+static sn_status
 append_key(sn_rows *out, sn_db *db, const sn_index *ix, const sn_word *key)
 {
+    if (ix->kind == SN_INDEX_ORDERED) {
+        return append_walk(out, db, rows_of_value(ix, *key));
+    }
     if (ix->kind == SN_INDEX_MANY) {
         return sn__rows_append(db, out, sn__index_list(ix, key));
     }
@@ -419,14 +478,7 @@ append_range(sn_rows *out, sn__access *a, const sn__find *f)
 {
     sn_cursor cursor;
     sn__ordered_seek(&cursor, a->index, sn__access_range(a));
-    sn_status status = sn_rows_reserve(f->db, out, sn__ordered_count(&cursor));
-    if (status) {
-        return status;
-    }
-    for (sn_row row; (row = sn__ordered_next(&cursor)) != SN_NO_ROW;) {
-        out->rows[out->n++] = row;
-    }
-    return SN_OK;
+    return append_walk(out, f->db, cursor);
 }
 
 static sn_status

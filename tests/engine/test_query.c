@@ -844,6 +844,9 @@ test_plans(void)
     sn_node start = sn_expr_text(p.e, SN_STARTSWITH, slug, sn_expr_const(p.e, SN_TEXT, text_cell(&p.w, "a", false)));
     plan = plan_of(&p, start, NULL, ALL);
     CHECK(plan.access == SN_ACCESS_RANGE && plan.examined == plan.found && plan.found > 0);
+    sn_cell few[3] = {int_cell(5), int_cell(17), int_cell(5)};
+    plan = plan_of(&p, sn_expr_in(p.e, sn_expr_column(p.e, 0, posts, POST_VIEWS), few, 3), NULL, ALL);
+    CHECK(plan.access == SN_ACCESS_POSTINGS && plan.index && plan.examined == plan.found && plan.found > 0);
     sn_node low = compare_column(&p, POST_FLAG, SN_NE, 0);
     CHECK(plan_of(&p, low, NULL, ALL).access == SN_ACCESS_SCAN);
     CHECK(plan_of(&p, sn_expr_or(p.e, NULL, 0), NULL, ALL).access == SN_ACCESS_EMPTY);
