@@ -217,6 +217,13 @@ interval_bits(uint64_t *out, const block *b, const interval *v)
 
 static void fast_bits(uint64_t *out, const block *b, sn_node test);
 
+/* Of a junction; an empty one may have nothing to point into. */
+static const sn_node *
+children(const sn_expr *e, const sn__term *t)
+{
+    return t->n > 0 ? e->children + t->first : NULL;
+}
+
 static void
 null_bits(uint64_t *out, const block *b, sn_col col)
 {
@@ -321,10 +328,10 @@ fast_bits(uint64_t *out, const block *b, sn_node test)
     memset(out, t->kind == SN__AND ? 0xff : 0, b->words * sizeof *out);
     switch (t->kind) {
     case SN__AND:
-        all_bits(out, b, b->e->children + t->first, t->n);
+        all_bits(out, b, children(b->e, t), t->n);
         break;
     case SN__OR:
-        any_bits(out, b, b->e->children + t->first, t->n);
+        any_bits(out, b, children(b->e, t), t->n);
         break;
     case SN__NOT:
         fast_bits(out, b, t->a);
