@@ -70,11 +70,39 @@ host_alloc(void *ud, void *ptr, size_t old_size, size_t new_size)
 
 struct host_object {
     size_t references;
-    char text[8];
-    size_t len;
+    sn_bytes text;
 };
 
 static size_t references;
+
+/* Beginnings, ends and cases of each other; patterns; more than eight bytes shared; a null byte; beyond ASCII. */
+#define TEXT(literal) {(const unsigned char *)(literal), sizeof(literal) - 1}
+static const sn_bytes palette[HOST_TEXTS] = {
+    TEXT("t0"),
+    TEXT("t1"),
+    TEXT("T1"),
+    TEXT(""),
+    TEXT("t"),
+    TEXT("t10"),
+    TEXT("%1"),
+    TEXT("_1%"),
+    TEXT("t\0"
+         "1"),
+    TEXT("\\%t"),
+    TEXT("the same, 1"),
+    TEXT("the same, 10"),
+    TEXT("THE SAME"),
+    TEXT("\xc3\x84t1"),
+    TEXT("\xc3\xa4T1"),
+    TEXT("\xf0\x9f\x99\x82_\xce\xa3"),
+};
+#undef TEXT
+
+sn_bytes
+host_palette(int text)
+{
+    return palette[text];
+}
 
 host_object *
 host_new(int text)
@@ -82,7 +110,7 @@ host_new(int text)
     host_object *o = malloc(sizeof(*o));
     REQUIRE(o != NULL);
     o->references = 1;
-    o->len = (size_t)snprintf(o->text, sizeof(o->text), "t%d", text);
+    o->text = palette[text];
     references++;
     return o;
 }
@@ -107,8 +135,7 @@ host_release(void *handle)
 sn_bytes
 host_text(const void *handle)
 {
-    const host_object *o = handle;
-    return (sn_bytes){(const unsigned char *)o->text, o->len};
+    return ((const host_object *)handle)->text;
 }
 
 size_t

@@ -19,8 +19,10 @@ typedef struct host_memory {
 } host_memory;
 void *host_alloc(void *ud, void *ptr, size_t old_size, size_t new_size);
 
-/* Handles: text, with a count of references; the last one frees it. */
+/* Handles: a text of the palette, with a count of references; the last one frees it. */
+#define HOST_TEXTS 16
 typedef struct host_object host_object;
+sn_bytes host_palette(int text);
 host_object *host_new(int text);
 void host_retain(host_object *o);
 void host_release(void *handle);

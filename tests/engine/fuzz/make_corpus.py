@@ -1,11 +1,12 @@
-"""Writes the seed corpus of the fuzz target: deterministic inputs that reach every operation in every schema.
+"""Writes seeds for the fuzz target: deterministic inputs that reach every operation in every schema.
 
     python make_corpus.py [FOLDER]
 
-The first bytes of an input choose the schema (an action and `enforce` for each of the five references, then two
+The first bytes of an input choose the schema (an action and `enforce` for each of the six references, then two
 nullable flags), the rest are operations; fuzz.c says what each byte means. Inputs here are random operations with
-weights, because uniform bytes commit or roll back too soon. In the theme "statements" each operation is a unit of its
-own, so that the rules at the end judge one change to a sound store.
+weights, because uniform bytes commit or roll back too soon. In the themes "statements" and "questions" each write is a
+unit of its own, so that the rules at the end judge one change to a sound store; a question reads as many random bytes
+as it likes. What libFuzzer makes of these lies beside them, named by its hash.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import sys
 from pathlib import Path
 
 BEGIN, COMMIT, ROLLBACK, INSERT, LOAD, UPDATE = 0, 1, 2, 3, 6, 7
-UPDATE_MANY, DELETE, MOVE, COMPACT, HANDLE = 9, 10, 12, 13, 14
-COLUMNS = (5, 7, 4)
+UPDATE_MANY, DELETE, MOVE, COMPACT, RARE, ASK = 9, 10, 11, 12, 13, 14
+COLUMNS = (5, 7, 4, 12)
+INDEXES = 19
 CALM, REFUSE_ONCE, REFUSE_ON = 0x00, 0xA0, 0xB0
 
 THEMES: dict[str, list[int]] = {
-    "mixed": [BEGIN, COMMIT, ROLLBACK, LOAD, COMPACT, HANDLE]
+    "mixed": [BEGIN, COMMIT, ROLLBACK, LOAD, COMPACT, RARE]
     + [INSERT, UPDATE] * 6
     + [UPDATE_MANY, MOVE] * 2
     + [DELETE] * 3,
@@ -28,13 +30,15 @@ THEMES: dict[str, list[int]] = {
     "cascade": [BEGIN, ROLLBACK, COMMIT] + [INSERT] * 10 + [DELETE] * 5,
     "keys": [BEGIN, COMMIT] + [INSERT] * 6 + [UPDATE] * 4 + [UPDATE_MANY] * 8,
     "order": [BEGIN, ROLLBACK] + [INSERT] * 6 + [UPDATE] * 4 + [MOVE] * 8 + [DELETE],
-    "compact": [COMMIT] * 2 + [INSERT] * 6 + [DELETE] * 4 + [COMPACT] * 3 + [HANDLE] * 4,
+    "compact": [COMMIT] * 2 + [INSERT] * 6 + [DELETE] * 4 + [COMPACT] * 3 + [RARE] * 4,
+    "schema": [INSERT] * 8 + [DELETE, UPDATE, LOAD] + [RARE] * 8,
+    "questions": [INSERT] * 9 + [LOAD, LOAD, UPDATE] + [ASK] * 4,
 }
 
 
 def schema(rng: random.Random) -> bytes:
-    """Actions and enforce bits of the five references, and the nullable flags."""
-    return bytes([rng.randrange(8) for _ in range(5)] + [rng.randrange(4)])
+    """Actions and enforce bits of the six references, and the nullable flags."""
+    return bytes([rng.randrange(8) for _ in range(6)] + [rng.randrange(4)])
 
 
 def refusal(rng: random.Random) -> int:
@@ -50,7 +54,7 @@ def cells(rng: random.Random, count: int) -> bytes:
 
 def operation(rng: random.Random, op: int, alone: bool) -> bytes:
     """One operation with the bytes that it reads. `alone`: the unit that it opens ends with it."""
-    table = rng.randrange(3)
+    table = rng.randrange(4)
     head = bytes([op | table << 4])
     keep_open = bytes([0 if alone else rng.randrange(4)])
     if op == INSERT:
@@ -74,10 +78,12 @@ def operation(rng: random.Random, op: int, alone: bool) -> bytes:
         rows = bytes(rng.randrange(20) for _ in range(count + 1))
         return head + bytes([count]) + rows + bytes([refusal(rng)]) + keep_open
     if op == MOVE:
-        index = rng.randrange(5) << 4
-        return bytes([op | index, rng.randrange(20), rng.choice([0, 0x80]), rng.randrange(8), refusal(rng)]) + keep_open
-    if op == HANDLE:
-        return head + bytes([rng.randrange(20), rng.randrange(2), refusal(rng)])
+        where = bytes([rng.randrange(INDEXES), rng.randrange(20), rng.choice([0, 0x80]), rng.randrange(8)])
+        return bytes([op]) + where + bytes([refusal(rng)]) + keep_open
+    if op == RARE:
+        return bytes([op]) + rng.randbytes(rng.randrange(4, 12))
+    if op == ASK:
+        return bytes([op, rng.randrange(256), CALM]) + rng.randbytes(rng.randrange(40, 160))
     if op == COMPACT:
         return head + bytes([refusal(rng)])
     return bytes([op])
@@ -90,7 +96,7 @@ def main() -> None:
         for number in range(8):
             rng = random.Random(f"{name}-{number}")
             chosen = rng.choices(operations, k=60)
-            body = b"".join(operation(rng, op, name == "statements") for op in chosen)
+            body = b"".join(operation(rng, op, name in ("statements", "questions")) for op in chosen)
             (folder / f"{name}-{number}").write_bytes(schema(rng) + body)
 
 

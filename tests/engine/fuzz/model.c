@@ -8,55 +8,175 @@
 
 #include "host.h"
 
-const size_t column_counts[TABLES] = {5, 7, 4};
-
-const sn_column_def column_defs[TABLES][MAX_COLUMNS] = {
-    [A] = {{SN_INT, false, true},
-           {SN_TEXT, true, false},
-           {SN_INT, true, false},
-           {SN_TEXT, true, false},
-           {SN_INT, true, false}},
-    [B] = {{SN_INT, false, true},
-           {SN_INT, true, false},
-           {SN_INT, true, false},
-           {SN_TEXT, true, false},
-           {SN_FLOAT, true, false},
-           {SN_OBJECT, true, false},
-           {SN_INT, true, false}},
-    [C] = {{SN_INT, false, false}, {SN_TEXT, false, false}, {SN_INT, true, false}, {SN_ENTRY, true, false}},
-};
-
-const index_spec indexes[INDEXES] = {
-    [IX_A_ID] = {A, SN_INDEX_UNIQUE, false, 1, {A_ID}},
-    [IX_A_NAME] = {A, SN_INDEX_UNIQUE, false, 1, {A_NAME}},
-    [IX_A_SELF] = {A, SN_INDEX_MANY, false, 1, {A_SELF}},
-    [IX_A_X] = {A, SN_INDEX_MANY, false, 1, {A_X}},
-    [IX_B_ID] = {B, SN_INDEX_UNIQUE, false, 1, {B_ID}},
-    [IX_B_A] = {B, SN_INDEX_MANY, false, 1, {B_A}},
-    [IX_B_C] = {B, SN_INDEX_MANY, false, 2, {B_C1, B_C2}},
-    [IX_B_F] = {B, SN_INDEX_ORDERED, false, 1, {B_F}},
-    [IX_B_AF] = {B, SN_INDEX_ORDERED, false, 2, {B_A, B_F}},
-    [IX_B_O] = {B, SN_INDEX_UNIQUE, false, 1, {B_O}},
-    [IX_C_KEY] = {C, SN_INDEX_UNIQUE, false, 2, {C_K1, C_K2}},
-    [IX_C_D] = {C, SN_INDEX_UNIQUE, true, 1, {C_D}},
-    [IX_C_V] = {C, SN_INDEX_MANY, false, 1, {C_V}},
+/* What each schema starts with. Text in an index is interned; the columns of notes hold bare handles. */
+static const schema start = {
+    .column_count = {5, 7, 4, 12},
+    .columns =
+        {
+            [A] = {{{SN_INT, false, true}, true, false},
+                   {{SN_TEXT, true, false}, true, false},
+                   {{SN_INT, true, false}, true, false},
+                   {{SN_TEXT, true, false}, true, true},
+                   {{SN_INT, true, false}, true, false}},
+            [B] = {{{SN_INT, false, true}, true, false},
+                   {{SN_INT, true, false}, true, false},
+                   {{SN_INT, true, false}, true, false},
+                   {{SN_TEXT, true, false}, true, false},
+                   {{SN_FLOAT, true, false}, true, false},
+                   {{SN_OBJECT, true, false}, true, true},
+                   {{SN_INT, true, false}, true, false}},
+            [C] = {{{SN_INT, false, false}, true, false},
+                   {{SN_TEXT, false, false}, true, false},
+                   {{SN_INT, true, false}, true, false},
+                   {{SN_ENTRY, true, false}, true, false}},
+            [D] = {{{SN_INT, false, true}, true, false},
+                   {{SN_INT, true, false}, true, false},
+                   {{SN_BOOL, true, false}, true, false},
+                   {{SN_INT, true, false}, true, false},
+                   {{SN_FLOAT, true, false}, true, false},
+                   {{SN_DATE, true, false}, true, false},
+                   {{SN_DATETIME, true, false}, true, false},
+                   {{SN_TIMEDELTA, true, false}, true, false},
+                   {{SN_CHOICE, true, false}, true, false},
+                   {{SN_TEXT, true, false}, true, false},
+                   {{SN_ENTRY, true, false}, true, false},
+                   {{SN_TEXT, true, false}, true, true}},
+        },
+    .indexes =
+        {
+            [IX_A_ID] = {A, SN_INDEX_UNIQUE, false, 1, {A_ID}},
+            [IX_A_NAME] = {A, SN_INDEX_UNIQUE, false, 1, {A_NAME}},
+            [IX_A_SELF] = {A, SN_INDEX_MANY, false, 1, {A_SELF}},
+            [IX_A_X] = {A, SN_INDEX_MANY, false, 1, {A_X}},
+            [IX_B_ID] = {B, SN_INDEX_UNIQUE, false, 1, {B_ID}},
+            [IX_B_A] = {B, SN_INDEX_MANY, false, 1, {B_A}},
+            [IX_B_C] = {B, SN_INDEX_MANY, false, 2, {B_C1, B_C2}},
+            [IX_B_F] = {B, SN_INDEX_ORDERED, false, 1, {B_F}},
+            [IX_B_AF] = {B, SN_INDEX_ORDERED, false, 2, {B_A, B_F}},
+            [IX_B_O] = {B, SN_INDEX_UNIQUE, false, 1, {B_O}},
+            [IX_C_KEY] = {C, SN_INDEX_UNIQUE, false, 2, {C_K1, C_K2}},
+            [IX_C_D] = {C, SN_INDEX_UNIQUE, true, 1, {C_D}},
+            [IX_C_V] = {C, SN_INDEX_MANY, false, 1, {C_V}},
+            [IX_D_ID] = {D, SN_INDEX_UNIQUE, false, 1, {D_ID}},
+            [IX_D_A] = {D, SN_INDEX_MANY, false, 1, {D_A}},
+            {NO_TABLE},
+            {NO_TABLE},
+            {NO_TABLE},
+            {NO_TABLE},
+        },
 };
 
 const reference_spec references[REFERENCES] = {
     [REF_SELF] = {IX_A_SELF, IX_A_ID}, [REF_B_A] = {IX_B_A, IX_A_ID}, [REF_B_C] = {IX_B_C, IX_C_KEY},
-    [REF_B_O] = {IX_B_O, IX_A_ID},     [REF_A_X] = {IX_A_X, IX_B_O},
+    [REF_B_O] = {IX_B_O, IX_A_ID},     [REF_A_X] = {IX_A_X, IX_B_O},  [REF_D_A] = {IX_D_A, IX_A_ID},
 };
 
-const double floats[FLOATS] = {-2.5, -0.0, 0.0, 0.5, 1e300, INFINITY, NAN};
+void
+model_start(model *m)
+{
+    m->schema = start;
+    m->now.arrivals = 0;
+    m->now.death_count = 0;
+    model_clear(m);
+}
+
+const sn_column_def *
+model_column(const model *m, int table, sn_col col)
+{
+    return &m->schema.columns[table][col].def;
+}
+
+bool
+model_alive(const model *m, int table, sn_row row)
+{
+    return row < m->positions[table] && m->now.rows[table][row].alive;
+}
+
+bool
+model_indexed(const model *m, int table, sn_col col)
+{
+    for (int i = 0; i < INDEXES; i++) {
+        const index_spec *ix = &m->schema.indexes[i];
+        for (size_t k = 0; ix->table == table && k < ix->n; k++) {
+            if (ix->cols[k] == col)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_automatic(const model *m, int table)
+{
+    return model_column(m, table, 0)->automatic;
+}
+
+/* ---------------------------------------------------------------- copies */
+
+void
+model_save(const model *m, state *to)
+{
+    for (int t = 0; t < TABLES; t++) {
+        to->taken[t] = m->positions[t];
+        memcpy(to->rows[t], m->now.rows[t], m->positions[t] * sizeof(record));
+    }
+    to->arrivals = m->now.arrivals;
+    to->death_count = m->now.death_count;
+    memcpy(to->deaths, m->now.deaths, m->now.death_count * sizeof(death));
+}
+
+void
+model_restore(model *m, const state *saved)
+{
+    for (int t = 0; t < TABLES; t++) {
+        memcpy(m->now.rows[t], saved->rows[t], saved->taken[t] * sizeof(record));
+        for (sn_row r = saved->taken[t]; r < m->positions[t]; r++)
+            m->now.rows[t][r].alive = false;
+    }
+    m->now.arrivals = saved->arrivals;
+    m->now.death_count = saved->death_count;
+    memcpy(m->now.deaths, saved->deaths, saved->death_count * sizeof(death));
+}
+
+/* A call that is refused has changed nothing: its positions and numbers come back too. */
+typedef struct before {
+    state rows;
+    int64_t next_number[TABLES];
+} before;
+
+static void
+save_all(const model *m, before *b)
+{
+    model_save(m, &b->rows);
+    memcpy(b->next_number, m->next_number, sizeof(b->next_number));
+}
+
+static void
+restore_all(model *m, const before *b)
+{
+    model_restore(m, &b->rows);
+    memcpy(m->positions, b->rows.taken, sizeof(m->positions));
+    memcpy(m->next_number, b->next_number, sizeof(m->next_number));
+}
 
 /* ---------------------------------------------------------------- keys */
+
+double
+model_float(int64_t bits)
+{
+    double number;
+    memcpy(&number, &bits, sizeof(number));
+    return number;
+}
 
 static int64_t
 key_of(sn_type type, int64_t v)
 {
     if (type == SN_ENTRY)
         return v / 2;
-    return type == SN_FLOAT && v == 1 ? 2 : v; /* -0.0 is 0.0 */
+    if (type == SN_DATETIME)
+        return v - (v & 1);                                 /* without the fold */
+    return type == SN_FLOAT && model_float(v) == 0 ? 0 : v; /* -0.0 is 0.0 */
 }
 
 static bool
@@ -66,22 +186,23 @@ same_key_cell(sn_type type, value a, value b)
 }
 
 bool
-model_same_key(int index, const value *a, const value *b)
+model_same_key(const model *m, int index, const value *a, const value *b)
 {
-    const index_spec *ix = &indexes[index];
+    const index_spec *ix = &m->schema.indexes[index];
     for (size_t i = 0; i < ix->n; i++) {
-        if (!same_key_cell(column_defs[ix->table][ix->cols[i]].type, a[i], b[i]))
+        if (!same_key_cell(model_column(m, ix->table, ix->cols[i])->type, a[i], b[i]))
             return false;
     }
     return true;
 }
 
 static bool
-row_key(value *key, int index, const record *r)
+row_key(const model *m, value *key, int index, const record *r)
 {
+    const index_spec *ix = &m->schema.indexes[index];
     bool whole = true;
-    for (size_t i = 0; i < indexes[index].n; i++) {
-        key[i] = r->cells[indexes[index].cols[i]];
+    for (size_t i = 0; i < ix->n; i++) {
+        key[i] = r->cells[ix->cols[i]];
         whole &= !key[i].null;
     }
     return whole;
@@ -90,18 +211,17 @@ row_key(value *key, int index, const record *r)
 bool
 model_key(const model *m, value *key, int index, sn_row row)
 {
-    return row_key(key, index, &m->now.rows[indexes[index].table][row]);
+    return row_key(m, key, index, &m->now.rows[m->schema.indexes[index].table][row]);
 }
 
-/* The first live row with this key other than `except`, or SN_NO_ROW. */
-static sn_row
-find_key(const model *m, int index, const value *key, sn_row except)
+sn_row
+model_find(const model *m, int index, const value *key, sn_row except)
 {
-    int t = indexes[index].table;
+    int t = m->schema.indexes[index].table;
     for (sn_row r = 0; r < m->positions[t]; r++) {
-        value other[2];
+        value other[MAX_KEY];
         if (r != except && m->now.rows[t][r].alive && model_key(m, other, index, r)
-            && model_same_key(index, key, other))
+            && model_same_key(m, index, key, other))
             return r;
     }
     return SN_NO_ROW;
@@ -110,19 +230,19 @@ find_key(const model *m, int index, const value *key, sn_row except)
 bool
 model_shares_key(const model *m, int index, sn_row row)
 {
-    value key[2];
-    return m->now.rows[indexes[index].table][row].alive && model_key(m, key, index, row)
-           && find_key(m, index, key, row) != SN_NO_ROW;
+    value key[MAX_KEY];
+    return m->now.rows[m->schema.indexes[index].table][row].alive && model_key(m, key, index, row)
+           && model_find(m, index, key, row) != SN_NO_ROW;
 }
 
 size_t
 model_list(const model *m, sn_row *out, int index, const value *key)
 {
-    int t = indexes[index].table;
+    int t = m->schema.indexes[index].table;
     size_t n = 0;
     for (sn_row r = 0; r < m->positions[t]; r++) {
-        value other[2];
-        if (!m->now.rows[t][r].alive || !model_key(m, other, index, r) || !model_same_key(index, key, other))
+        value other[MAX_KEY];
+        if (!m->now.rows[t][r].alive || !model_key(m, other, index, r) || !model_same_key(m, index, key, other))
             continue;
         size_t at = n++;
         for (; at > 0 && m->now.rows[t][out[at - 1]].arrival[index] > m->now.rows[t][r].arrival[index]; at--)
@@ -132,31 +252,52 @@ model_list(const model *m, sn_row *out, int index, const value *key)
     return n;
 }
 
+int
+model_compare_bytes(sn_bytes a, sn_bytes b)
+{
+    int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 static int
 compare_cells(sn_type type, value a, value b)
 {
     if (a.null || b.null)
         return a.null - b.null;
+    if (type == SN_FLOAT)
+        return (model_float(a.v) > model_float(b.v)) - (model_float(a.v) < model_float(b.v));
+    if (type == SN_TEXT)
+        return model_compare_bytes(host_palette((int)a.v), host_palette((int)b.v));
     int64_t x = key_of(type, a.v), y = key_of(type, b.v);
     return (x > y) - (x < y);
+}
+
+/* The first n columns of the keys. */
+int
+model_compare_keys(const model *m, int index, const value *a, const value *b, size_t n)
+{
+    const index_spec *ix = &m->schema.indexes[index];
+    int order = 0;
+    for (size_t i = 0; i < n && order == 0; i++)
+        order = compare_cells(model_column(m, ix->table, ix->cols[i])->type, a[i], b[i]);
+    return order;
 }
 
 size_t
 model_ordered(const model *m, sn_row *out, int index)
 {
-    const index_spec *ix = &indexes[index];
+    const index_spec *ix = &m->schema.indexes[index];
     size_t n = 0;
     for (sn_row r = 0; r < m->positions[ix->table]; r++) {
         const record *rows = m->now.rows[ix->table];
         if (!rows[r].alive)
             continue;
         size_t at = n++;
+        value key[MAX_KEY], other[MAX_KEY];
+        model_key(m, key, index, r);
         for (; at > 0; at--) {
-            int order = 0;
-            for (size_t i = 0; i < ix->n && order == 0; i++)
-                order = compare_cells(column_defs[ix->table][ix->cols[i]].type, rows[out[at - 1]].cells[ix->cols[i]],
-                                      rows[r].cells[ix->cols[i]]);
-            if (order <= 0)
+            model_key(m, other, index, out[at - 1]);
+            if (model_compare_keys(m, index, other, key, ix->n) <= 0)
                 break;
             out[at] = out[at - 1];
         }
@@ -167,57 +308,47 @@ model_ordered(const model *m, sn_row *out, int index)
 
 /* ---------------------------------------------------------------- inserting */
 
-static bool
-column_indexed(int table, sn_col col)
+sn_status
+model_check_cell(const model *m, int table, sn_col col, value cell)
 {
-    for (int i = 0; i < INDEXES; i++) {
-        for (size_t k = 0; indexes[i].table == table && k < indexes[i].n; k++) {
-            if (indexes[i].cols[k] == col)
-                return true;
-        }
-    }
-    return false;
-}
-
-static sn_status
-check_cell(const model *m, int table, sn_col col, value cell)
-{
-    const sn_column_def *def = &m->schema.columns[table][col];
+    const sn_column_def *def = model_column(m, table, col);
     if (cell.null)
         return def->nullable ? SN_OK : SN_NULL;
-    return def->type == SN_FLOAT && cell.v == FLOATS - 1 && column_indexed(table, col) ? SN_NAN : SN_OK;
+    return def->type == SN_FLOAT && isnan(model_float(cell.v)) && model_indexed(m, table, col) ? SN_NAN : SN_OK;
 }
 
 static void
 number_used(model *m, int table, int64_t number)
 {
     if (number >= m->next_number[table])
-        m->next_number[table] = number + 1;
+        m->next_number[table] = number < INT64_MAX ? number + 1 : INT64_MAX;
 }
 
 static sn_status
 insert_row(model *m, int table, const value *cells)
 {
     record r = {.alive = true};
-    for (sn_col c = 0; c < column_counts[table]; c++) {
+    for (sn_col c = 0; c < m->schema.column_count[table]; c++) {
         r.cells[c] = cells[c];
-        if (cells[c].null && column_defs[table][c].automatic)
+        if (cells[c].null && model_column(m, table, c)->automatic)
             r.cells[c] = (value){false, m->next_number[table]};
-        sn_status st = check_cell(m, table, c, r.cells[c]);
+        sn_status st = m->schema.columns[table][c].used ? model_check_cell(m, table, c, r.cells[c]) : SN_OK;
         if (st != SN_OK)
             return st;
     }
+    if (is_automatic(m, table) && cells[0].null && r.cells[0].v == INT64_MAX)
+        return SN_LIMIT;
     for (int i = 0; i < INDEXES; i++) {
-        value key[2];
-        if (indexes[i].table != table)
+        value key[MAX_KEY];
+        if (m->schema.indexes[i].table != table)
             continue;
-        bool unique = indexes[i].kind == SN_INDEX_UNIQUE && !indexes[i].deferred;
-        if (unique && row_key(key, i, &r) && find_key(m, i, key, SN_NO_ROW) != SN_NO_ROW)
+        bool unique = m->schema.indexes[i].kind == SN_INDEX_UNIQUE && !m->schema.indexes[i].deferred;
+        if (unique && row_key(m, key, i, &r) && model_find(m, i, key, SN_NO_ROW) != SN_NO_ROW)
             return SN_UNIQUE;
         r.arrival[i] = m->now.arrivals++;
     }
     m->now.rows[table][m->positions[table]++] = r;
-    if (column_defs[table][0].automatic)
+    if (is_automatic(m, table))
         number_used(m, table, r.cells[0].v);
     return SN_OK;
 }
@@ -225,12 +356,12 @@ insert_row(model *m, int table, const value *cells)
 sn_status
 model_insert(model *m, int table, const value *cells, size_t n)
 {
-    static model saved;
-    saved = *m;
+    static before saved;
+    save_all(m, &saved);
     for (size_t i = 0; i < n; i++) {
-        sn_status st = insert_row(m, table, cells + i * column_counts[table]);
+        sn_status st = insert_row(m, table, cells + i * m->schema.column_count[table]);
         if (st != SN_OK) {
-            *m = saved;
+            restore_all(m, &saved);
             return st;
         }
     }
@@ -269,13 +400,15 @@ key_in_use(const model *m, const change *c)
 {
     for (int ref = 0; ref < REFERENCES; ref++) {
         int to = references[ref].to;
-        if (indexes[to].table != c->table || !m->schema.enforce[ref] || m->schema.action[ref] == SN_KEEP)
+        if (m->schema.indexes[to].table != c->table || !m->schema.made[ref] || !m->schema.enforce[ref]
+            || m->schema.action[ref] == SN_KEEP)
             continue;
         for (size_t i = 0; i < c->n; i++) {
-            value old[2], new[2];
+            value old[MAX_KEY], new[MAX_KEY];
             record r = changed_row(m, c, i);
-            row_key(new, to, &r);
-            if (model_key(m, old, to, c->rows[i]) && !model_same_key(to, old, new) && count_referring(m, ref, old) > 0)
+            row_key(m, new, to, &r);
+            if (model_key(m, old, to, c->rows[i]) && !model_same_key(m, to, old, new)
+                && count_referring(m, ref, old) > 0)
                 return true;
         }
     }
@@ -288,12 +421,12 @@ store_row(model *m, const change *c, size_t i, uint64_t arrivals)
     record *now = &m->now.rows[c->table][c->rows[i]];
     record r = changed_row(m, c, i);
     for (int x = 0; x < INDEXES; x++) {
-        value old[2], new[2];
-        if (indexes[x].table != c->table)
+        value old[MAX_KEY], new[MAX_KEY];
+        if (m->schema.indexes[x].table != c->table)
             continue;
-        row_key(old, x, now);
-        row_key(new, x, &r);
-        if (!model_same_key(x, old, new))
+        row_key(m, old, x, now);
+        row_key(m, new, x, &r);
+        if (!model_same_key(m, x, old, new))
             r.arrival[x] = arrivals + i;
     }
     *now = r;
@@ -309,8 +442,8 @@ apply_change(model *m, const change *c)
     m->now.arrivals += c->n;
     for (size_t i = 0; i < c->n; i++) {
         for (int x = 0; x < INDEXES; x++) {
-            bool unique = indexes[x].kind == SN_INDEX_UNIQUE && !indexes[x].deferred;
-            if (unique && indexes[x].table == c->table && model_shares_key(m, x, c->rows[i]))
+            bool unique = m->schema.indexes[x].kind == SN_INDEX_UNIQUE && !m->schema.indexes[x].deferred;
+            if (unique && m->schema.indexes[x].table == c->table && model_shares_key(m, x, c->rows[i]))
                 return SN_UNIQUE;
         }
     }
@@ -337,7 +470,7 @@ check_change(const model *m, const change *c)
         }
     }
     for (size_t k = 0; k < c->n * c->ncols; k++) {
-        sn_status st = check_cell(m, c->table, c->cols[k % c->ncols], c->cells[k]);
+        sn_status st = model_check_cell(m, c->table, c->cols[k % c->ncols], c->cells[k]);
         if (st != SN_OK)
             return st;
     }
@@ -347,18 +480,18 @@ check_change(const model *m, const change *c)
 sn_status
 model_update(model *m, int table, const sn_row *rows, size_t n, const sn_col *cols, size_t ncols, const value *cells)
 {
-    static model saved;
-    saved = *m;
+    static before saved;
+    save_all(m, &saved);
     change c = {table, rows, n, cols, ncols, cells};
     sn_status st = check_change(m, &c);
     if (st == SN_OK)
         st = apply_change(m, &c);
     if (st != SN_OK) {
-        *m = saved;
+        restore_all(m, &saved);
         return st;
     }
     for (size_t k = 0; k < n * ncols; k++) {
-        if (column_defs[table][cols[k % ncols]].automatic)
+        if (model_column(m, table, cols[k % ncols])->automatic)
             number_used(m, table, cells[k].v);
     }
     return SN_OK;
@@ -383,14 +516,14 @@ kill(model *m, work *w, int table, sn_row row)
 static sn_status
 nullify(model *m, int ref, sn_row row)
 {
-    const index_spec *from = &indexes[references[ref].from];
-    sn_col cols[2];
+    const index_spec *from = &m->schema.indexes[references[ref].from];
+    sn_col cols[MAX_KEY];
     size_t n = 0;
     for (size_t i = 0; i < from->n; i++) {
-        if (m->schema.columns[from->table][from->cols[i]].nullable)
+        if (model_column(m, from->table, from->cols[i])->nullable)
             cols[n++] = from->cols[i];
     }
-    value nulls[2] = {{true, 0}, {true, 0}};
+    value nulls[MAX_KEY] = {{true, 0}, {true, 0}, {true, 0}};
     change c = {from->table, &row, 1, cols, n, nulls};
     return apply_change(m, &c);
 }
@@ -403,12 +536,12 @@ follow(model *m, work *w, int ref, const value *key)
     size_t n = model_list(m, list, from, key);
     if (m->schema.action[ref] == SN_RESTRICT && n > 0) {
         REQUIRE(m->now.death_count < MAX_DEATHS);
-        m->now.deaths[m->now.death_count++] = (death){ref, {key[0], key[1]}};
+        m->now.deaths[m->now.death_count++] = (death){ref, {key[0], key[1], key[2]}};
     }
     for (size_t i = 0; i < n; i++) {
         sn_status st = SN_OK;
         if (m->schema.action[ref] == SN_CASCADE)
-            kill(m, w, indexes[from].table, list[i]);
+            kill(m, w, m->schema.indexes[from].table, list[i]);
         else if (m->schema.action[ref] == SN_NULLIFY)
             st = nullify(m, ref, list[i]);
         if (st != SN_OK)
@@ -421,9 +554,10 @@ static sn_status
 follow_all(model *m, work *w)
 {
     for (size_t i = 0; i < w->n; i++) {
-        for (int ref = 0; ref < REFERENCES; ref++) {
-            value key[2] = {{true, 0}, {true, 0}};
-            if (indexes[references[ref].to].table != w->table[i] || !model_key(m, key, references[ref].to, w->row[i]))
+        for (size_t k = 0; k < m->schema.made_count; k++) {
+            value key[MAX_KEY] = {{true, 0}, {true, 0}, {true, 0}};
+            int ref = m->schema.in_order[k], to = references[ref].to;
+            if (m->schema.indexes[to].table != w->table[i] || !model_key(m, key, to, w->row[i]))
                 continue;
             sn_status st = follow(m, w, ref, key);
             if (st != SN_OK)
@@ -436,8 +570,8 @@ follow_all(model *m, work *w)
 sn_status
 model_delete(model *m, int table, const sn_row *rows, size_t n, size_t *deleted)
 {
-    static model saved;
-    saved = *m;
+    static before saved;
+    save_all(m, &saved);
     work w = {.n = 0};
     for (size_t i = 0; i < n; i++) {
         if (rows[i] < m->positions[table] && m->now.rows[table][rows[i]].alive)
@@ -446,7 +580,7 @@ model_delete(model *m, int table, const sn_row *rows, size_t n, size_t *deleted)
     *deleted = w.n;
     sn_status st = follow_all(m, &w);
     if (st != SN_OK)
-        *m = saved;
+        restore_all(m, &saved);
     return st;
 }
 
@@ -455,10 +589,10 @@ model_delete(model *m, int table, const sn_row *rows, size_t n, size_t *deleted)
 void
 model_move(model *m, int index, sn_row row, size_t position)
 {
-    value key[2];
+    value key[MAX_KEY];
     sn_row list[MAX_ROWS];
     uint64_t arrivals[MAX_ROWS];
-    int t = indexes[index].table;
+    int t = m->schema.indexes[index].table;
     model_key(m, key, index, row);
     size_t n = model_list(m, list, index, key), from = 0;
     for (size_t i = 0; i < n; i++) {
@@ -492,32 +626,28 @@ model_compact(model *m, int table, sn_row *map)
     m->positions[table] = to;
 }
 
-void
-model_restore(model *m, const state *saved)
-{
-    m->now = *saved;
-}
-
 bool
 model_dangles(const model *m, int ref, sn_row row)
 {
-    value key[2];
+    value key[MAX_KEY];
     int from = references[ref].from;
-    return m->now.rows[indexes[from].table][row].alive && model_key(m, key, from, row)
-           && find_key(m, references[ref].to, key, SN_NO_ROW) == SN_NO_ROW;
+    return m->now.rows[m->schema.indexes[from].table][row].alive && model_key(m, key, from, row)
+           && model_find(m, references[ref].to, key, SN_NO_ROW) == SN_NO_ROW;
 }
 
 bool
 model_death_stands(const model *m, const death *d)
 {
-    return find_key(m, references[d->ref].to, d->key, SN_NO_ROW) == SN_NO_ROW && count_referring(m, d->ref, d->key) > 0;
+    return model_find(m, references[d->ref].to, d->key, SN_NO_ROW) == SN_NO_ROW
+           && count_referring(m, d->ref, d->key) > 0;
 }
 
 bool
 model_commits(const model *m)
 {
     for (int ref = 0; ref < REFERENCES; ref++) {
-        for (sn_row r = 0; m->schema.enforce[ref] && r < m->positions[indexes[references[ref].from].table]; r++) {
+        bool enforced = m->schema.made[ref] && m->schema.enforce[ref];
+        for (sn_row r = 0; enforced && r < m->positions[m->schema.indexes[references[ref].from].table]; r++) {
             if (model_dangles(m, ref, r))
                 return false;
         }
@@ -526,9 +656,12 @@ model_commits(const model *m)
         if (model_death_stands(m, &m->now.deaths[i]))
             return false;
     }
-    for (sn_row r = 0; r < m->positions[C]; r++) {
-        if (model_shares_key(m, IX_C_D, r))
-            return false;
+    for (int i = 0; i < INDEXES; i++) {
+        const index_spec *ix = &m->schema.indexes[i];
+        for (sn_row r = 0; ix->table != NO_TABLE && ix->deferred && r < m->positions[ix->table]; r++) {
+            if (model_shares_key(m, i, r))
+                return false;
+        }
     }
     return true;
 }

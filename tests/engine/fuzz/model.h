@@ -1,21 +1,24 @@
 /*
  * model.h - the naive model beside the engine: arrays and linear search, no index, no journal (savepoints are copies).
  *
- * The schema is fixed but for the actions, `enforce` and two nullable flags, which a run chooses:
+ * A run starts with this schema; it chooses the actions and `enforce` of the references and some nullable flags, and
+ * changes columns, indexes and references as it goes on:
  *
  *   A  id auto unique | name text unique | self -> A.id | note bare text | x -> B.o
  *   B  id auto unique | a -> A.id | (c1, c2) -> C | f float, ordered | obj object | o -> A.id, one to one, itself a key
  *   C  (k1 int, k2 text) unique | d int, deferred unique | v entry with coarser key, many
+ *   D  id auto unique | a -> A.id | a column of each type
  */
 #ifndef FUZZ_MODEL_H
 #define FUZZ_MODEL_H
 
 #include "sn.h"
 
-enum { A, B, C, TABLES };
+enum { NO_TABLE = -1, A, B, C, D, TABLES };
 enum { A_ID, A_NAME, A_SELF, A_NOTE, A_X };
 enum { B_ID, B_A, B_C1, B_C2, B_F, B_OBJ, B_O };
 enum { C_K1, C_K2, C_D, C_V };
+enum { D_ID, D_A };
 enum {
     IX_A_ID,
     IX_A_NAME,
@@ -30,44 +33,54 @@ enum {
     IX_C_KEY,
     IX_C_D,
     IX_C_V,
-    INDEXES
+    IX_D_ID,
+    IX_D_A,
+    IX_MORE, /* from here on: indexes that a run makes and drops */
+    INDEXES = IX_MORE + 4
 };
-enum { REF_SELF, REF_B_A, REF_B_C, REF_B_O, REF_A_X, REFERENCES };
+enum { REF_SELF, REF_B_A, REF_B_C, REF_B_O, REF_A_X, REF_D_A, REFERENCES };
 
-#define MAX_COLUMNS 7
+#define MAX_COLUMNS 14
 #define MAX_ROWS 64
+#define MAX_KEY 3
 #define MAX_DEATHS 1024
 
-/* What a value is told by: the number, the digit of a text, the exact form of an entry (two have one key), a place in
- * the list of floats, the address of a handle. */
+/* What a value is told by: the word of an inline type, the number of a text or of the exact form of an entry in the
+ * palette (two forms have one key), the address of a bare handle. */
 typedef struct value {
     bool null;
     int64_t v;
 } value;
 
+typedef struct column_spec {
+    sn_column_def def;
+    bool used; /* false: a gap */
+    bool bare; /* holds handles, not entries */
+} column_spec;
+
 typedef struct index_spec {
-    int table;
+    int table; /* NO_TABLE: not made */
     sn_index_kind kind;
     bool deferred;
     size_t n;
-    sn_col cols[2];
+    sn_col cols[MAX_KEY];
 } index_spec;
 
 typedef struct reference_spec {
     int from, to; /* indexes */
 } reference_spec;
 
-extern const size_t column_counts[TABLES];
-extern const sn_column_def column_defs[TABLES][MAX_COLUMNS];
-extern const index_spec indexes[INDEXES];
 extern const reference_spec references[REFERENCES];
-#define FLOATS 7
-extern const double floats[FLOATS]; /* the last is NaN */
 
 typedef struct schema {
-    sn_column_def columns[TABLES][MAX_COLUMNS];
+    sn_col column_count[TABLES]; /* gaps included */
+    column_spec columns[TABLES][MAX_COLUMNS];
+    index_spec indexes[INDEXES];
     sn_on_delete action[REFERENCES];
     bool enforce[REFERENCES];
+    bool made[REFERENCES];
+    int in_order[REFERENCES]; /* those that are made, as they were */
+    size_t made_count;
 } schema;
 
 typedef struct record {
@@ -79,12 +92,13 @@ typedef struct record {
 /* A target that was deleted while rows referred to it by a restricting reference. */
 typedef struct death {
     int ref;
-    value key[2];
+    value key[MAX_KEY];
 } death;
 
 /* What savepoints copy. */
 typedef struct state {
     record rows[TABLES][MAX_ROWS];
+    sn_row taken[TABLES]; /* how many of them, when saved */
     uint64_t arrivals;
     death deaths[MAX_DEATHS];
     size_t death_count;
@@ -98,15 +112,28 @@ typedef struct model {
     void *handles[TABLES][MAX_ROWS];
 } model;
 
+void model_start(model *m); /* no rows, no references */
+
 /* Each changes the model and returns SN_OK, or changes nothing and returns the status that the engine must return. */
 sn_status model_insert(model *m, int table, const value *cells, size_t n);
 sn_status model_update(model *m, int table, const sn_row *rows, size_t n, const sn_col *cols, size_t ncols,
                        const value *cells);
 sn_status model_delete(model *m, int table, const sn_row *rows, size_t n, size_t *deleted);
+bool model_exchange(model *m, int table, sn_row row, sn_col col, value cell, size_t depth);
 void model_move(model *m, int index, sn_row row, size_t position);
 void model_compact(model *m, int table, sn_row *map);
+void model_clear(model *m);
 
-/* Back to a savepoint; positions taken since are dead. */
+/* The same for the schema, outside units. */
+sn_status model_add_index(model *m, int index, const index_spec *spec);
+sn_status model_add_column(model *m, sn_col *out, int table, const sn_column_def *def, bool bare, const value *fill);
+sn_status model_drop_column(model *m, int table, sn_col col);
+sn_status model_set_nullable(model *m, int table, sn_col col, bool nullable);
+sn_status model_add_reference(model *m, int ref, sn_on_delete action, bool enforce);
+void model_drop_reference(model *m, int ref);
+
+/* A savepoint, and back to it; positions taken since are dead. */
+void model_save(const model *m, state *to);
 void model_restore(model *m, const state *saved);
 
 /* Problems that stand now. */
@@ -115,9 +142,18 @@ bool model_shares_key(const model *m, int index, sn_row row);
 bool model_death_stands(const model *m, const death *d);
 bool model_commits(const model *m);
 
+const sn_column_def *model_column(const model *m, int table, sn_col col);
+bool model_indexed(const model *m, int table, sn_col col);
+sn_status model_check_cell(const model *m, int table, sn_col col, value cell);
+bool model_alive(const model *m, int table, sn_row row);
 bool model_key(const model *m, value *key, int index, sn_row row); /* false: one is null */
-bool model_same_key(int index, const value *a, const value *b);
-/* Live rows with this key in a many index in order of arrival, or all rows in the order of an ordered one. */
+bool model_same_key(const model *m, int index, const value *a, const value *b);
+int model_compare_keys(const model *m, int index, const value *a, const value *b, size_t n); /* nulls last */
+int model_compare_bytes(sn_bytes a, sn_bytes b);
+double model_float(int64_t bits);
+/* The first live row with this key other than `except`, or SN_NO_ROW. */
+sn_row model_find(const model *m, int index, const value *key, sn_row except);
+/* Live rows with this key in order of arrival, or all rows in the order of an ordered index. */
 size_t model_list(const model *m, sn_row *out, int index, const value *key);
 size_t model_ordered(const model *m, sn_row *out, int index);
 

@@ -1,0 +1,62 @@
+/*
+ * run.h - one input on its way: the bytes that are left, the engine and the model beside each other, and what every
+ * kind of operation uses.
+ */
+#ifndef FUZZ_RUN_H
+#define FUZZ_RUN_H
+
+#include "database.h"
+#include "host.h"
+#include "model.h"
+
+#define MAX_DEPTH 5
+
+typedef struct run {
+    const uint8_t *data;
+    size_t size, at;
+    host_memory memory;
+    sn_db *db;
+    sn_table *tables[TABLES];
+    sn_index *indexes[INDEXES];
+    sn_reference *references[REFERENCES];
+    model m;
+    state saved[MAX_DEPTH];
+    size_t depth;
+} run;
+
+/* The next byte of the input; 0 when it is used up. */
+unsigned run_byte(run *r);
+
+/* Some calls meet an allocator that refuses: one of the next `reach` (at most 256) calls, alone or with all later ones. */
+void run_arm(run *r, unsigned reach);
+/* Ends that, checks the status against it, and returns it. */
+sn_status run_disarm(run *r, sn_status st);
+
+void run_drain(run *r);
+/* Everything that can be seen of the engine against the model; sn_check. */
+void run_compare(run *r);
+
+/* A position, often of a live row; sometimes past the end. */
+sn_row run_row(run *r, int table);
+/* A column that is used. */
+sn_col run_column(run *r, int table);
+
+/* ---------------------------------------------------------------- cells.c */
+
+/* A value of the type, often null or one that others have; `now` (or NULL): what stands where it is to go. A bare handle
+ * is owned by whoever gets it. */
+value choose_value(run *r, sn_type type, bool bare, const value *now);
+/* The engine's cell: with a use of the entry, or the handle itself. */
+sn_cell make_cell(run *r, sn_type type, bool bare, value v);
+void release_cell(run *r, sn_type type, sn_cell cell);
+bool same_cell(sn_type type, bool bare, sn_cell cell, value v);
+/* The bytes by which a text or an entry orders. */
+sn_bytes value_bytes(sn_type type, bool bare, value v);
+
+/* ---------------------------------------------------------------- kinds of operations */
+
+void change_schema(run *r); /* change.c */
+void probe_index(run *r);   /* probe.c */
+void ask_question(run *r);  /* ask.c */
+
+#endif
