@@ -14,7 +14,8 @@
  * ==, nulls included, as everywhere.
  *
  * The loop compares as unsigned, x - low > high - low, and shifts each outcome into one of four words, which keeps four
- * chains of additions busy: 0.6 ns per row where single shifts or bytes took 0.9. Memory: only the rows found.
+ * chains of additions busy: 0.6 ns per row where single shifts or bytes took 0.9. It asks for its words ahead, or each of
+ * millions of rows, which no cache holds, would take twice as long. Memory: only the rows found.
  */
 #include "query.h"
 #include "rows.h"
@@ -25,6 +26,8 @@
 
 #define FAST_HEIGHT 32 /* each level of a fast test has a bitmap on the stack */
 #define FAST_MEMBERS 8
+#define AHEAD 256 /* words */
+#define LINE 8    /* words that come from memory at a time */
 
 typedef struct block {
     const sn_expr *e;
@@ -184,11 +187,22 @@ outside_64(const sn_word *v, bool real, uint64_t low, uint64_t span)
     return a | b << 16 | c << 32 | d << 48;
 }
 
+/* Asks for the words AHEAD of these 64: a column of millions is not in the cache, and the processor by itself stops asking
+ * at each page. */
+static inline void
+prefetch_64(const sn_word *v, size_t i, size_t n)
+{
+    for (size_t k = i + AHEAD; k < i + AHEAD + 64 && k < n; k += LINE) {
+        __builtin_prefetch(v + k);
+    }
+}
+
 static inline void
 inside_bits(uint64_t *out, const sn_word *v, size_t n, bool real, uint64_t low, uint64_t span)
 {
     size_t w = 0;
     for (; 64 * (w + 1) <= n; w++) {
+        prefetch_64(v, 64 * w, n);
         out[w] = ~outside_64(v + 64 * w, real, low, span);
     }
     for (size_t i = 64 * w; i < n; i++) {
