@@ -15,7 +15,7 @@ CORE := --ignore=tests/engine --ignore=tests/typing --ignore=tests/packaging --i
 PYTEST := -m pytest -q
 
 .PHONY: help demo example test build deps lint format typecheck pyright lint-c engine-tests fuzz-replay fuzz debug asan tiny \
-	coverage bench instructions coverage-run coverage-report prove dist clean
+	coverage bench instructions growth coverage-run coverage-report prove dist clean
 
 help:
 	@echo 'make demo          read the standard library into sinew and ask it questions'
@@ -32,6 +32,7 @@ help:
 	@echo 'make coverage      lines and branches of csrc that the core suite, the C tests and the corpus of the fuzzer reach'
 	@echo 'make bench         the benchmarks (ARGS=--quick)'
 	@echo 'make instructions  instructions per operation against the baseline (valgrind; ARGS=--write)'
+	@echo 'make growth        memory and times from 100 thousand to 10 million posts (ARGS="--sizes 100000 1000000")'
 	@echo 'make prove         all of it, summed up in docs/proof.md'
 	@echo 'make dist          sdist and wheel in dist/'
 	@echo 'make clean         removes the environment and every build'
@@ -72,6 +73,9 @@ bench: $(VENV)/.built $(VENV)/.extra-bench
 
 instructions: $(VENV)/.built
 	$(PY) -m benchmarks.instructions $(ARGS)
+
+growth: $(VENV)/.built
+	$(PY) -m benchmarks.growth $(ARGS)
 
 # ---------------------------------------------------------------- lint
 
