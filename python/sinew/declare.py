@@ -277,6 +277,8 @@ def _type(place: Place, name: str, annotation: Annotation, declaration: FieldDec
         of = kind_for(evaluate(given, scope) if isinstance(given, str) else given)
     except NotAType as error:
         raise place.problem(name, f"cannot be `{annotation.text or show(given)}`: {error}") from None
+    except MemoryError:
+        raise
     except Exception as error:
         raise place.problem(
             name,

@@ -136,6 +136,8 @@ class FieldInfo:
             raise self.definition.problem(self.name, f"default={show(value)}: {error}") from None
         try:
             refused = check is not None and not check(value)
+        except MemoryError:
+            raise
         except Exception as error:
             raise self.definition.problem(self.name, f"default={show(value)}: its check= fails: {error}") from error
         if refused:

@@ -144,6 +144,16 @@ class _Repr(reprlib.Repr):
         self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = self.maxdeque = 6
         self.maxlevel = 3
 
+    def repr_instance(self, x: object, level: int) -> str:
+        """What the base does, which takes a lack of memory for a fault of the class."""
+        try:
+            text = repr(x)
+        except MemoryError:
+            raise
+        except Exception:
+            return f"<{kind_of(x)} instance at {id(x):#x}>"
+        return text if len(text) <= self.maxother else f"{text[: self.maxother // 2]}...{text[-self.maxother // 2 :]}"
+
 
 _repr = _Repr()
 
@@ -159,6 +169,8 @@ def show(value: object, limit: int = SHOWN) -> str:
         if not isinstance(text, str):
             raise TypeError
         text = " ".join(text.splitlines())
+    except MemoryError:
+        raise
     except Exception:
         text = f"<{kind_of(value)} without a repr>"
     if len(text) <= limit:

@@ -355,6 +355,8 @@ def unhashable(value: object) -> bool:
         return True
     try:
         hash(value)
+    except MemoryError:
+        raise
     except Exception:
         return True
     return False

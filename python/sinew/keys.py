@@ -34,12 +34,12 @@ class IndexPlan:
 
 def call(relation: Relation, option: str, given: Any) -> Any:
     """What the lambda of a declaration gives, or the value that stands there instead. Whatever it raises becomes a
-    DefinitionError."""
+    DefinitionError, but for a lack of memory."""
     if expressions.is_path(given) or not callable(given):
         return given
     try:
         return given()
-    except DefinitionError:
+    except (DefinitionError, MemoryError):
         raise
     except Exception as error:
         raise relation.definition.problem(relation.name, f"{option}= fails: {error}") from error

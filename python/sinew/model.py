@@ -229,6 +229,8 @@ def _is_default(info: Any, value: Any) -> bool:
         return True
     try:
         return type(value) is type(info.default) and bool(value == info.default)
+    except MemoryError:
+        raise
     except Exception:
         return False
 
