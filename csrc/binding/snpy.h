@@ -96,6 +96,12 @@ extern PyMethodDef snpy_rows_functions[];   /* live_rows move */
 
 /* ---------------------------------------------------------------- the store (store.c) */
 
+/* A thread, and the task in it, whose statements are refused for the rest of a block. */
+typedef struct snpy_refusal {
+    uint64_t thread;
+    PyObject *task; /* owned, or NULL */
+} snpy_refusal;
+
 struct snpy_store {
     PyObject_HEAD
     snpy_state *state;
@@ -114,8 +120,9 @@ struct snpy_store {
     unsigned floors_cap;
     Py_ssize_t sweep; /* the model whose sparseness is looked at next */
     bool draining;
-    bool refusing;     /* Store.refuse: some transactions were rolled back by hand, and their blocks go on */
-    PyObject *refused; /* list of (thread, task or None), one for each such block; NULL before the first */
+    /* Store.refuse: transactions that were rolled back by hand, and whose blocks go on */
+    snpy_refusal *refused;
+    size_t refusing, refused_cap;
     PyObject *weakrefs;
 };
 

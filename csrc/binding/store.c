@@ -243,7 +243,9 @@ store_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->kept);
     Py_VISIT(self->database);
     Py_VISIT(self->owner_task);
-    Py_VISIT(self->refused);
+    for (size_t i = 0; i < self->refusing; i++) {
+        Py_VISIT(self->refused[i].task);
+    }
     for (Py_ssize_t i = 0; self->db && self->models && i < PyList_GET_SIZE(self->models); i++) {
         snpy_model *model = snpy_model_at(self, i);
         int result = model && model->table ? visit_objects(model, visit, arg) : 0;
@@ -262,7 +264,7 @@ store_clear(PyObject *op)
     Py_CLEAR(self->models);
     Py_CLEAR(self->kept);
     Py_CLEAR(self->database);
-    Py_CLEAR(self->refused);
+    snpy_store_forget_refusals(self);
     return 0;
 }
 
@@ -281,6 +283,7 @@ store_dealloc(PyObject *op)
         sn_db_free(self->engine);
     }
     PyMem_Free(self->floors);
+    PyMem_Free(self->refused);
     type->tp_free(op);
     Py_DECREF(type);
 }

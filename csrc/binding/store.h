@@ -25,5 +25,7 @@ PyObject *snpy_store_begin(PyObject *store, PyObject *args, PyObject *kwargs);
 PyObject *snpy_store_commit(PyObject *store, PyObject *ignored);
 PyObject *snpy_store_rollback(PyObject *store, PyObject *ignored);
 PyObject *snpy_store_refuse(PyObject *store, PyObject *refuse);
+/* What refuse() holds, for a store that ends. */
+void snpy_store_forget_refusals(snpy_store *store);
 
 #endif

@@ -336,30 +336,30 @@ snpy_store_open(snpy_store *store)
     return true;
 }
 
-/* (thread, task or None) of whoever runs. New reference. */
-static PyObject *
-identity(snpy_store *store)
+/* The latest refusal of this thread and task, or NULL. */
+static snpy_refusal *
+refusal_of(snpy_store *store, const PyObject *task)
 {
-    PyObject *task;
-    if (current_task(store->state, &task) < 0) {
-        return NULL;
+    for (size_t i = store->refusing; i > 0; i--) {
+        if (store->refused[i - 1].thread == this_thread() && store->refused[i - 1].task == task) {
+            return &store->refused[i - 1];
+        }
     }
-    PyObject *pair = Py_BuildValue("KO", (unsigned long long)this_thread(), task ? task : Py_None);
-    Py_XDECREF(task);
-    return pair;
+    return NULL;
 }
 
 bool
 snpy_may_write(snpy_store *store)
 {
     if (store->refusing) {
-        PyObject *me = identity(store);
-        int refused = me ? PySequence_Contains(store->refused, me) : -1;
-        Py_XDECREF(me);
-        if (refused > 0) {
-            snpy_raise(store->state, "transaction_closed", "");
+        PyObject *task;
+        if (current_task(store->state, &task) < 0) {
+            return false;
         }
-        if (refused != 0) {
+        bool refused = refusal_of(store, task) != NULL;
+        Py_XDECREF(task);
+        if (refused) {
+            snpy_raise(store->state, "transaction_closed", "");
             return false;
         }
     }
@@ -382,6 +382,24 @@ reserve_floor(snpy_store *store)
     }
     store->floors = floors;
     store->floors_cap = cap;
+    return 0;
+}
+
+/* Makes room for so many more, so that a block that has rolled back never lacks the memory to refuse the rest of it. */
+static int
+reserve_refusals(snpy_store *store, size_t more)
+{
+    size_t cap = store->refusing + more;
+    if (cap <= store->refused_cap) {
+        return 0;
+    }
+    snpy_refusal *refused = PyMem_Realloc(store->refused, cap * 2 * sizeof *refused);
+    if (!refused) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    store->refused = refused;
+    store->refused_cap = cap * 2;
     return 0;
 }
 
@@ -501,7 +519,7 @@ snpy_store_begin(PyObject *op, PyObject *args, PyObject *kwargs)
     if (PyErr_Occurred() || !snpy_may_write(self) || current_task(self->state, &task) < 0) {
         return NULL;
     }
-    if (take_turn(self, seconds) < 0) {
+    if (take_turn(self, seconds) < 0 || reserve_refusals(self, sn_depth(self->db) + 1) < 0) {
         Py_XDECREF(task);
         return NULL;
     }
@@ -554,20 +572,52 @@ snpy_store_rollback(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+/* The task is stolen, also on failure. */
+static int
+add_refusal(snpy_store *store, PyObject *task)
+{
+    if (reserve_refusals(store, 1) < 0) {
+        Py_XDECREF(task);
+        return -1;
+    }
+    store->refused[store->refusing++] = (snpy_refusal){this_thread(), task};
+    return 0;
+}
+
+/* The task is stolen. */
+static void
+end_refusal(snpy_store *store, PyObject *task)
+{
+    snpy_refusal *found = refusal_of(store, task);
+    PyObject *held = found ? found->task : NULL;
+    if (found) {
+        *found = store->refused[--store->refusing];
+    }
+    Py_XDECREF(held);
+    Py_XDECREF(task);
+}
+
 PyObject *
 snpy_store_refuse(PyObject *op, PyObject *refuse)
 {
     snpy_store *self = (snpy_store *)op;
-    int truth = PyObject_IsTrue(refuse), result = -1;
-    PyObject *me = truth < 0 ? NULL : identity(self);
-    if (me && !self->refused) {
-        self->refused = PyList_New(0);
+    int truth = PyObject_IsTrue(refuse);
+    PyObject *task;
+    if (truth < 0 || current_task(self->state, &task) < 0) {
+        return NULL;
     }
-    if (me && self->refused) {
-        Py_ssize_t at = truth ? 0 : PySequence_Index(self->refused, me);
-        result = truth ? PyList_Append(self->refused, me) : at < 0 ? -1 : PySequence_DelItem(self->refused, at);
-        self->refusing = PyList_GET_SIZE(self->refused) > 0;
+    if (truth) {
+        return add_refusal(self, task) < 0 ? NULL : Py_NewRef(Py_None);
     }
-    Py_XDECREF(me);
-    return result < 0 ? NULL : Py_NewRef(Py_None);
+    end_refusal(self, task);
+    Py_RETURN_NONE;
+}
+
+void
+snpy_store_forget_refusals(snpy_store *store)
+{
+    while (store->refusing > 0) {
+        PyObject *task = store->refused[--store->refusing].task;
+        Py_XDECREF(task);
+    }
 }

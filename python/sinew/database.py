@@ -129,13 +129,16 @@ class _NoModel(NotFound, KeyError):
 
 
 class Transaction:
-    """An open `with db.transaction()` block. See `Database.transaction`."""
+    """An open `with db.transaction()` block. See `Database.transaction`.
+
+    The open blocks of a database are a chain from the innermost out: leaving one must not need memory."""
 
     def __init__(self, database: Database, wait: float | None) -> None:
         self._database = database
         self._wait = wait
         self._state = "new"
         self._depth = 0
+        self._outer: Transaction | None = None
 
     def __enter__(self) -> Transaction:
         if self._state != "new":
@@ -144,27 +147,27 @@ class Transaction:
         if store.depth == 0:
             self._database.prepare()
         store.begin(self._wait)
-        self._state = "open"
         self._depth = store.depth
-        blocks = self._database.blocks
-        while blocks and blocks[-1]._depth >= self._depth:
-            blocks.pop()  # ended by the store: its thread or task was gone
-        blocks.append(self)
+        outer = self._database.block
+        while outer is not None and outer._depth >= self._depth:
+            outer = outer._left()  # ended by the store: its thread or task was gone
+        self._outer, self._database.block = outer, self
+        self._state = "open"
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        store, blocks = self._database.store, self._database.blocks
+        store = self._database.store
         state, self._state = self._state, "over"
         if store.closed:
             return
         if state == "undone":
             store.refuse(False)
-        elif self not in blocks:
+        elif not self._is_open():
             if kind is None:
                 raise transaction_closed()
-        elif kind is not None or blocks[-1] is not self:
+        elif kind is not None or self._database.block is not self:
             self._undo()
             if kind is None:
                 raise TransactionError(
@@ -180,14 +183,25 @@ class Transaction:
         except BaseException:
             self._undo()
             raise
-        self._database.blocks.pop()
+        self._database.block = self._left()
 
     def _undo(self) -> None:
         """Rolls back this block, and with it those within that are open still: their ends will find nothing."""
-        blocks = self._database.blocks
-        while self in blocks:
-            self._database.store.rollback()
-            blocks.pop()
+        database = self._database
+        while self._is_open() and database.block is not None:
+            database.store.rollback()
+            database.block = database.block._left()
+
+    def _is_open(self) -> bool:
+        block = self._database.block
+        while block is not None and block is not self:
+            block = block._outer
+        return block is self
+
+    def _left(self) -> Transaction | None:
+        """Takes this block out of the chain: the one around it."""
+        outer, self._outer = self._outer, None
+        return outer
 
     def rollback(self) -> None:
         """Undoes the block at once; further statements in it raise TransactionError. TransactionError if it is over, or
@@ -195,14 +209,14 @@ class Transaction:
         if self._state != "open":
             raise transaction_closed()
         store = self._database.store
-        if self not in self._database.blocks:
+        if not self._is_open():
             raise transaction_closed()
-        if self._database.blocks[-1] is not self or store.depth != self._depth:
+        if self._database.block is not self or store.depth != self._depth:
             raise TransactionError("a transaction within this one is still open; roll that one back, or leave it first")
         store.rollback()
-        self._database.blocks.pop()
+        self._database.block = self._left()
         self._state = "undone"
-        store.refuse(True)
+        store.refuse(True)  # for which begin() has reserved the memory
 
 
 class Database:
@@ -225,7 +239,7 @@ class Database:
         self.pending: dict[str, Definition] = {}  # those without a table
         self.lock = threading.RLock()
         self.resolving = False
-        self.blocks: list[Transaction] = []  # the open ones, from the outermost in
+        self.block: Transaction | None = None  # the innermost open one
         self._models = Models(self.definitions)
 
     def __repr__(self) -> str:
