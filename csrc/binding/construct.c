@@ -600,7 +600,7 @@ snpy_construct(PyObject *cls, PyObject *const *args, size_t nargsf, PyObject *ke
     snpy_build b;
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
     snpy_model *model = snpy_model_peek((PyTypeObject *)cls); /* only classes of ModelMeta get here */
-    if (model == NULL && (model = snpy_model_of(cls)) == NULL)
+    if ((model == NULL || model->partial) && (model = snpy_model_of(cls)) == NULL)
         return NULL;
     if (nargs)
         return snpy_raise(model->store->state, "positional", "On", cls, nargs), NULL;

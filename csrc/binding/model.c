@@ -70,7 +70,8 @@ snpy_model_of(PyObject *cls)
     snpy_state *st = state_of_class(cls);
     if (st == NULL)
         return NULL;
-    if (snpy_model_peek((PyTypeObject *)cls) == NULL && lay_out(st, cls) < 0)
+    snpy_model *model = snpy_model_peek((PyTypeObject *)cls);
+    if ((model == NULL || model->partial) && lay_out(st, cls) < 0)
         return NULL;
     return snpy_model_peek((PyTypeObject *)cls);
 }
@@ -273,6 +274,7 @@ make_table(snpy_model *model)
 
 typedef struct bind_args {
     PyObject *cls, *store, *fields, *parameters, *primary_key, *validators;
+    int partial;
 } bind_args;
 
 /* At most SN_MAX_KEY of the model's own fields. */
@@ -309,12 +311,14 @@ fill_model(snpy_model *model, const bind_args *a)
 static PyObject *
 bind_model(PyObject *module, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"", "", "fields", "parameters", "primary_key", "validators", NULL};
+    static char *names[] = {"", "", "fields", "parameters", "primary_key", "validators", "partial", NULL};
     snpy_state *st = PyModule_GetState(module);
-    bind_args a;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO!$OOOO:bind_model", names, &a.cls, st->Store, &a.store,
-                                     &a.fields, &a.parameters, &a.primary_key, &a.validators))
+    bind_args a = {NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO!|$OOOOp:bind_model", names, &a.cls, st->Store, &a.store,
+                                     &a.fields, &a.parameters, &a.primary_key, &a.validators, &a.partial))
         return NULL;
+    if (!a.fields || !a.parameters || !a.primary_key || !a.validators)
+        return PyErr_Format(PyExc_TypeError, "bind_model() needs fields, parameters, primary_key and validators");
     if (state_of_class(a.cls) == NULL)
         return NULL;
     if (snpy_model_peek((PyTypeObject *)a.cls))
@@ -324,6 +328,7 @@ bind_model(PyObject *module, PyObject *args, PyObject *keywords)
         return PyErr_NoMemory();
     model->store = (snpy_store *)Py_NewRef(a.store);
     model->cls = (PyTypeObject *)a.cls;
+    model->partial = a.partial;
     if (fill_model(model, &a) < 0)
         return model_free(model), NULL;
     ((snpy_class *)a.cls)->model = model;
@@ -341,6 +346,17 @@ set_primary_index(PyObject *module, PyObject *args)
     if (model == NULL || ((snpy_index *)index)->model != model)
         return PyErr_Format(PyExc_TypeError, "expected an index of %R", cls);
     Py_XSETREF(model->primary_index, Py_NewRef(index));
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+laid_out(PyObject *Py_UNUSED(module), PyObject *cls)
+{
+    if (state_of_class(cls) == NULL)
+        return NULL;
+    snpy_model *model = snpy_model_peek((PyTypeObject *)cls);
+    if (model)
+        model->partial = false;
     Py_RETURN_NONE;
 }
 
@@ -399,6 +415,7 @@ PyMethodDef snpy_model_functions[] = {
     {"new_class", new_class, METH_VARARGS, PyDoc_STR("The class itself: only for declare.")},
     {"bind_model", (PyCFunction)(void (*)(void))bind_model, METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("Gives a class its table and its constructor.")},
+    {"laid_out", laid_out, METH_O, PyDoc_STR("The layout of a class has come to its end.")},
     {"set_primary_index", set_primary_index, METH_VARARGS, PyDoc_STR("The unique index over the primary key.")},
     {NULL, NULL, 0, NULL},
 };

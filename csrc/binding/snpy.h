@@ -175,6 +175,7 @@ struct snpy_model {
     uint32_t epoch;           /* counts compactions and clears; a record of an older epoch has no row any more */
     bool touches;             /* some field changes with every write */
     bool plain;               /* no validators, and no such field */
+    bool partial;             /* its layout has not come to its end: whoever uses it asks for that first */
 };
 
 typedef struct snpy_class { /* an instance of ModelMeta */

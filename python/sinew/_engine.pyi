@@ -69,10 +69,14 @@ def bind_model(
     parameters: Sequence[Field | Reference],
     primary_key: Sequence[Field],
     validators: Mapping[str, Sequence[Callable[[Any, Any], Any]]],
+    partial: bool = False,
 ) -> None:
     """Gives a class its table (columns in the order of `fields`) and its constructor (keyword `parameters`). Binds each
     field. Called by the layout; a second call for the same class is an error (see Store.add_field and its
-    neighbours)."""
+    neighbours). partial: whoever uses the class calls the layout hook again until `laid_out`."""
+
+def laid_out(cls: type, /) -> None:
+    """The layout of a class that was bound as partial has come to its end."""
 
 def set_primary_index(cls: type, index: Index, /) -> None:
     """The unique index over the primary key, which Model[key] probes."""

@@ -7,7 +7,7 @@ tables within a transaction, opening the outermost one first lays out whatever c
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -239,6 +239,7 @@ class Database:
         self.pending: dict[str, Definition] = {}  # those without a table
         self.lock = threading.RLock()
         self.resolving = False
+        self.building: Sequence[Definition] = ()  # those whose tables are there, and whose paths are being compiled
         self.block: Transaction | None = None  # the innermost open one
         self._models = Models(self.definitions)
 

@@ -403,7 +403,12 @@ def _enter(definition: Definition, cell: Any) -> Any:
             raise store_closed()
         known = db.definitions.get(definition.name)
         if known is None:
-            db.definitions[definition.name] = db.pending[definition.name] = definition
+            db.pending[definition.name] = definition
+            try:
+                db.definitions[definition.name] = definition
+            except MemoryError:
+                del db.pending[definition.name]
+                raise
             return definition.cls
         if known.qualified != definition.qualified:
             raise definition.problem(

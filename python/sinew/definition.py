@@ -216,7 +216,7 @@ class Relation:
         """The steps of the path, as the extension takes them; lays the model out."""
         if self._hop is None:
             self.definition.ensure()
-            if not self.definition.laid_out or not self.target.laid_out:
+            if not self.definition.has_tables or not self.target.has_tables:
                 raise resolve.NotLaidOut
             self._hop = self._compiled_hop()
         return (self._hop,)
@@ -357,6 +357,11 @@ class Definition:
             return lambda record, value: function(unmade if record is None else record, value)
 
         return {name: tuple(map(given, functions)) for name, functions in self.validators.items()}
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether it is laid out, or only its paths are missing, which are being compiled."""
+        return self.laid_out or self in self.db.building
 
     def ensure(self) -> None:
         """Resolves and lays out this model and everything reachable. DefinitionError if that is impossible; nothing has

@@ -3,7 +3,7 @@
 `ensure(definition)` takes the definition and everything that its relations lead to, resolves them (resolve.py, which
 finds the mistakes and changes nothing) and builds: tables, indexes, references, then paths. Building goes from what
 others need to what needs others, and each part of it is done once: a build that an outside cause cut short (no memory)
-goes on where it stopped.
+goes on where it stopped, when a model is used again.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def ensure(definition: Definition) -> None:
     """Resolves and lays out a model and everything reachable from it. DefinitionError, and nothing has changed."""
     db = definition.db
     with db.lock:
-        if definition.laid_out or db.resolving:
+        if definition.has_tables or db.resolving:
             return
         if db.store.depth:
             raise TransactionError(
@@ -97,11 +97,11 @@ def build(definitions: Sequence[Definition]) -> None:
         for relation in definition.belongs_to():
             bind_reference(relation)
     for definition in definitions:
-        definition.laid_out = True
-        definition.db.pending.pop(definition.name, None)
+        _bind_paths(definition, definitions)
     for definition in definitions:
-        for relation in definition.relations.values():
-            bind_path(relation)
+        definition.laid_out = True
+        _engine.laid_out(definition.cls)
+        definition.db.pending.pop(definition.name, None)
 
 
 def _bind(definition: Definition) -> None:
@@ -117,6 +117,7 @@ def _bind(definition: Definition) -> None:
         parameters=parameters_of(definition),
         primary_key=[definition.fields[name].engine for name in definition.table.plan[0].names],
         validators=definition.validator_calls(),
+        partial=True,
     )
     definition.table.bound = True
 
@@ -181,6 +182,17 @@ def bind_reference(relation: Relation) -> None:
     fields = [info.engine for info in relation.references]
     relation.descriptor.bind(relation.target.cls, fields, from_index, to_index, d.on_delete, d.enforce)
     table.references.add(relation.name)
+
+
+def _bind_paths(definition: Definition, definitions: Sequence[Definition]) -> None:
+    """Compiles the paths of a model of those that are being built: their conditions may look at all of these."""
+    db = definition.db
+    outer, db.building = db.building, definitions
+    try:
+        for relation in definition.relations.values():
+            bind_path(relation)
+    finally:
+        db.building = outer
 
 
 def bind_path(relation: Relation) -> None:
