@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
 from sinew import (
     Attr,
     BelongsTo,
@@ -11,6 +15,7 @@ from sinew import (
     KeyedModel,
     Model,
     belongs_to,
+    define,
     field,
     has_many,
     has_one,
@@ -60,6 +65,42 @@ class Post(Numbered, index=[("author", "score")], unique=[("author", "title")]):
     category: BelongsTo[Category | None] = belongs_to(default=None, on_delete="nullify")
     origin: BelongsTo[Post | None] = belongs_to(default=None, enforce=False, on_delete="keep")
     copies: HasMany[Post] = has_many(inverse=lambda: Post.origin)
+    taggings: HasMany[Tagging] = has_many(inverse=lambda: Tagging.post)
+
+
+class Tag(Numbered):
+    label: Attr[str] = field(unique=True, intern=True)
+    rank: Attr[int | None] = field(default=None, unique="deferred")
+    taggings: HasMany[Tagging] = has_many(inverse=lambda: Tagging.tag)
+
+
+class Tagging(Numbered, unique=[("post", "tag")]):
+    """The pivot of posts and tags."""
+
+    post: BelongsTo[Post] = belongs_to(on_delete="cascade")
+    tag: BelongsTo[Tag] = belongs_to(on_delete="cascade")
+    weight: Attr[int] = field(default=1)
+
+
+class Badge(Numbered):
+    """Referred to by a unique field that may change."""
+
+    code: Attr[str] = field(unique=True)
+    level: Attr[Decimal | None] = field(default=None, index="ordered")
+    note: Attr[Any] = field(default=None)
+    holders: HasMany[Member] = has_many(inverse=lambda: Member.badge)
+    fans: HasMany[Member] = has_many(inverse=lambda: Member.liked)
+
+
+class Member(Numbered):
+    badge: BelongsTo[Badge | None] = belongs_to(default=None, references="code")
+    liked: BelongsTo[Badge | None] = belongs_to(default=None, references="code", enforce=False, on_delete="keep")
+    mentor: BelongsTo[Member | None] = belongs_to(default=None, on_delete="nullify")
+    pupils: HasMany[Member] = has_many(inverse=lambda: Member.mentor)
+
+
+class Keeper(Numbered):
+    wilds: HasMany[Wild] = has_many(inverse="owner")  # type: ignore[valid-type]
 
 
 class Shelf(KeyedModel, db=store, primary_key=("room", "number")):
@@ -75,7 +116,79 @@ class Box(KeyedModel, db=store):
     content: HasMany[Box] = has_many(inverse=lambda: Box.inside)
 
 
-MODELS = {"Author": Author, "Profile": Profile, "Category": Category, "Post": Post, "Shelf": Shelf, "Box": Box}
+@dataclass(frozen=True)
+class Variant:
+    """What may differ from one definition of Wild to the next."""
+
+    tag_index: Any = None  # None, True or "ordered"
+    tag_unique: bool = False
+    extra: bool = False
+    note_required: bool = False
+    owner_required: bool = False
+    on_delete: str = "nullify"
+    one_to_one: bool = False
+    tree: bool = False
+    together: str = ""  # class keyword over owner and tag: "", "index" or "unique"
+
+    def possible(self) -> bool:
+        """No required reference that would be nullified or kept."""
+        return not (self.owner_required and self.on_delete in ("nullify", "keep"))
+
+    def fields(self) -> dict[str, Any]:
+        nullable, kept = not self.owner_required, self.on_delete == "keep"
+        owner: dict[str, Any] = {"on_delete": self.on_delete, "enforce": not kept, "unique": self.one_to_one}
+        found: dict[str, Any] = {
+            "tag": field(type=str, unique=self.tag_unique, index=self.tag_index or False),
+            "note": field(type=int if self.note_required else "int | None", default=0 if self.note_required else None),
+            "owner": belongs_to("Keeper | None", default=None, **owner) if nullable else belongs_to("Keeper", **owner),
+        }
+        if self.extra:
+            found["extra"] = field(type=int, default=7, index=True)
+        if self.tree:
+            found["parent"] = belongs_to("Wild | None", default=None, on_delete="cascade")
+            found["children"] = has_many("Wild", inverse="parent")
+        return found
+
+    def define(self) -> Any:
+        keywords = {self.together: [("owner", "tag")]} if self.together else {}
+        return define("Wild", self.fields(), base=Numbered, **keywords)
+
+    def shape(self) -> Shape:
+        extra, tree = ("extra",) if self.extra else (), ("parent_id",) if self.tree else ()
+        nullable = {"parent_id"}
+        nullable |= set() if self.note_required else {"note"}
+        nullable |= set() if self.owner_required else {"owner_id"}
+        owner = Ref("owner", ("owner_id",), "Keeper", ("id",), self.on_delete, self.on_delete != "keep")
+        parent = Ref("parent", ("parent_id",), "Wild", ("id",), "cascade")
+        unique = [("tag",)] if self.tag_unique else []
+        unique += [("owner_id",)] if self.one_to_one else []
+        unique += [("owner_id", "tag")] if self.together == "unique" else []
+        return Shape(
+            ("id", "tag", "note", "owner_id", *extra, *tree),
+            ("id",),
+            frozenset(nullable),
+            tuple(unique),
+            (owner, parent) if self.tree else (owner,),
+        )
+
+
+PLAIN = Variant()
+Wild: Any = PLAIN.define()
+
+MODELS: dict[str, Any] = {
+    "Author": Author,
+    "Profile": Profile,
+    "Category": Category,
+    "Post": Post,
+    "Tag": Tag,
+    "Tagging": Tagging,
+    "Badge": Badge,
+    "Member": Member,
+    "Keeper": Keeper,
+    "Wild": Wild,
+    "Shelf": Shelf,
+    "Box": Box,
+}
 
 SHAPES = {
     "Author": Shape(("id", "name", "email"), ("id",), frozenset({"email"}), (("email",),)),
@@ -103,6 +216,29 @@ SHAPES = {
             Ref("origin", ("origin_id",), "Post", ("id",), "keep", enforce=False),
         ),
     ),
+    "Tag": Shape(("id", "label", "rank"), ("id",), frozenset({"rank"}), (("label",),), deferred=(("rank",),)),
+    "Tagging": Shape(
+        ("id", "post_id", "tag_id", "weight"),
+        ("id",),
+        unique=(("post_id", "tag_id"),),
+        refs=(
+            Ref("post", ("post_id",), "Post", ("id",), "cascade"),
+            Ref("tag", ("tag_id",), "Tag", ("id",), "cascade"),
+        ),
+    ),
+    "Badge": Shape(("id", "code", "level", "note"), ("id",), frozenset({"level", "note"}), (("code",),)),
+    "Member": Shape(
+        ("id", "badge_id", "liked_id", "mentor_id"),
+        ("id",),
+        frozenset({"badge_id", "liked_id", "mentor_id"}),
+        refs=(
+            Ref("badge", ("badge_id",), "Badge", ("code",)),
+            Ref("liked", ("liked_id",), "Badge", ("code",), "keep", enforce=False),
+            Ref("mentor", ("mentor_id",), "Member", ("id",), "nullify"),
+        ),
+    ),
+    "Keeper": Shape(("id",), ("id",)),
+    "Wild": PLAIN.shape(),
     "Shelf": Shape(("room", "number"), ("room", "number")),
     "Box": Shape(
         ("label", "shelf_room", "shelf_number", "inside_id"),
@@ -119,7 +255,11 @@ SHAPES = {
 COLLECTIONS = {
     "Author": {"posts": ("Post", "author"), "reviewed": ("Post", "reviewer")},
     "Category": {"children": ("Category", "parent"), "posts": ("Post", "category")},
-    "Post": {"copies": ("Post", "origin")},
+    "Post": {"copies": ("Post", "origin"), "taggings": ("Tagging", "post")},
+    "Tag": {"taggings": ("Tagging", "tag")},
+    "Badge": {"holders": ("Member", "badge"), "fans": ("Member", "liked")},
+    "Member": {"pupils": ("Member", "mentor")},
+    "Keeper": {"wilds": ("Wild", "owner")},
     "Shelf": {"boxes": ("Box", "shelf")},
     "Box": {"content": ("Box", "inside")},
 }

@@ -1,18 +1,19 @@
 """A naive store: lists, linear searches, whole-state copies. It knows no index, no cache and no journal.
 
-Unique keys are judged at the end of each statement, references at the end of the outermost unit (docs/transactions.md).
-Deleting follows on_delete; whatever then still refers to a row that is gone is refused, by a restrict or as dangling.
+Unique keys are judged at the end of each statement, references and deferred unique keys at the end of the outermost
+unit (docs/transactions.md). A key that enforced references hold does not change. Deleting follows on_delete; whatever
+then still refers to a row that is gone is refused, by a restrict or as dangling. A model may get another shape: rows
+are kept by the names of their fields, or the old shape stays.
 """
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 
 class Refused(Exception):
-    """The oracle's verdict; `kind` is null, unique, reference or key_in_use."""
+    """The oracle's verdict; `kind` is null, unique, reference, key_in_use, or late (several that wait for the end)."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -40,6 +41,7 @@ class Shape:
     nullable: frozenset[str] = frozenset()
     unique: tuple[tuple[str, ...], ...] = ()
     refs: tuple[Ref, ...] = ()
+    deferred: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass
@@ -50,12 +52,16 @@ class Row:
     arrival: dict[str, int] = field(default_factory=dict)
 
     def get(self, columns: tuple[str, ...]) -> tuple[Any, ...]:
-        return tuple(self.values[c] for c in columns)
+        values = self.values
+        return tuple([values[name] for name in columns])
+
+    def copy(self) -> Row:
+        return Row(self.uid, self.model, dict(self.values), dict(self.arrival))
 
 
 class Oracle:
     def __init__(self, shapes: dict[str, Shape]) -> None:
-        self.shapes = shapes
+        self.shapes = dict(shapes)
         self.rows: list[Row] = []
         self.saved: list[list[Row]] = []
         self.stamp = 0
@@ -84,14 +90,14 @@ class Oracle:
     # ------------------------------------------------------------ units
 
     def begin(self) -> None:
-        self.saved.append(copy.deepcopy(self.rows))
+        self.saved.append([row.copy() for row in self.rows])
 
     def rollback(self) -> None:
         self.rows = self.saved.pop()
 
     def commit(self) -> None:
         if len(self.saved) == 1:
-            self.check_references()
+            self.check_the_end()
         self.saved.pop()
 
     def statement(self, change: Any, *arguments: Any) -> Any:
@@ -112,17 +118,24 @@ class Oracle:
                 for name in shape.fields:
                     if row.values[name] is None and name not in shape.nullable:
                         raise Refused("null")
-            for columns in (shape.key, *shape.unique):
-                keys = [row.get(columns) for row in rows]
-                keys = [key for key in keys if None not in key]
-                if len(keys) != len(set(keys)):
-                    raise Refused("unique")
+            if any(self.repeated(rows, columns) for columns in (shape.key, *shape.unique)):
+                raise Refused("unique")
 
-    def check_references(self) -> None:
-        for row in self.rows:
-            for ref in self.shapes[row.model].refs:
-                if ref.enforce and None not in row.get(ref.columns) and self.target(row, ref) is None:
-                    raise Refused("reference")
+    def repeated(self, rows: list[Row], columns: tuple[str, ...]) -> bool:
+        keys = [key for row in rows if None not in (key := row.get(columns))]
+        return len(keys) != len(set(keys))
+
+    def check_the_end(self) -> None:
+        deferred = any(
+            self.repeated(self.of(model), columns) for model, shape in self.shapes.items() for columns in shape.deferred
+        )
+        dangling = any(
+            ref.enforce and None not in row.get(ref.columns) and self.target(row, ref) is None
+            for row in self.rows
+            for ref in self.shapes[row.model].refs
+        )
+        if deferred or dangling:
+            raise Refused("late" if deferred and dangling else "unique" if deferred else "reference")
 
     # ------------------------------------------------------------ statements
 
@@ -146,6 +159,8 @@ class Oracle:
 
     def _update(self, changes: list[tuple[int, dict[str, Any]]]) -> None:
         for uid, values in changes:
+            self.check_key_unused(uid, values)
+        for uid, values in changes:
             row = self.by_uid(uid)
             assert row is not None
             before = {ref: row.get(ref.columns) for ref in self.shapes[row.model].refs}
@@ -153,6 +168,22 @@ class Oracle:
             for ref, old in before.items():
                 if row.get(ref.columns) != old:
                     self.arrive(row, ref)
+
+    def check_key_unused(self, uid: int, values: dict[str, Any]) -> None:
+        row = self.by_uid(uid)
+        assert row is not None
+        for model, shape in self.shapes.items():
+            for ref in shape.refs:
+                if ref.enforce and ref.target == row.model and self.children(row, model, ref):
+                    if any(values.get(name, row.values[name]) != row.values[name] for name in ref.target_columns):
+                        raise Refused("key_in_use")
+
+    def arrange(self, uids: list[int], ref: Ref) -> None:
+        """Makes this the order of arrival of these rows."""
+        for uid in uids:
+            row = self.by_uid(uid)
+            assert row is not None
+            self.arrive(row, ref)
 
     def delete(self, uids: list[int]) -> None:
         self.statement(self._delete, uids)
@@ -173,3 +204,28 @@ class Oracle:
                                 child.values.update(dict.fromkeys(ref.columns))
                                 self.arrive(child, ref)
             self.rows.remove(row)
+
+    # ------------------------------------------------------------ another shape
+
+    def redefine(self, model: str, shape: Shape, defaults: dict[str, Any]) -> None:
+        """Fields that stay keep their values, new ones take their default. Where the column of a foreign key or the
+        kind of index over it changes, rows count as arriving in order of insertion."""
+        old = self.shapes[model]
+        try:
+            self.statement(self._redefine, model, shape, defaults)
+        except Refused:
+            self.shapes[model] = old
+            raise
+
+    def _redefine(self, model: str, shape: Shape, defaults: dict[str, Any]) -> None:
+        old, self.shapes[model] = self.shapes[model], shape
+        for row in self.of(model):
+            row.values = {name: row.values.get(name, defaults.get(name)) for name in shape.fields}
+            for ref in shape.refs:
+                if not self.column_stays(old, shape, ref.columns):
+                    self.arrive(row, ref)
+
+    def column_stays(self, old: Shape, new: Shape, columns: tuple[str, ...]) -> bool:
+        """The column of a foreign key, and the kind of index over it."""
+        same = all(name in old.fields and (name in old.nullable) == (name in new.nullable) for name in columns)
+        return same and (columns in old.unique) == (columns in new.unique)
