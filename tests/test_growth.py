@@ -28,7 +28,6 @@ def test_a_store_of_one_size_is_loaded_and_timed() -> None:
 def test_the_other_side_gets_the_same_rows() -> None:
     figures = growth_probe.by_hand(2_000)
     assert figures.text_bytes == sum(map(growth_probe.size_of_text, growth_probe.chunks(2_000)))
-    assert figures.resident_bytes > 0
 
 
 def met(lines: list[growth.Line]) -> dict[str, bool | None]:
