@@ -914,6 +914,33 @@ def test_membership_looks_an_ordered_index_up(base: type[Model]) -> None:
     assert Thing.where(Thing.number.in_([1, 2]), Thing.text.in_(["c"])).count() == 3
 
 
+def test_either_of_several_values_is_membership(base: type[Model]) -> None:
+    number, text = field(type=int | None, index=True), field(type=str, index="ordered")
+    Thing = define("Thing", {"number": number, "text": text, "plain": field(type=float, default=0.5)}, base=base)
+    Thing.insert_many({"number": [None, *range(99)] * 3, "text": [f"t{place % 60}" for place in range(300)]})
+    n, t = Thing.number, Thing.text
+    for either, index, size in (
+        ((Thing.id == 1) | (Thing.id == 2), ("id",), 2),
+        ((n == 3) | (n == 7) | (n == 3) | (n == 1000), ("number",), 6),
+        ((n == 3) | n.in_([7, 8]) | (9 == n), ("number",), 12),
+        ((t == "t3") | (t == "nothing"), ("text",), 5),
+        (((n == 3) | (n == 7)) & (Thing.plain == 0.5), ("number",), 6),
+    ):
+        found = Thing.where(either)
+        assert found.explain().index == index and found.explain().rows_examined == size, either
+        assert found.count() == len(found.pluck(Thing.id)) == size
+        assert Thing.where(~either).count() == 300 - size
+    for either, size in (
+        ((n == 3) | (t == "t3"), 8),
+        ((n == 3) | (n == None), 6),  # noqa: E711
+        ((n == 3) | (n > 90), 27),
+        ((n == 3) | (n == 4.5), 3),
+        ((Thing.plain == 0.5) | (Thing.plain == float("nan")), 300),
+    ):
+        found = Thing.where(either)
+        assert found.explain().access == "scan" and found.count() == size, either
+
+
 @pytest.mark.parametrize("intern", [False, True])
 def test_a_regular_expression_is_pythons_and_sees_every_write(base: type[Model], intern: bool) -> None:
     texts = ["Grün", "grün", "a\nb", "", "🐍", "\ud800 x", "x" * 99, None]

@@ -15,7 +15,8 @@
  * needs no memory; the expression holds one more (`spare`), by which a cell is taken in although its node was refused.
  *
  * Comparisons of a follow with a constant get a twin, `inside`: exists(path, inner op constant). It is true for the
- * same rows as long as the constant is not null, and is what the planner can turn into a semijoin.
+ * same rows as long as the constant is not null, and is what the planner can turn into a semijoin. The twin of an OR of
+ * equalities of one column is the membership test that says the same; its cells are those of the parts.
  */
 #include "expr.h"
 
@@ -57,7 +58,7 @@ owns(sn_type type, sn_cell cell)
 static void
 free_members(sn_expr *e, sn_type type, sn__members *m)
 {
-    for (size_t i = 0; i < m->n; i++) {
+    for (size_t i = 0; i < m->n && !m->borrowed; i++) {
         if (owns(type, e->cells[m->first + i])) {
             sn__drop_cell(e->db, type, e->cells[m->first + i]);
         }
@@ -517,12 +518,6 @@ sn_expr_and(sn_expr *e, const sn_node *nodes, size_t n)
 }
 
 sn_node
-sn_expr_or(sn_expr *e, const sn_node *nodes, size_t n)
-{
-    return junction(e, SN__OR, nodes, n);
-}
-
-sn_node
 sn_expr_exists(sn_expr *e, unsigned depth, const sn_path *path, sn_node where)
 {
     if (e->status) {
@@ -570,8 +565,9 @@ count_owned(sn_type type, const sn_cell *cells, size_t n)
     return owned;
 }
 
+/* Room for n cells and their hash. */
 static sn_status
-reserve_members(sn_expr *e, sn__members *m, sn_type type, const sn_cell *cells, size_t n)
+reserve_members(sn_expr *e, sn__members *m, size_t n)
 {
     m->first = e->cell_n;
     for (m->cap = 2; m->cap < 2 * n; m->cap *= 2) {
@@ -582,16 +578,12 @@ reserve_members(sn_expr *e, sn__members *m, sn_type type, const sn_cell *cells, 
         return SN_NOMEM;
     }
     m->slots = sn_mem_zero(mem, m->cap * sizeof *m->slots);
-    if (m->slots && sn__drop_promise(e->db, count_owned(type, cells, n)) == SN_OK) {
-        return SN_OK;
-    }
-    sn_mem_free(mem, m->slots, m->cap * sizeof *m->slots);
-    return SN_NOMEM;
+    return m->slots ? SN_OK : SN_NOMEM;
 }
 
-/* Applies what reserve_members made room for: every cell is kept, each distinct value is in the hash once. */
+/* Into room that reserve_members made: every cell is kept, each distinct value is in the hash once. */
 static void
-fill_members(sn_expr *e, sn__members *m, sn_type type, const sn_cell *cells, size_t n)
+add_members(sn_expr *e, sn__members *m, sn_type type, const sn_cell *cells, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         e->cells[e->cell_n++] = cells[i];
@@ -600,10 +592,9 @@ fill_members(sn_expr *e, sn__members *m, sn_type type, const sn_cell *cells, siz
             m->null = true;
         } else if (!never_equal(type, cells[i].word)) {
             uint32_t *slot = member_slot(e, m, type, cells[i].word);
-            *slot = *slot ? *slot : (uint32_t)i + 1;
+            *slot = *slot ? *slot : (uint32_t)m->n;
         }
     }
-    e->members[e->member_n++] = *m;
 }
 
 /* Gives the cells of the last members back to the caller. */
@@ -611,7 +602,7 @@ static void
 undo_members(sn_expr *e, sn_type type)
 {
     sn__members *m = &e->members[--e->member_n];
-    for (size_t owned = count_owned(type, e->cells + m->first, m->n); owned > 0; owned--) {
+    for (size_t owned = m->borrowed ? 0 : count_owned(type, e->cells + m->first, m->n); owned > 0; owned--) {
         sn__drop_push(e->db, NULL);
     }
     e->cell_n = m->first;
@@ -642,6 +633,21 @@ append_in(sn_expr *e, sn_node a, uint32_t members)
     return node;
 }
 
+/* A node for the members, which are taken over: undone if there is no room for it. */
+static sn_node
+install_members(sn_expr *e, sn_node a, const sn__members *m)
+{
+    size_t before = e->n;
+    sn_type type = e->terms[a].type;
+    e->members[e->member_n++] = *m;
+    sn_node node = append_in(e, a, (uint32_t)e->member_n - 1);
+    if (node == SN_NO_NODE) {
+        e->n = before;
+        undo_members(e, type);
+    }
+    return node;
+}
+
 sn_node
 sn_expr_in(sn_expr *e, sn_node a, const sn_cell *cells, size_t n)
 {
@@ -653,17 +659,87 @@ sn_expr_in(sn_expr *e, sn_node a, const sn_cell *cells, size_t n)
         return refuse(e, SN_LIMIT);
     }
     sn__members m = {0};
-    sn_type type = value->type;
-    sn_status status = reserve_members(e, &m, type, cells, n);
+    sn_status status = reserve_members(e, &m, n);
+    status = status ? status : sn__drop_promise(e->db, count_owned(value->type, cells, n));
     if (status) {
+        sn_mem_free(&e->db->mem, m.slots, m.cap * sizeof *m.slots);
         return refuse(e, status);
     }
-    fill_members(e, &m, type, cells, n);
-    size_t before = e->n;
-    sn_node node = append_in(e, a, (uint32_t)e->member_n - 1);
-    if (node == SN_NO_NODE) {
-        e->n = before;
-        undo_members(e, type);
+    add_members(e, &m, value->type, cells, n);
+    return install_members(e, a, &m);
+}
+
+/* ---------------------------------------------------------------- either of several values */
+
+/* The constants that a test compares a column with for equality. NULL if it does something else. */
+static const sn_cell *
+equal_to(const sn_expr *e, const sn__term *test, size_t *n)
+{
+    const sn__term *column = test->a == SN_NO_NODE ? NULL : &e->terms[test->a];
+    if (!column || column->kind != SN__COLUMN) {
+        return NULL;
     }
+    if (test->kind == SN__IN) {
+        *n = e->members[test->members].n;
+        return e->cells + e->members[test->members].first;
+    }
+    const sn__term *constant = test->kind == SN__COMPARE && test->op == SN_EQ ? &e->terms[test->b] : NULL;
+    bool plain = constant && constant->kind == SN__CONST && constant->type == column->type && !constant->cell.null;
+    *n = 1;
+    return plain ? &constant->cell : NULL;
+}
+
+static bool
+same_column(const sn_expr *e, sn_node a, sn_node b)
+{
+    const sn__term *x = &e->terms[a], *y = &e->terms[b];
+    return x->depth == y->depth && x->col == y->col && x->rows[x->depth] == y->rows[y->depth];
+}
+
+/* How many constants the tests have, if all compare the same column for equality; else 0. */
+static size_t
+count_either(const sn_expr *e, const sn_node *tests, size_t n)
+{
+    size_t total = 0, more;
+    for (size_t i = 0; i < n; i++) {
+        const sn__term *test = &e->terms[tests[i]];
+        if (!equal_to(e, test, &more) || !same_column(e, test->a, e->terms[tests[0]].a)) {
+            return 0;
+        }
+        total += more;
+    }
+    return total < INT32_MAX ? total : 0;
+}
+
+/* The membership test that says the same as an OR of `total` equalities; their cells are borrowed. */
+static sn_node
+either_as_in(sn_expr *e, const sn_node *tests, size_t n, size_t total)
+{
+    size_t more;
+    sn_node column = e->terms[tests[0]].a;
+    sn__members m = {.borrowed = true};
+    if (reserve_members(e, &m, total) != SN_OK) {
+        return refuse(e, SN_NOMEM);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const sn_cell *cells = equal_to(e, &e->terms[tests[i]], &more);
+        add_members(e, &m, e->terms[column].type, cells, more);
+    }
+    return install_members(e, column, &m);
+}
+
+sn_node
+sn_expr_or(sn_expr *e, const sn_node *nodes, size_t n)
+{
+    sn_node node = junction(e, SN__OR, nodes, n);
+    size_t total = node == SN_NO_NODE || n < 2 ? 0 : count_either(e, nodes, n);
+    if (total == 0) {
+        return node;
+    }
+    sn_node twin = either_as_in(e, nodes, n, total);
+    if (twin == SN_NO_NODE) {
+        return SN_NO_NODE;
+    }
+    e->terms[node].inside = twin;
     return node;
 }

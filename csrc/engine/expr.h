@@ -37,8 +37,9 @@ typedef enum sn__kind {
 typedef struct sn__members {
     size_t first, n;
     uint32_t *slots;
-    size_t cap; /* a power of two */
-    bool null;  /* null is among them */
+    size_t cap;    /* a power of two */
+    bool null;     /* null is among them */
+    bool borrowed; /* the cells are those of other nodes */
 } sn__members;
 
 /* One node. Which members count depends on its kind; `rows` says of which table the row at each depth must be (NULL: any), and
@@ -53,7 +54,8 @@ typedef struct sn__term {
     bool distinct;
     uint16_t height;
     sn_node a, b;           /* operands; of a follow, exists and aggregate: a is the value, b the condition */
-    sn_node inside;         /* what says the same as exists(path, ...) when no null is compared; or SN_NO_NODE */
+    sn_node inside;         /* what says the same as exists(path, ...) when no null is compared, or of an OR as IN; or
+                             * SN_NO_NODE */
     uint32_t first, n;      /* AND, OR: children */
     sn_col col;             /* COLUMN */
     uint32_t slot;          /* HOST */

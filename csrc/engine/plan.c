@@ -4,8 +4,8 @@
  * Ways to candidates, each serving some of the tests exactly, so that these need not be evaluated again:
  *
  *   probe      == on every column of a unique index: at most one row
- *   postings   == on every column of a many index, or membership on the only column of any index, or the first of an
- *              ordered one: how many rows each key has is known
+ *   postings   == on every column of a many index, or membership (an OR of equalities as well) on the only column of any
+ *              index, or the first of an ordered one: how many rows each key has is known
  *   range      an ordered index: == on leading columns and bounds (or startswith) on the next one: counted exactly by
  *              two seeks
  *   semijoin   exists(path, inner), also the twin of a comparison over a to-one path (expr.c): rows that hold `inner`
@@ -248,6 +248,15 @@ count_members(sn__access *a, const sn__find *f, const sn_index *ix, const sn__me
     return !m->null;
 }
 
+/* The membership test that a test of the row is, or has as its twin. */
+static sn_node
+as_member(const sn__find *f, sn_node test)
+{
+    const sn__term *t = sn__term_at(f->expr, test);
+    sn_node node = t->kind == SN__OR && t->inside != SN_NO_NODE ? t->inside : test;
+    return sn__term_at(f->expr, node)->kind == SN__IN ? node : SN_NO_NODE;
+}
+
 /* Membership in the only column of the index, or the first of an ordered one. */
 static bool
 plan_members(sn__access *a, const sn__find *f, const sn_index *ix)
@@ -255,14 +264,15 @@ plan_members(sn__access *a, const sn__find *f, const sn_index *ix)
     bool has = ix->column_count == 1 || ix->kind == SN_INDEX_ORDERED;
     *a = (sn__access){.kind = SN_ACCESS_POSTINGS, .index = ix, .in = SN_NO_NODE, .inner = SN_NO_NODE};
     for (size_t i = 0; i < f->n && has; i++) {
-        const sn__term *t = sn__term_at(f->expr, f->tests[i]);
-        const sn__term *column = t->kind == SN__IN ? sn__term_at(f->expr, t->a) : NULL;
+        sn_node in = as_member(f, f->tests[i]);
+        const sn__term *t = in == SN_NO_NODE ? NULL : sn__term_at(f->expr, in);
+        const sn__term *column = t ? sn__term_at(f->expr, t->a) : NULL;
         if (!column || column->kind != SN__COLUMN || column->depth != 0 || column->col != ix->columns[0]) {
             continue;
         }
         a->rows = 0;
         if (count_members(a, f, ix, &f->expr->members[t->members])) {
-            a->in = f->tests[i];
+            a->in = in;
             a->cost = sn__random_cost(a->rows);
             serve(a, f->tests[i]);
             return true;

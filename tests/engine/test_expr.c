@@ -601,6 +601,12 @@ sweep_run(void *state)
     }
     sn_expr_host(s->e, 0, 40, SN_INT);
     sn_expr_and(s->e, both, 2);
+    if (in != SN_NO_NODE) {
+        sn_node own = sn_expr_column(s->e, 0, s->w.t[AUTHOR], AUTHOR_NAME);
+        sn_node either[3] = {sn_expr_compare(s->e, SN_EQ, own, text), sn_expr_compare(s->e, SN_EQ, own, text),
+                             sn_expr_in(s->e, own, NULL, 0)};
+        sn_expr_or(s->e, either, 3);
+    }
     return sn_expr_status(s->e);
 }
 

@@ -222,6 +222,32 @@ make_junction(maker *m, sn__kind kind, int size)
     return t;
 }
 
+/* Several values of one column, which is as good as IN; at times something else is among the parts. */
+static tree *
+make_either(maker *m)
+{
+    sn_type type = pick_type(m);
+    tree *column = make_column(m, type), *t = grow(m, SN__OR, SN__NO_TYPE);
+    t->n = 2 + world_pick(m->w, 2);
+    for (size_t i = 0; i < t->n; i++) {
+        t->kids[i] =
+            world_pick(m->w, 8) ? grow(m, world_pick(m->w, 4) ? SN__COMPARE : SN__IN, SN__NO_TYPE) : make_simple(m);
+        if (t->kids[i]->a) {
+            continue;
+        }
+        t->kids[i]->a = column;
+        if (t->kids[i]->kind == SN__COMPARE) {
+            t->kids[i]->op = SN_EQ;
+            t->kids[i]->b = make_const(m, type);
+        } else {
+            for (size_t n = world_pick(m->w, 4); n > 0; n--) {
+                make_cell(m, t->kids[i], type);
+            }
+        }
+    }
+    return t;
+}
+
 static tree *
 make_exists(maker *m, int size)
 {
@@ -274,7 +300,7 @@ make_predicate(maker *m, int size)
     }
     switch (world_pick(m->w, 12)) {
     case 0:
-        return make_junction(m, SN__OR, size);
+        return world_pick(m->w, 2) ? make_either(m) : make_junction(m, SN__OR, size);
     case 1:
     case 2:
         return make_junction(m, SN__AND, size);
@@ -847,6 +873,10 @@ test_plans(void)
     sn_cell few[3] = {int_cell(5), int_cell(17), int_cell(5)};
     plan = plan_of(&p, sn_expr_in(p.e, sn_expr_column(p.e, 0, posts, POST_VIEWS), few, 3), NULL, ALL);
     CHECK(plan.access == SN_ACCESS_POSTINGS && plan.index && plan.examined == plan.found && plan.found > 0);
+    sn_node either[3] = {author, compare_column(&p, POST_AUTHOR, SN_EQ, 4), only};
+    plan = plan_of(&p, sn_expr_or(p.e, either, 2), NULL, ALL);
+    CHECK(plan.access == SN_ACCESS_POSTINGS && plan.examined == plan.found && plan.found > 0);
+    CHECK(plan_of(&p, sn_expr_or(p.e, either, 3), NULL, ALL).access == SN_ACCESS_SCAN);
     sn_node low = compare_column(&p, POST_FLAG, SN_NE, 0);
     CHECK(plan_of(&p, low, NULL, ALL).access == SN_ACCESS_SCAN);
     CHECK(plan_of(&p, sn_expr_or(p.e, NULL, 0), NULL, ALL).access == SN_ACCESS_EMPTY);
