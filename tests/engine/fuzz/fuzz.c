@@ -22,6 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 unsigned
 run_byte(run *r)
 {
+    if (r->random) {
+        r->random = r->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        return (unsigned)(r->random >> 56);
+    }
     return r->at < r->size ? r->data[r->at++] : 0;
 }
 
@@ -354,6 +358,15 @@ set_handle(run *r, int table)
     REQUIRE(st == SN_OK || handle);
 }
 
+static void
+add_rows(run *r)
+{
+    bool opened = statement(r);
+    populate(r);
+    run_compare(r);
+    end_statement(r, opened);
+}
+
 /* A cell for good, without a unit. */
 static void
 exchange(run *r, int table)
@@ -483,8 +496,11 @@ operate(run *r)
     case 13:
         operate_rarely(r, run_byte(r));
         break;
-    default:
+    case 14:
         ask_question(r);
+        break;
+    default:
+        add_rows(r);
         break;
     }
 }
@@ -514,6 +530,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     one.data = data;
     one.size = size;
     one.at = one.depth = 0;
+    one.random = 0;
     memset(one.indexes, 0, sizeof(one.indexes));
     memset(one.references, 0, sizeof(one.references));
     play(&one);

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 BEGIN, COMMIT, ROLLBACK, INSERT, LOAD, UPDATE = 0, 1, 2, 3, 6, 7
-UPDATE_MANY, DELETE, MOVE, COMPACT, RARE, ASK = 9, 10, 11, 12, 13, 14
+UPDATE_MANY, DELETE, MOVE, COMPACT, RARE, ASK, POPULATE = 9, 10, 11, 12, 13, 14, 15
 COLUMNS = (5, 7, 4, 12)
 INDEXES = 19
 CALM, REFUSE_ONCE, REFUSE_ON = 0x00, 0xA0, 0xB0
@@ -32,7 +32,7 @@ THEMES: dict[str, list[int]] = {
     "order": [BEGIN, ROLLBACK] + [INSERT] * 6 + [UPDATE] * 4 + [MOVE] * 8 + [DELETE],
     "compact": [COMMIT] * 2 + [INSERT] * 6 + [DELETE] * 4 + [COMPACT] * 3 + [RARE] * 4,
     "schema": [INSERT] * 8 + [DELETE, UPDATE, LOAD] + [RARE] * 8,
-    "questions": [INSERT] * 9 + [LOAD, LOAD, UPDATE] + [ASK] * 4,
+    "questions": [POPULATE] * 2 + [INSERT, LOAD, UPDATE, DELETE] + [RARE] * 2 + [ASK] * 8,
 }
 
 
@@ -80,6 +80,8 @@ def operation(rng: random.Random, op: int, alone: bool) -> bytes:
     if op == MOVE:
         where = bytes([rng.randrange(INDEXES), rng.randrange(20), rng.choice([0, 0x80]), rng.randrange(8)])
         return bytes([op]) + where + bytes([refusal(rng)]) + keep_open
+    if op == POPULATE:
+        return bytes([op, rng.randrange(256), rng.randrange(12)]) + keep_open
     if op == RARE:
         return bytes([op]) + rng.randbytes(rng.randrange(4, 12))
     if op == ASK:

@@ -14,6 +14,7 @@
 typedef struct run {
     const uint8_t *data;
     size_t size, at;
+    uint64_t random; /* not 0: bytes come from here instead */
     host_memory memory;
     sn_db *db;
     sn_table *tables[TABLES];
@@ -24,7 +25,7 @@ typedef struct run {
     size_t depth;
 } run;
 
-/* The next byte of the input; 0 when it is used up. */
+/* The next byte of the input, 0 when it is used up; or a random one. */
 unsigned run_byte(run *r);
 
 /* Some calls meet an allocator that refuses: one of the next `reach` (at most 256) calls, alone or with all later ones. */
@@ -55,6 +56,7 @@ sn_bytes value_bytes(sn_type type, bool bare, value v);
 
 /* ---------------------------------------------------------------- kinds of operations */
 
+void populate(run *r);      /* populate.c; in a unit */
 void change_schema(run *r); /* change.c */
 void probe_index(run *r);   /* probe.c */
 void ask_question(run *r);  /* ask.c */

@@ -311,7 +311,7 @@ junction(ask *a, const around *s, int level, tree_kind kind)
 {
     tree t = {.kind = kind, .a = NONE, .b = NONE};
     sn_node nodes[MAX_CHILDREN];
-    size_t n = run_byte(a->r) % (2 * MAX_CHILDREN + 1);
+    size_t n = run_byte(a->r) % 7;
     for (t.n = 0; t.n < (n + 1) / 2; t.n++) {
         t.child[t.n] = tree_predicate(a, s, level + 1);
         if (t.child[t.n] == NONE)
@@ -319,6 +319,65 @@ junction(ask *a, const around *s, int level, tree_kind kind)
         nodes[t.n] = node_of(a, t.child[t.n]);
     }
     return keep(a, t, kind == T_AND ? sn_expr_and(a->e, nodes, t.n) : sn_expr_or(a->e, nodes, t.n));
+}
+
+/* ---------------------------------------------------------------- what an index can serve */
+
+/* An index of the table, or NULL. */
+static const index_spec *
+choose_index(ask *a, int table, bool ordered)
+{
+    unsigned b = run_byte(a->r);
+    for (unsigned i = 0; i < INDEXES; i++) {
+        const index_spec *ix = &a->r->m.schema.indexes[(b + i) % INDEXES];
+        if (ix->table == table && (!ordered || ix->kind == SN_INDEX_ORDERED))
+            return ix;
+    }
+    return NULL;
+}
+
+/* What some row has in the column, or any constant. */
+static int
+constant_near(ask *a, int table, sn_col col)
+{
+    const column_spec *column = &a->r->m.schema.columns[table][col];
+    tree t = {.kind = T_CONST, .type = column->def.type, .a = NONE, .b = NONE};
+    sn_row row = run_row(a->r, table);
+    if (column->bare || !model_alive(&a->r->m, table, row))
+        return constant(a, t.type);
+    t.constant = a->r->m.now.rows[table][row].cells[col];
+    return keep(a, t, sn_expr_const(a->e, t.type, make_cell(a->r, t.type, false, t.constant)));
+}
+
+static int
+bound(ask *a, const around *s, sn_col col, sn_compare_op op)
+{
+    tree t = {.kind = T_COMPARE, .op = (int)op, .a = column(a, s, 0, col)};
+    t.b = t.a == NONE ? NONE : constant_near(a, table_at(s, 0), col);
+    return t.b == NONE ? NONE : keep(a, t, sn_expr_compare(a->e, op, node_of(a, t.a), node_of(a, t.b)));
+}
+
+/* Comparisons of the index's columns with constants: equal ones first, then bounds. */
+static int
+aimed(ask *a, const around *s)
+{
+    const index_spec *ix = choose_index(a, table_at(s, 0), false);
+    tree t = {.kind = T_AND, .a = NONE, .b = NONE};
+    sn_node nodes[MAX_CHILDREN];
+    unsigned b = run_byte(a->r), equal = b & 3;
+    for (size_t i = 0; ix && i < ix->n && i <= equal && t.n + 2 <= MAX_CHILDREN; i++) {
+        sn_compare_op ops[] = {i < equal ? SN_EQ : b & 4 ? SN_GE : SN_GT, b & 8 ? SN_LE : SN_LT};
+        for (unsigned k = 0; k < 2; k++) {
+            if (i < equal ? k == 1 : !(b & 0x10u << k))
+                continue;
+            t.child[t.n] = bound(a, s, ix->cols[i], ops[k]);
+            if (t.child[t.n] == NONE)
+                return NONE;
+            nodes[t.n] = node_of(a, t.child[t.n]);
+            t.n++;
+        }
+    }
+    return keep(a, t, sn_expr_and(a->e, nodes, t.n));
 }
 
 static int
@@ -356,7 +415,7 @@ tree_predicate(ask *a, const around *s, int level)
 {
     unsigned b = run_byte(a->r) & 15;
     if (is_full(a, level))
-        b = 5 + b % 8;
+        b = 5 + b % 4;
     switch (b) {
     case 0:
     case 1:
@@ -374,6 +433,10 @@ tree_predicate(ask *a, const around *s, int level)
         return text(a, s, level);
     case 8:
         return among(a, s, level);
+    case 9:
+    case 10:
+    case 11:
+        return aimed(a, s);
     case 13:
         return unary(a, s, level, T_NOT);
     default:
@@ -383,12 +446,29 @@ tree_predicate(ask *a, const around *s, int level)
 
 /* ---------------------------------------------------------------- orders and paths */
 
+/* The order of an index, without the first columns or with all. */
+static bool
+index_orders(ask *a, order_spec *out, size_t *n, const index_spec *ix, unsigned b)
+{
+    around s = {{ix->table}, 1};
+    *n = 0;
+    for (size_t i = ix->n > 1 && (b & 4) ? 1 : 0; i < ix->n; i++) {
+        out[*n] = (order_spec){column(a, &s, 0, ix->cols[i]), b & 1, (b & 0x18) == 0x18};
+        if (out[(*n)++].tree == NONE)
+            return false;
+    }
+    return true;
+}
+
 bool
 tree_orders(ask *a, order_spec *out, size_t *n, int table)
 {
     around s = {{table}, 1};
     unsigned b = run_byte(a->r);
     size_t wanted = b < 0x60 ? 0 : 1 + b % MAX_ORDERS;
+    const index_spec *ix = b >= 0xa0 ? choose_index(a, table, true) : NULL;
+    if (ix)
+        return index_orders(a, out, n, ix, b);
     for (*n = 0; *n < wanted; ++*n) {
         unsigned flags = run_byte(a->r);
         out[*n] = (order_spec){tree_ordered(a, &s, 2), flags & 1, flags & 2};

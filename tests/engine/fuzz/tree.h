@@ -12,10 +12,10 @@
 #define MAX_HOPS 3
 #define MAX_SCOPE 6
 #define MAX_ORDERS 3
-#define MAX_CHILDREN 3
+#define MAX_CHILDREN 6
 #define MAX_MEMBERS 10
 #define MAX_TARGETS 512
-#define MAX_STEPS 60000
+#define MAX_STEPS 20000
 #define HOSTS 2
 #define NONE (-1)
 

@@ -1,0 +1,76 @@
+/*
+ * populate.c - many rows from one byte of input: each table gets some, whose foreign keys find their targets or are
+ * null (run.h). What the questions are about: rows that are related.
+ */
+#include "run.h"
+
+#define MOST 12 /* rows of each table at a time */
+
+/* A live row of the table, or SN_NO_ROW. */
+static sn_row
+target(run *r, int table)
+{
+    sn_row n = r->m.positions[table], from = n ? (sn_row)(run_byte(r) % n) : 0;
+    for (sn_row i = 0; i < n; i++) {
+        if (model_alive(&r->m, table, (from + i) % n))
+            return (from + i) % n;
+    }
+    return SN_NO_ROW;
+}
+
+static void
+refer(run *r, int ref, value *values)
+{
+    const index_spec *from = &r->m.schema.indexes[references[ref].from];
+    const index_spec *to = &r->m.schema.indexes[references[ref].to];
+    sn_row row = run_byte(r) < 0xc0 ? target(r, to->table) : SN_NO_ROW;
+    for (size_t i = 0; i < from->n; i++) {
+        value null = {true, 0};
+        values[from->cols[i]] = row == SN_NO_ROW ? null : r->m.now.rows[to->table][row].cells[to->cols[i]];
+    }
+}
+
+static void
+choose_row(run *r, int table, value *values, sn_cell *cells)
+{
+    const schema *s = &r->m.schema;
+    for (sn_col c = 0; c < s->column_count[table]; c++) {
+        const column_spec *column = &s->columns[table][c];
+        bool automatic = column->def.automatic || !column->used;
+        values[c] = automatic ? (value){true, 0} : choose_value(r, column->def.type, column->bare, NULL);
+    }
+    for (int ref = 0; ref < REFERENCES; ref++) {
+        if (s->made[ref] && s->indexes[references[ref].from].table == table)
+            refer(r, ref, values);
+    }
+    for (sn_col c = 0; c < s->column_count[table]; c++)
+        cells[c] = make_cell(r, s->columns[table][c].def.type, s->columns[table][c].bare, values[c]);
+}
+
+/* One that is refused, for its key or a null, is left out. */
+static void
+add_row(run *r, int table)
+{
+    value values[MAX_COLUMNS];
+    sn_cell cells[MAX_COLUMNS];
+    sn_row row;
+    choose_row(r, table, values, cells);
+    sn_status st = sn_table_insert(&row, r->tables[table], cells);
+    REQUIRE(st == model_insert(&r->m, table, values, 1));
+    for (sn_col c = 0; st != SN_OK && c < r->m.schema.column_count[table]; c++)
+        release_cell(r, model_column(&r->m, table, c)->type, cells[c]);
+}
+
+void
+populate(run *r)
+{
+    static const int order[] = {C, A, B, D, A, B};
+    unsigned seed = run_byte(r), n = 1 + run_byte(r) % MOST;
+    uint64_t before = r->random;
+    r->random = (uint64_t)seed * 2 + 1;
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        for (unsigned k = 0; k < n && r->m.positions[order[i]] < MAX_ROWS; k++)
+            add_row(r, order[i]);
+    }
+    r->random = before;
+}
