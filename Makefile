@@ -163,7 +163,8 @@ coverage-report: $(VENV)/.extra-prove
 		--txt-metric branch --txt .build/coverage/report.txt --txt-summary --html-details .build/coverage/html/index.html \
 		--json .build/coverage/counts.json $(COUNTED)
 
-prove: deps pyright
+# All builds first: proofs run side by side.
+prove: build deps pyright $(VENV)/.extra-bench $(VENV)/.extra-prove $(patsubst %,.build/%/.built,debug tiny asan coverage)
 	$(PY) tools/prove.py
 
 dist: $(VENV)/.extra-test

@@ -1,34 +1,43 @@
-"""Runs every proof that the project has and writes what came out as a table to docs/proof.md.
+"""Runs every proof that the project has and writes what came out as a table into docs/proof.md.
 
-python tools/prove.py [name ...]     only the named proofs (the table is written for a full run alone)
+python tools/prove.py [--jobs n] [name ...]     only the named proofs (the table is written for a full run alone)
 
-Run by `make prove`, which installs what is needed. Takes about half an hour on two cores.
+Run by `make prove`, which installs and builds what is needed. Proofs run side by side, as many as there are processors;
+those that time something run alone, at the end. Takes most of an hour on two. What stands in docs/proof.md outside the
+marks of the table is written by hand and stays.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "proof.md"
+MARKS = ("<!-- written by make prove -->\n", "<!-- to here -->\n")
 LOGS = ROOT / ".build" / "prove"
-LONG_RUN = {"SINEW_EXAMPLES": "1000", "SINEW_STEPS": "80"}
+LONG_RUN = {"SINEW_EXAMPLES": "400", "SINEW_STEPS": "80"}
 
 
 @dataclass(frozen=True)
 class Proof:
+    """`alone`: it measures times, or writes what others read."""
+
     name: str
     shows: str
     command: str
     environment: dict[str, str] | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,10 +50,29 @@ class Outcome:
 
 PROOFS = [
     Proof(
-        "engine", "every allocation refused in turn: invariants hold, nothing changed; tiny limits", "make engine-tests"
+        "engine",
+        "every allocation refused in turn: invariants hold, nothing changed; tiny limits",
+        "make engine-tests",
+        {"BUILD": "../../.build/prove/engine"},
     ),
-    Proof("engine-sanitizers", "the same under the sanitizers", "make --no-print-directory -C tests/engine sanitize"),
-    Proof("fuzz", "the committed corpus against a naive model in C", "make fuzz-replay"),
+    Proof(
+        "engine-sanitizers",
+        "the same under the sanitizers",
+        "make --no-print-directory -C tests/engine sanitize",
+        {"BUILD": "../../.build/prove/sanitize"},
+    ),
+    Proof(
+        "corpus",
+        "the committed inputs of the fuzzer against a naive model in C",
+        "make fuzz-replay",
+        {"BUILD": "../../.build/prove/corpus"},
+    ),
+    Proof(
+        "fuzz",
+        "libFuzzer from that corpus on",
+        "make fuzz",
+        {"BUILD": "../../.build/prove/fuzz", "FUZZ_SECONDS": "600"},
+    ),
     Proof("suite", "the whole test suite", "make test"),
     Proof("lint", "formatting, warnings as errors, mypy --strict", "make lint"),
     Proof("types", "pyright itself beside mypy and basedpyright", "make pyright test ARGS=tests/typing"),
@@ -60,20 +88,24 @@ PROOFS = [
     ),
     Proof("coverage", "lines and branches of csrc that the suite, the C tests and the corpus reach", "make coverage"),
     Proof("interpreters", "sdist, build, install, suite on each Python here", "python tools/interpreters.py"),
-    Proof("benchmarks", "both sides of each pair give equal results", "make bench ARGS=--quick"),
+    Proof("benchmarks", "both sides of each pair give equal results", "make bench ARGS=--quick", alone=True),
     Proof("demo", "the standard library, read and questioned", "make demo"),
 ]
 
 
+# Lines that say how much was run; of each output the last one counts, else its last line.
+TELLING = re.compile(r"\d+ passed|^(lines|branches): |^Done \d+ runs|operations|bodies")
+
+
 def summary(output: str) -> str:
-    """The line that says most: pytest's last, gcovr's lines, else the last one."""
+    """The line of an output that says most; of a coverage report both."""
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip(" =") for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"\d+ passed|^lines: ", line)]
-    return (telling or lines or [""])[-1][:110].replace("|", "/")
+    telling = [line for line in lines if TELLING.search(line)]
+    covered = [line for line in telling if line.startswith(("lines: ", "branches: "))]
+    return "; ".join(covered[-2:] or telling[-1:] or lines[-1:])[:110].replace("|", "/")
 
 
 def run(proof: Proof) -> Outcome:
-    print(f"{proof.name}: {proof.command}", flush=True)
     started = time.perf_counter()
     command = proof.command.replace("python ", f"{sys.executable} ", 1)
     done = subprocess.run(
@@ -87,15 +119,27 @@ def run(proof: Proof) -> Outcome:
     outcome = Outcome(proof, done.returncode == 0, time.perf_counter() - started, summary(done.stdout))
     LOGS.mkdir(parents=True, exist_ok=True)
     (LOGS / f"{proof.name}.log").write_text(done.stdout + done.stderr)
-    print(f"    {'passed' if outcome.passed else 'FAILED'} in {outcome.seconds:.0f} s: {outcome.summary}", flush=True)
+    verdict = "passed" if outcome.passed else "FAILED"
+    print(f"{proof.name}: {proof.command}\n    {verdict} in {outcome.seconds:.0f} s: {outcome.summary}", flush=True)
     return outcome
+
+
+def run_all(proofs: Iterable[Proof], jobs: int) -> list[Outcome]:
+    """Those that may share the machine first, then the others one by one; in the order given."""
+    proofs = list(proofs)
+    with ThreadPoolExecutor(jobs) as pool:
+        shared = dict(zip(
+            [each.name for each in proofs if not each.alone],
+            pool.map(run, [each for each in proofs if not each.alone]),
+            strict=True,
+        ))  # fmt: skip
+    return [run(each) if each.alone else shared[each.name] for each in proofs]
 
 
 def table(outcomes: list[Outcome]) -> str:
     head = (
-        "# Proof\n\n"
-        f"Written by `make prove` on {date.today()}: {platform.python_implementation()} {platform.python_version()}, "
-        f"{platform.machine()}, {os.cpu_count()} processors. What each proof is: [testing](testing.md).\n\n"
+        f"{date.today()}: {platform.python_implementation()} {platform.python_version()}, "
+        f"{platform.machine()}, {os.cpu_count()} processors.\n\n"
         "| proof | shows | command | outcome | seconds |\n|---|---|---|---|---|\n"
     )
     rows = [
@@ -106,17 +150,27 @@ def table(outcomes: list[Outcome]) -> str:
     return head + "".join(rows)
 
 
-def main(names: list[str]) -> int:
-    unknown = set(names) - {proof.name for proof in PROOFS}
+def write(outcomes: list[Outcome]) -> None:
+    """Puts the table between its marks."""
+    before, rest = PAGE.read_text().split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    PAGE.write_text(before + MARKS[0] + table(outcomes) + MARKS[1] + after)
+    print(f"wrote {PAGE.relative_to(ROOT)}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(proof.name for proof in PROOFS))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="proofs at a time")
+    options = parser.parse_args()
+    unknown = set(options.names) - {proof.name for proof in PROOFS}
     if unknown:
-        print(f"no proof is called {', '.join(sorted(unknown))}; there are {', '.join(p.name for p in PROOFS)}")
-        return 2
-    outcomes = [run(proof) for proof in PROOFS if not names or proof.name in names]
-    if not names:
-        PAGE.write_text(table(outcomes))
-        print(f"wrote {PAGE.relative_to(ROOT)}")
+        parser.error(f"no proof is called {', '.join(sorted(unknown))}")
+    outcomes = run_all((proof for proof in PROOFS if not options.names or proof.name in options.names), options.jobs)
+    if not options.names:
+        write(outcomes)
     return 0 if all(each.passed for each in outcomes) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
