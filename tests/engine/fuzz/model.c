@@ -551,13 +551,14 @@ follow(model *m, work *w, int ref, const value *key)
 }
 
 static sn_status
-follow_all(model *m, work *w)
+follow_all(model *m, work *w, bool nullifying)
 {
     for (size_t i = 0; i < w->n; i++) {
         for (size_t k = 0; k < m->schema.made_count; k++) {
             value key[MAX_KEY] = {{true, 0}, {true, 0}, {true, 0}};
             int ref = m->schema.in_order[k], to = references[ref].to;
-            if (m->schema.indexes[to].table != w->table[i] || !model_key(m, key, to, w->row[i]))
+            bool now = (m->schema.action[ref] == SN_NULLIFY) == nullifying;
+            if (!now || m->schema.indexes[to].table != w->table[i] || !model_key(m, key, to, w->row[i]))
                 continue;
             sn_status st = follow(m, w, ref, key);
             if (st != SN_OK)
@@ -578,7 +579,9 @@ model_delete(model *m, int table, const sn_row *rows, size_t n, size_t *deleted)
             kill(m, &w, table, rows[i]);
     }
     *deleted = w.n;
-    sn_status st = follow_all(m, &w);
+    sn_status st = follow_all(m, &w, false);
+    if (st == SN_OK)
+        st = follow_all(m, &w, true); /* only what has not died */
     if (st != SN_OK)
         restore_all(m, &saved);
     return st;
