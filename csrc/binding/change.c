@@ -211,7 +211,7 @@ snpy_collect_invalid(snpy_state *st, PyObject **invalid)
     if (errors && *invalid == NULL)
         *invalid = PyDict_New();
     int r = errors && *invalid ? PyDict_Update(*invalid, errors) : -1;
-    if (r < 0 && !errors) {
+    if (!errors && !PyErr_Occurred()) {
         PyErr_Restore(type, error, traceback);
         type = error = traceback = NULL;
     }

@@ -164,16 +164,16 @@ name_the_field(snpy_model *model, PyObject *name)
     PyErr_Fetch(&type, &error, &traceback);
     PyErr_NormalizeException(&type, &error, &traceback);
     PyObject *invalid = st->errors ? snpy_attribute(st->errors, "Invalid") : NULL;
-    if (invalid == NULL || !PyErr_GivenExceptionMatches(error, invalid)) {
+    if (!PyErr_Occurred() && (invalid == NULL || !PyErr_GivenExceptionMatches(error, invalid))) {
         PyErr_Restore(type, error, traceback);
         Py_XDECREF(invalid);
         return;
     }
-    PyObject *errors = Py_BuildValue("{O[O]}", name, error);
+    PyObject *errors = invalid ? Py_BuildValue("{O[O]}", name, error) : NULL;
     if (errors)
         snpy_raise(st, "invalid", "OO", model->cls, errors);
     Py_XDECREF(errors);
-    Py_DECREF(invalid);
+    Py_XDECREF(invalid);
     Py_DECREF(type);
     Py_DECREF(error);
     Py_XDECREF(traceback);
