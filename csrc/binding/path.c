@@ -183,7 +183,8 @@ snpy_path_row(sn_row *row, snpy_path *self, PyObject *record)
         return -1;
     }
     if (!snpy_record_alive((snpy_record *)record)) {
-        return snpy_raise_deleted(record);
+        snpy_raise_deleted(record);
+        return -1;
     }
     *row = ((snpy_record *)record)->row;
     return 0;

@@ -189,6 +189,7 @@ count_rows(snpy_plan *self, size_t stop_at, size_t *count)
 {
     sn_query q;
     snpy_live live;
+    *count = 0;
     if (prepare(self) < 0) {
         return -1;
     }

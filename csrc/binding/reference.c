@@ -19,13 +19,16 @@ static int
 own_row(snpy_reference *self, PyObject *record, sn_row *row)
 {
     if (!self->model || Py_TYPE(record) != self->model->cls) {
-        return snpy_raise_wrong_owner(self->name, record);
+        snpy_raise_wrong_owner(self->name, record);
+        return -1;
     }
     if (!snpy_record_alive((snpy_record *)record)) {
-        return snpy_store_open(self->model->store) ? snpy_raise_deleted(record) : -1;
+        snpy_raise_deleted(record);
+        return -1;
     }
     if (!self->ref) {
-        return snpy_raise_unbound(self->state, self->name);
+        snpy_raise_unbound(self->state, self->name);
+        return -1;
     }
     *row = ((snpy_record *)record)->row;
     return 0;

@@ -20,7 +20,7 @@
 #include <assert.h>
 #include <math.h>
 
-#define MICROSECONDS_PER_DAY ((int64_t)86400 * 1000000)
+#define MICROSECONDS_PER_DAY INT64_C(86400000000)
 #define LAST_DAY 3652059 /* 9999-12-31 */
 
 static sn_status
@@ -314,6 +314,7 @@ timedelta_div_float(sn_cell *out, sn_word a, sn_word b)
     }
     int exponent;
     sn_int128 mantissa = take_apart(&exponent, divisor), dividend = wide(a);
+    assert(mantissa != 0);
     if (dividend == 0 || exponent > 66) {
         return give_int(out, 0);
     }

@@ -289,6 +289,7 @@ sn__index_list(const sn_index *ix, const sn_word *key)
 static const sn_word *
 key_of(sn_word *room, const sn_index *ix, const sn_word *words)
 {
+    assert(ix->column_count > 0);
     if (SN_LIKELY(ix->plain == (1u << ix->column_count) - 1))
         return words;
     for (size_t i = 0; i < ix->column_count; i++)

@@ -35,9 +35,9 @@ sn_status sn_mem_grow(sn_mem *m, void *ptr_to_vector, size_t *cap, size_t need, 
 #endif
 
 #ifdef SN_TINY
-#define SN_FIRST_CAPACITY 1
+#define SN_FIRST_CAPACITY ((size_t)1)
 #else
-#define SN_FIRST_CAPACITY 8
+#define SN_FIRST_CAPACITY ((size_t)8)
 #endif
 
 #endif

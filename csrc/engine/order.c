@@ -229,6 +229,7 @@ fill_keys(const sorter *s, item *items, size_t n, sn_type type, bool descending)
 static void
 fill_texts(const sorter *s, const item *items, size_t n, sn_type type)
 {
+    assert(s->texts);
     for (size_t i = 0; i < n; i++) {
         s->texts[items[i].at] = sn_word_bytes(s->db, type, s->cells[items[i].at].word);
     }

@@ -47,6 +47,7 @@ flatten(sn__find *f, sn_node node)
 sn_status
 sn__find_init(sn__find *f, sn_db *db, const sn_table *t, const sn_expr *e, sn_node where)
 {
+    assert(e || where == SN_NO_NODE);
     *f = (sn__find){.db = db, .table = t, .expr = e};
     return where == SN_NO_NODE ? SN_OK : flatten(f, where);
 }

@@ -67,7 +67,7 @@ typedef struct sn__access {
 /* The cheapest way; a scan if there is no better. */
 sn_status sn__plan(sn__access *out, const sn__find *f);
 /* The range of an ordered index that the tests describe, possibly all of it. */
-void sn__plan_range(sn__access *out, const sn__find *f, const sn_index *ix);
+void sn__plan_range(sn__access *a, const sn__find *f, const sn_index *ix);
 /* Takes the tests that the access serves out of f. */
 void sn__access_serve(const sn__access *a, sn__find *f);
 const sn_range *sn__access_range(sn__access *a);

@@ -46,9 +46,24 @@ typedef struct interval {
 /* ---------------------------------------------------------------- what is fast */
 
 static bool
-is_inline_column(const sn__term *t)
+is_own_column(const sn_expr *e, sn_node value)
 {
-    return t->kind == SN__COLUMN && t->depth == 0 && sn_types[t->type].flags & SN_T_INLINE;
+    const sn__term *t = sn__term_at(e, value);
+    return t->kind == SN__COLUMN && t->depth == 0;
+}
+
+static bool
+is_inline_column(const sn_expr *e, sn_node value)
+{
+    return is_own_column(e, value) && sn_types[sn__term_at(e, value)->type].flags & SN_T_INLINE;
+}
+
+/* A comparison of an inline column with a constant of its type. */
+static bool
+fast_compare(const sn_expr *e, const sn__term *t)
+{
+    return is_inline_column(e, t->a) && sn__term_at(e, t->b)->kind == SN__CONST
+           && sn__term_at(e, t->a)->type == sn__term_at(e, t->b)->type;
 }
 
 static bool
@@ -69,16 +84,15 @@ sn__scan_fast(const sn_expr *e, sn_node test)
     if (t->height > FAST_HEIGHT) {
         return false;
     }
-    const sn__term *a = t->a == SN_NO_NODE ? NULL : sn__term_at(e, t->a);
     switch (t->kind) {
     case SN__COMPARE:
-        return is_inline_column(a) && sn__term_at(e, t->b)->kind == SN__CONST && a->type == sn__term_at(e, t->b)->type;
+        return fast_compare(e, t);
     case SN__IN:
-        return is_inline_column(a) && e->members[t->members].n <= FAST_MEMBERS;
+        return is_inline_column(e, t->a) && e->members[t->members].n <= FAST_MEMBERS;
     case SN__TRUTH:
-        return is_inline_column(a);
+        return is_inline_column(e, t->a);
     case SN__IS_NULL:
-        return a->kind == SN__COLUMN && a->depth == 0;
+        return is_own_column(e, t->a);
     case SN__NOT:
         return sn__scan_fast(e, t->a);
     case SN__AND:

@@ -379,6 +379,7 @@ handle_block_keep(sn_table *t, size_t b)
 static void
 handle_put(sn_handles *block, sn_row row, void *handle)
 {
+    assert(block);
     void **at = &block->at[row & (SN_HANDLE_ROWS - 1)];
     block->count += (sn_row)(handle != NULL) - (sn_row)(*at != NULL);
     *at = handle;

@@ -17,6 +17,8 @@
 #ifndef SN_TABLE_H
 #define SN_TABLE_H
 
+#include <assert.h>
+
 #include "index.h"
 #include "mem.h"
 #include "type.h"
@@ -113,6 +115,7 @@ static inline bool
 sn__row_key(sn_word *out, const sn_index *ix, sn_row row)
 {
     const sn_table *t = ix->table;
+    assert(ix->column_count > 0);
     for (size_t i = 0; i < ix->column_count; i++) {
         sn_col col = ix->columns[i];
         if (sn__is_null(t, row, col))

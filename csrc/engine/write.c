@@ -94,6 +94,7 @@ static inline bool
 draft_key(sn_word *key, const draft *d, const sn_index *ix)
 {
     bool whole = true;
+    assert(ix->column_count > 0);
     for (size_t i = 0; i < ix->column_count; i++) {
         sn_cell cell = draft_cell(d, ix->columns[i]);
         key[i] = cell.word;
