@@ -120,8 +120,9 @@ write_with_care(snpy_field *field, PyObject *record, PyObject *value)
 }
 
 int
-snpy_field_write(snpy_field *field, PyObject *record, PyObject *value)
+snpy_field_set(PyObject *self, PyObject *record, PyObject *value)
 {
+    snpy_field *field = (snpy_field *)self;
     snpy_model *model = field->model;
     if (model == NULL || Py_TYPE(record) != model->cls)
         return not_our_record(field, record);
@@ -130,12 +131,6 @@ snpy_field_write(snpy_field *field, PyObject *record, PyObject *value)
     if (value && value != Py_None && field->plain && model->plain)
         return write_plain(field, model, record, value);
     return write_with_care(field, record, value);
-}
-
-int
-snpy_field_set(PyObject *self, PyObject *record, PyObject *value)
-{
-    return snpy_field_write((snpy_field *)self, record, value);
 }
 
 /* ---------------------------------------------------------------- checks and validators */
@@ -206,8 +201,10 @@ snpy_validate_named(snpy_model *model, PyObject *name, PyObject *record, PyObjec
     return r;
 }
 
-int
-snpy_validate(snpy_model *model, snpy_field *field, PyObject *record, PyObject **value)
+/* check= and validators, in this order, on what would be read back: *value may be replaced (new reference). record: NULL
+ * during construction. 0 or -1. */
+static int
+validate(snpy_model *model, snpy_field *field, PyObject *record, PyObject **value)
 {
     if (*value == Py_None)
         return 0;
@@ -234,7 +231,7 @@ snpy_cell_validated(sn_cell *out, snpy_model *model, snpy_field *field, PyObject
     if (before == NULL)
         return snpy_cell_release(store, field, *out), -1;
     PyObject *after = Py_NewRef(before);
-    int r = snpy_validate(model, field, record, &after);
+    int r = validate(model, field, record, &after);
     if (r < 0 || after != before)
         snpy_cell_release(store, field, *out);
     if (r == 0 && after != before)

@@ -435,8 +435,9 @@ probe_composite(sn_row *row, snpy_model *model, PyObject *key)
     return snpy_index_probe(row, ix, &PyTuple_GET_ITEM(key, 0), n);
 }
 
-int
-snpy_model_probe(sn_row *row, snpy_model *model, PyObject *key)
+/* The primary key probe behind Model[key]: 0 with *row (SN_NO_ROW for a miss), or -1. */
+static int
+probe_key(sn_row *row, snpy_model *model, PyObject *key)
 {
     snpy_index *ix = (snpy_index *)model->primary_index;
     *row = SN_NO_ROW;
@@ -471,7 +472,7 @@ find_record(PyObject *cls, PyObject *key)
 {
     sn_row row;
     snpy_model *model = model_of_instance(cls);
-    if (model == NULL || snpy_model_probe(&row, model, key) < 0 || row == SN_NO_ROW)
+    if (model == NULL || probe_key(&row, model, key) < 0 || row == SN_NO_ROW)
         return NULL;
     return snpy_record_for(model, row);
 }

@@ -93,8 +93,6 @@ int snpy_collect_invalid(snpy_state *st, PyObject **invalid);
 
 /* tp_vectorcall of every model. */
 PyObject *snpy_construct(PyObject *cls, PyObject *const *args, size_t nargsf, PyObject *keywords);
-/* The primary key probe behind Model[key]: 0 with *row (SN_NO_ROW for a miss), or -1. */
-int snpy_model_probe(sn_row *row, snpy_model *model, PyObject *key);
 
 /* errors.c: a key that a load holds twice; values from the refused row's cells. Always -1. */
 int snpy_raise_unique_in_load(const sn_error *e, const sn_cell *cells);

@@ -284,9 +284,6 @@ int snpy_key_cell_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObjec
 /* Plain kinds (results of arithmetic): a converter without a model, one per kind, owned by the state. Borrowed. */
 snpy_field *snpy_plain_field(snpy_state *st, snpy_kind kind);
 
-/* check= and validators, in this order, after conversion: *value may be replaced (new reference). record: the
- * record, or NULL during construction. 0 or -1. */
-int snpy_validate(snpy_model *model, snpy_field *field, PyObject *record, PyObject **value);
 /* The validators of a parameter, a field or a belongs_to; an Invalid that they raise names it. */
 int snpy_validate_named(snpy_model *model, PyObject *name, PyObject *record, PyObject **value);
 /* Converts, runs check= and validators on what would be read back, and converts what they made of it. Owned cell; 0
@@ -294,7 +291,6 @@ int snpy_validate_named(snpy_model *model, PyObject *name, PyObject *record, PyO
 int snpy_cell_validated(sn_cell *out, snpy_model *model, snpy_field *field, PyObject *record, PyObject *value);
 /* What the descriptor does, for callers that have it in hand. */
 PyObject *snpy_field_read(snpy_field *field, PyObject *record);
-int snpy_field_write(snpy_field *field, PyObject *record, PyObject *value);
 /* tp_descr_get of Field, by which it is known */
 PyObject *snpy_field_get(PyObject *field, PyObject *record, PyObject *cls);
 int snpy_field_set(PyObject *field, PyObject *record, PyObject *value);

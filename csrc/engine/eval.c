@@ -203,8 +203,9 @@ compare_floats(double a, double b)
     return isnan(a) || isnan(b) ? 2 : (a > b) - (a < b);
 }
 
-int
-sn__compare_values(const sn_db *db, sn_type ta, sn_word a, sn_type tb, sn_word b)
+/* -1, 0, 1; 2 when neither is less and they are not equal (a NaN). The types are equal, or INT with FLOAT. */
+static int
+compare_values(const sn_db *db, sn_type ta, sn_word a, sn_type tb, sn_word b)
 {
     if (ta == SN_FLOAT) {
         if (tb == SN_FLOAT) {
@@ -233,7 +234,7 @@ equal_cells(const sn_expr *e, const sn__term *t, sn_cell a, sn_cell b)
         return a.null && b.null && (left->kind == SN__CONST || right->kind == SN__CONST);
     }
     return sn_type_owns(left->type) ? sn_equal(e->db, left->type, a.word, b.word)
-                                    : sn__compare_values(e->db, left->type, a.word, right->type, b.word) == 0;
+                                    : compare_values(e->db, left->type, a.word, right->type, b.word) == 0;
 }
 
 static bool
@@ -261,7 +262,7 @@ test_compare(bool *out, const sn_expr *e, const sn__term *t, const sn__scope *s)
         *out = equal_cells(e, t, a, b) == (t->op == SN_EQ);
     } else {
         sn_type ta = e->terms[t->a].type, tb = e->terms[t->b].type;
-        *out = !a.null && !b.null && holds(t->op, sn__compare_values(e->db, ta, a.word, tb, b.word));
+        *out = !a.null && !b.null && holds(t->op, compare_values(e->db, ta, a.word, tb, b.word));
     }
     return SN_OK;
 }

@@ -112,9 +112,6 @@ sn_status sn__test_all(bool *out, const sn_expr *e, const sn_node *nodes, size_t
 /* A value for each of n rows. */
 sn_status sn__eval_rows(sn_cell *out, const sn_expr *e, sn_node node, const sn_table *t, const sn_row *rows, size_t n);
 
-/* -1, 0, 1; 2 when neither is less and they are not equal (a NaN). The types are equal, or INT with FLOAT. */
-int sn__compare_values(const sn_db *db, sn_type ta, sn_word a, sn_type tb, sn_word b);
-
 /* The position of the value in an IN's cells + 1, or 0. */
 uint32_t sn__members_find(const sn_expr *e, const sn__members *m, sn_type type, sn_word word);
 

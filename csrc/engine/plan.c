@@ -32,8 +32,9 @@
 
 #define FEW 256
 
-size_t
-sn__random_cost(size_t rows)
+/* Cost of looking at this many rows in no order. */
+static size_t
+random_cost(size_t rows)
 {
     return rows <= FEW ? rows / 2 : rows > SIZE_MAX / 4 ? SIZE_MAX : rows * 4;
 }
@@ -192,7 +193,7 @@ sn__plan_range(sn__access *a, const sn__find *f, const sn_index *ix)
     sn_cursor cursor;
     sn__ordered_seek(&cursor, ix, sn__access_range(a));
     a->rows = sn__ordered_count(&cursor);
-    a->cost = sn__random_cost(a->rows);
+    a->cost = random_cost(a->rows);
 }
 
 /* ---------------------------------------------------------------- membership */
@@ -273,7 +274,7 @@ plan_members(sn__access *a, const sn__find *f, const sn_index *ix)
         a->rows = 0;
         if (count_members(a, f, ix, &f->expr->members[t->members])) {
             a->in = in;
-            a->cost = sn__random_cost(a->rows);
+            a->cost = random_cost(a->rows);
             serve(a, f->tests[i]);
             return true;
         }
@@ -329,7 +330,7 @@ plan_semijoin(sn__access *a, const sn__find *f, sn_node test)
         return status;
     }
     a->rows = fan_back(t->path, way.kind == SN_ACCESS_SCAN ? way.rows / 4 : way.rows);
-    a->cost = add_cost(way.cost, sn__random_cost(a->rows));
+    a->cost = add_cost(way.cost, random_cost(a->rows));
     serve(a, test);
     return SN_OK;
 }
@@ -350,7 +351,7 @@ try_equal(sn__access *best, const sn__find *f, const sn_index *ix)
     sn__access a = {.index = ix, .in = SN_NO_NODE, .inner = SN_NO_NODE};
     if (plan_equal(&a, f, ix)) {
         a.kind = ix->kind == SN_INDEX_UNIQUE ? SN_ACCESS_PROBE : SN_ACCESS_POSTINGS;
-        a.cost = sn__random_cost(a.rows);
+        a.cost = random_cost(a.rows);
         keep_cheaper(best, &a);
     }
 }

@@ -60,8 +60,9 @@ sn__find_fini(sn__find *f)
     f->n = f->cap = 0;
 }
 
-sn_status
-sn__find_filter(sn_rows *rows, const sn__find *f, size_t need, size_t *examined)
+/* Keeps the rows for which all tests hold, up to `need`. */
+static sn_status
+keep_holding(sn_rows *rows, const sn__find *f, size_t need, size_t *examined)
 {
     size_t kept = 0;
     sn_status status = SN_OK;
@@ -90,7 +91,7 @@ run_access(sn__found *out, sn__access *a, sn__find *f)
     size_t ignored = 0;
     sn_status status = sn__access_rows(rows, a, f, &out->examined);
     if (status == SN_OK && f->n > 0) {
-        status = sn__find_filter(rows, f, out->need, &ignored);
+        status = keep_holding(rows, f, out->need, &ignored);
     }
     out->n = rows->n < out->need ? rows->n : out->need;
     rows->n = out->n;

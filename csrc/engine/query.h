@@ -73,12 +73,8 @@ void sn__access_serve(const sn__access *a, sn__find *f);
 const sn_range *sn__access_range(sn__access *a);
 /* Candidates of anything but a scan, in insertion order. */
 sn_status sn__access_rows(sn_rows *out, sn__access *a, sn__find *f, size_t *examined);
-/* Cost of looking at this many rows in no order. */
-size_t sn__random_cost(size_t rows);
 
 /* Plans and runs: rows in insertion order, no more than out->need (at least; a sort wants all). */
 sn_status sn__find_run(sn__found *out, sn__access *used, sn__find *f);
-/* Keeps the rows for which all tests hold, up to `need`. */
-sn_status sn__find_filter(sn_rows *rows, const sn__find *f, size_t need, size_t *examined);
 
 #endif
