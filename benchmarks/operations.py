@@ -1,224 +1,227 @@
-"""What is compared: the hot paths, against hand-written classes."""
+"""What is compared, and what it may cost. Each is a method of this name on every side that can do it."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from types import FunctionType
+from collections.abc import Sequence
 from typing import Any
 
-from . import handwritten, ours
-from .measure import Comparison
+from .measure import Budget, Operation
+from .side import Side
 from .workload import Workload
 
-
-class Sides:
-    """Both stores, loaded with the same rows, and their records held in lists."""
-
-    def __init__(self, workload: Workload) -> None:
-        self.workload = workload
-        self.fill()
-
-    def fill(self) -> None:
-        self.empty()
-        ours.load(self.workload)
-        self.plain.load(self.workload)
-        self.our_posts = list(ours.Post.all())
-        self.our_authors = list(ours.Author.all())
-        self.plain_posts = list(self.plain.posts.values())
-        self.plain_authors = list(self.plain.authors.values())
-
-    def ensure(self) -> None:
-        """Fills both stores again if a comparison has emptied them."""
-        if not self.our_posts:
-            self.fill()
-
-    def empty(self) -> None:
-        self.our_posts, self.our_authors, self.plain_posts, self.plain_authors = [], [], [], []
-        ours.authors(self.workload)
-        self.plain = handwritten.Store(self.workload)
+BY_HAND = "by hand"
+NUMPY = "numpy"
+INTERPRETER = "bare interpreter"
+CONSTRUCTING_OURS = "sinew, constructing"
 
 
-def comparisons(sides: Sides) -> list[Comparison]:
-    """Those that only read come first; the last one leaves the children moved."""
-    return [*constructing(sides), *reading(sides), *relating(sides), *querying(sides), *writing(sides)]
+def posts(side: Side) -> Sequence[Any]:
+    return side.posts
 
 
-def constructing(sides: Sides) -> list[Comparison]:
-    def construct_ours() -> int:
-        ours.load(sides.workload)
-        return ours.Post.count()
-
-    def construct_plain() -> int:
-        sides.plain.load(sides.workload)
-        return len(sides.plain.posts)
-
-    n = len(sides.workload.posts)
-    return [Comparison("construct, 5 fields, 2 indexes", construct_ours, construct_plain, n, 0.4, sides.empty)]
+def authors(side: Side) -> Sequence[Any]:
+    return side.authors
 
 
-def own(function: Any) -> Any:
-    """A copy with code of its own: the interpreter specialises code for the types it meets, and sides differ."""
-    code = function.__code__.replace()
-    return FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+def keys(side: Side) -> Sequence[int]:
+    return side.workload.keys
 
 
-def loop(records: Callable[[], list[Any]], name: str) -> Callable[[], Any]:
-    """A loop over records that reads one attribute, its name written out as in a program."""
-    scope: dict[str, Any] = {}
-    exec(f"def run(records):\n    for record in records():\n        value = record.{name}\n    return value", scope)
-    return lambda: scope["run"](records)
+def labels(side: Side) -> Sequence[str]:
+    return side.workload.labels
 
 
-def reading(sides: Sides) -> list[Comparison]:
-    def mixed(records: list[Any]) -> int:
-        total = 0
-        for record in records:
-            total += len(record.title) + len(record.content) + len(record.title) + len(record.short())
-        return total
-
-    n = len(sides.workload.posts)
-    mixed_ours, mixed_plain = own(mixed), own(mixed)
-    attributes = [("title", "str", 2.2), ("id", "int", 4.0), ("published_at", "datetime", 5.0)]
-    return [
-        *(
-            Comparison(
-                f"read a {kind} field",
-                loop(lambda: sides.our_posts, name),
-                loop(lambda: sides.plain_posts, name),
-                n,
-                budget,
-                sides.ensure,
-            )
-            for name, kind, budget in attributes
-        ),
-        Comparison(
-            "three str fields and a method call",
-            lambda: mixed_ours(sides.our_posts),
-            lambda: mixed_plain(sides.plain_posts),
-            n,
-            2.0,
-        ),
-    ]
+def middle(side: Side) -> Sequence[Any]:
+    return [side.workload.middle]
 
 
-def relating(sides: Sides) -> list[Comparison]:
-    n = len(sides.workload.posts)
-
-    def names(posts: list[Any]) -> str:
-        for post in posts:
-            name = post.author.name
-        return name
-
-    def iterate(authors: list[Any]) -> int:
-        seen = 0
-        for author in authors:
-            for _ in author.posts:
-                seen += 1
-        return seen
-
-    def lengths(authors: list[Any]) -> int:
-        total = 0
-        for author in authors:
-            total += len(author.posts)
-        return total
-
-    names_ours, names_plain = own(names), own(names)
-    iterate_ours, iterate_plain = own(iterate), own(iterate)
-    lengths_ours, lengths_plain = own(lengths), own(lengths)
-    return [
-        Comparison("belongs_to", lambda: names_ours(sides.our_posts), lambda: names_plain(sides.plain_posts), n, 0.8),
-        Comparison(
-            "iterate a has_many, per record held",
-            lambda: iterate_ours(sides.our_authors),
-            lambda: iterate_plain(sides.plain_authors),
-            n,
-            4.0,
-        ),
-        Comparison(
-            "len of a has_many",
-            lambda: lengths_ours(sides.our_authors),
-            lambda: lengths_plain(sides.plain_authors),
-            len(sides.workload.authors),
-            6.0,
-        ),
-    ]
+def early(side: Side) -> Sequence[Any]:
+    """One post in a hundred was published before."""
+    return [side.workload.moments[len(side.workload.moments) // 100]]
 
 
-def querying(sides: Sides) -> list[Comparison]:
-    workload = sides.workload
-    keys = [row[0] for row in workload.posts]
-    random.Random(1).shuffle(keys)
-    middle = sorted(row[3] for row in workload.posts)[len(workload.posts) // 2]
-    n = len(workload.posts)
-
-    def find_ours() -> str:
-        find = ours.Post.find
-        for key in keys:
-            post = find(key)
-        assert post is not None
-        return post.title
-
-    def find_plain() -> str:
-        get = sides.plain.posts.get
-        for key in keys:
-            post = get(key)
-        assert post is not None
-        return post.title
-
-    def ordered() -> list[int]:
-        return [post.id for post in sorted(sides.plain_posts, key=lambda post: post.title)]
-
-    return [
-        Comparison("find by id", find_ours, find_plain, n, 2.5),
-        Comparison(
-            "count a range, no index",
-            lambda: ours.Post.where(ours.Post.published_at < middle).count(),
-            lambda: sum([post.published_at < middle for post in sides.plain_posts]),
-            n,
-            1 / 20,
-        ),
-        Comparison(
-            "filter by a range, half of the records",
-            lambda: len([*ours.Post.where(ours.Post.published_at < middle)]),
-            lambda: len([post for post in sides.plain_posts if post.published_at < middle]),
-            n,
-            1 / 1.5,
-        ),
-        Comparison(
-            "order by a str, keys",
-            lambda: ours.Post.order_by(ours.Post.title).pluck(ours.Post.id),
-            ordered,
-            n,
-            1 / 3,
-        ),
-    ]
+def ends(side: Side) -> Sequence[Any]:
+    """No post was published before the first, and each but the last before the last."""
+    return [side.workload.moments[0], side.workload.moments[-1]]
 
 
-def writing(sides: Sides) -> list[Comparison]:
-    n = len(sides.workload.posts)
+def some_posts(side: Side) -> Sequence[Any]:
+    """One in ten of those held."""
+    return side.posts[: max(1, len(side.posts) // 10)]
 
-    def retitle(posts: list[Any]) -> str:
-        for post in posts:
-            post.title = "new"
-        return posts[0].title
 
-    def move(posts: list[Any], authors: list[Any]) -> list[int]:
-        for number in range(0, len(posts), 10):
-            posts[number].author = authors[number % len(authors)]
-        return [len(author.posts) for author in authors]
+def nothing(side: Side) -> Sequence[None]:
+    return [None]
 
-    retitle_ours, retitle_plain = own(retitle), own(retitle)
-    move_ours, move_plain = own(move), own(move)
-    return [
-        Comparison(
-            "set a field", lambda: retitle_ours(sides.our_posts), lambda: retitle_plain(sides.plain_posts), n, 3.0
-        ),
-        Comparison(
-            "move a child",
-            lambda: move_ours(sides.our_posts, sides.our_authors),
-            lambda: move_plain(sides.plain_posts, sides.plain_authors),
-            n // 10,
-            1.0,
-        ),
-    ]
+
+def names(side: Side) -> Sequence[str]:
+    """Of some authors."""
+    return [name for _, name in side.workload.authors[:: max(1, len(side.workload.authors) // 20)]]
+
+
+def some_labels(side: Side) -> Sequence[str]:
+    return [label for _, label in side.workload.tags[::10]]
+
+
+def moves(side: Side) -> Sequence[tuple[int, int]]:
+    """Places of posts and of the authors that they move to, each another than before: one post in ten."""
+    many = len(side.workload.authors)
+    rows = side.workload.posts[: len(side.workload.posts) // 10]
+    return [(place, row[4] % many) for place, row in enumerate(rows)]  # ids count from 1: the next author's place
+
+
+def leaving(side: Side) -> Sequence[int]:
+    """Places of authors."""
+    return range(min(20, len(side.workload.authors)))
+
+
+def ids(side: Side, records: Any) -> list[int]:
+    return side.ids(records)
+
+
+def any_order(side: Side, lists: list[list[int]]) -> list[list[int]]:
+    """Where asking for an order would change how SQLite goes about it."""
+    return [sorted(numbers) for numbers in lists]
+
+
+def number_of_posts(workload: Workload) -> int:
+    return len(workload.posts)
+
+
+def posts_of_an_author(workload: Workload) -> float:
+    return len(workload.posts) / len(workload.authors)
+
+
+def number_of_authors(workload: Workload) -> int:
+    return len(workload.authors)
+
+
+def number_of_taggings(workload: Workload) -> int:
+    return len(workload.taggings)
+
+
+def number_of_visits(workload: Workload) -> int:
+    return len(workload.visits)
+
+
+RANGE = (Budget(1 / 20, BY_HAND), Budget(2, NUMPY))
+
+CONSTRUCTING = [
+    Operation(
+        "construct",
+        "construct: 5 fields, unique id, foreign key",
+        lambda side: side.workload.posts,
+        (Budget(0.4, BY_HAND),),
+        rows="authors",
+        held=False,
+        changes=True,
+    ),
+    Operation(
+        "insert_many",
+        "insert_many from columns, per row",
+        lambda side: [side.workload.post_columns],
+        (Budget(1 / 3, CONSTRUCTING_OURS),),
+        scale=number_of_posts,
+        rows="authors",
+        held=False,
+        changes=True,
+    ),
+]
+
+READING = [
+    Operation("read_str", "read a str field", posts, (Budget(2.2, BY_HAND),), spots=True),
+    Operation("read_int", "read an int field", posts, (Budget(4, BY_HAND),), spots=True),
+    Operation("read_datetime", "read a datetime field", posts, (Budget(5, BY_HAND),), spots=True),
+    Operation("mixed", "three str fields and a method call", posts, (Budget(2, BY_HAND),), spots=True),
+    Operation("set_field", "set a field without index", posts, (Budget(3, BY_HAND),), changes=True),
+]
+
+RELATIONS = [
+    Operation("belongs_to", "belongs_to", posts, (Budget(0.8, BY_HAND),), spots=True),
+    Operation(
+        "iterate_held",
+        "iterate a has_many, per record, held",
+        authors,
+        (Budget(12),),
+        scale=posts_of_an_author,
+        spots=True,
+    ),
+    Operation(
+        "iterate",
+        "iterate a has_many, per record, not held",
+        authors,
+        (Budget(45),),
+        scale=posts_of_an_author,
+        held=False,
+        spots=True,
+    ),
+    Operation("lengths", "len(author.posts)", authors, (Budget(120),), spots=True),
+    Operation("move", "move a child, both sides right", moves, (Budget(500),), changes=True),
+]
+
+FINDING = [
+    Operation("find", "find(id)", keys, (Budget(2.5, BY_HAND),), spots=True),
+    Operation("find_by", "find_by(unique)", labels, (Budget(2.5, BY_HAND),), spots=True),
+    Operation("small_query", "where(id=...).first()", keys, spots=True),
+]
+
+QUERIES = [
+    Operation("count_range", "count a range, per row", early, RANGE, scale=number_of_posts),
+    Operation("exists_range", "exists in a range, per row", ends, RANGE, scale=number_of_posts, spots=True),
+    Operation("pluck_range", "pluck ids of a range, per row", early, RANGE, scale=number_of_posts),
+    Operation(
+        "pluck_half", "pluck ids, half of the rows, per row", middle, scale=number_of_posts, method="pluck_range"
+    ),
+    Operation(
+        "filter_range",
+        "filter by a range, half returned, per row",
+        middle,
+        (Budget(1 / 1.5, BY_HAND),),
+        scale=number_of_posts,
+        held=False,
+        compared=ids,
+    ),
+    Operation(
+        "order_by_str", "order by a str, ids, per row", nothing, (Budget(1 / 3, BY_HAND),), scale=number_of_posts
+    ),
+    Operation("order_by_int", "order by an int, ids, per row", nothing, scale=number_of_posts),
+    Operation("group", "group by a foreign key and count, per row", nothing, scale=number_of_posts),
+    Operation(
+        "group_visits",
+        "group by an int and count, per row",
+        nothing,
+        (Budget(2, "polars"),),
+        scale=number_of_visits,
+        rows="visits",
+    ),
+    Operation("across", "posts of authors of a name", names, compared=any_order, spots=True),
+    Operation("across_two", "posts with a tag of a label", some_labels, compared=any_order, spots=True),
+    Operation("count_across", "authors with number of posts, per author", nothing, scale=number_of_authors),
+    Operation(
+        "count_across_three", "authors with number of distinct tags, per tagging", nothing, scale=number_of_taggings
+    ),
+]
+
+CHANGING = [
+    Operation(
+        "update", "update a str of half of the posts, per row", middle, scale=number_of_posts, held=False, changes=True
+    ),
+    Operation(
+        "increment", "add 1 to an int of all rows, per row", nothing, scale=number_of_taggings, held=False, changes=True
+    ),
+    Operation("rollback", "set a field in a transaction, roll back", some_posts, changes=True),
+    Operation("delete", "delete an author, 100 posts, 200 taggings", leaving, changes=True),
+]
+
+STARTING = [
+    Operation(
+        "start",
+        "a new interpreter with it imported",
+        nothing,
+        (Budget(60e6, INTERPRETER, extra=True),),
+        rows="none",
+        slow=True,
+    )
+]
+
+OPERATIONS = [*STARTING, *CONSTRUCTING, *READING, *RELATIONS, *FINDING, *QUERIES, *CHANGING]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sinew import Attr, BelongsTo, Database, HasMany, Model, belongs_to, has_many
+from sinew import Attr, BelongsTo, Database, HasMany, Model, belongs_to, field, has_many
 
 from .workload import Workload
 
@@ -24,16 +24,35 @@ class Post(Stored):
     title: Attr[str]
     content: Attr[str]
     published_at: Attr[datetime]
-    author: BelongsTo[Author] = belongs_to()
+    author: BelongsTo[Author] = belongs_to(on_delete="cascade")
+    taggings: HasMany[Tagging] = has_many(inverse=lambda: Tagging.post)
 
     def short(self) -> str:
         return self.title
 
 
+class Tag(Stored):
+    label: Attr[str] = field(unique=True)
+    taggings: HasMany[Tagging] = has_many(inverse=lambda: Tagging.tag)
+
+
+class Tagging(Stored, unique=[("post", "tag")]):
+    post: BelongsTo[Post] = belongs_to(on_delete="cascade")
+    tag: BelongsTo[Tag] = belongs_to(on_delete="cascade")
+    weight: Attr[int]
+
+
+class Visit(Stored):
+    """A column of small integers without an index."""
+
+    place: Attr[int]
+
+
 def authors(workload: Workload) -> None:
-    """Empties the store and loads the authors."""
+    """Empties the store and loads authors and tags."""
     store.clear()
     Author.insert_many(workload.authors, columns=["id", "name"])
+    Tag.insert_many(workload.tags, columns=["id", "label"])
 
 
 def load(workload: Workload) -> None:
