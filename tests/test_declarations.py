@@ -1080,6 +1080,33 @@ def test_super_works_in_a_redefined_class(db: Database) -> None:
     assert post.to_dict() == {"id": 1, "title": "x", "mark": "two"}
 
 
+def test_methods_of_records_may_come_and_go_with_a_redefinition(db: Database) -> None:
+    def build(own: bool) -> Any:
+        class Post(Model, db=db):
+            title: Attr[str]
+
+            if own:
+
+                def delete(self, *, force: bool = False) -> Any:
+                    return "kept"
+
+                def update(self, /, **values: Any) -> None:
+                    super().update(**{name: value.upper() for name, value in values.items()})
+
+        return Post
+
+    model = build(False)
+    post = model(title="x")
+    assert build(True) is model and post.delete() == "kept" and model.delete(post) == "kept"
+    post.update(title="y")
+    assert post.title == "Y"
+    assert build(False) is model
+    post.update(title="z")
+    assert post.title == "z" and post.delete() is None and model.count() == 0
+    with pytest.raises(SinewError, match=r"Post\.delete\(\) is a method of one record"):
+        model.delete()
+
+
 # ---------------------------------------------------------------- found by trying to break it
 
 

@@ -360,6 +360,26 @@ laid_out(PyObject *Py_UNUSED(module), PyObject *cls)
     Py_RETURN_NONE;
 }
 
+/* Writes into the namespace of a class, also what a property of the metaclass stands before. */
+static PyObject *
+attach(PyObject *module, PyObject *args)
+{
+    PyObject *object, *name, *value = NULL;
+    if (!PyArg_ParseTuple(args, "OU|O:attach", &object, &name, &value))
+        return NULL;
+    if (!snpy_is_model(PyModule_GetState(module), object))
+        return PyErr_Format(PyExc_TypeError, "attach() takes a model, not %R", object);
+    PyTypeObject *cls = (PyTypeObject *)object;
+    PyObject *old = PyDict_GetItemWithError(cls->tp_dict, name);
+    if (old == NULL && PyErr_Occurred())
+        return NULL;
+    Py_XINCREF(old); /* outlives what the type remembers of it */
+    int r = value ? PyDict_SetItem(cls->tp_dict, name, value) : PyDict_DelItem(cls->tp_dict, name);
+    PyType_Modified(cls);
+    Py_XDECREF(old);
+    return r < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 /* ---------------------------------------------------------------- making a class */
 
 /* Refuses a class whose instances are more than a record. */
@@ -416,6 +436,7 @@ PyMethodDef snpy_model_functions[] = {
     {"bind_model", (PyCFunction)(void (*)(void))bind_model, METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("Gives a class its table and its constructor.")},
     {"laid_out", laid_out, METH_O, PyDoc_STR("The layout of a class has come to its end.")},
+    {"attach", attach, METH_VARARGS, PyDoc_STR("Sets an attribute of a class, or deletes it.")},
     {"set_primary_index", set_primary_index, METH_VARARGS, PyDoc_STR("The unique index over the primary key.")},
     {NULL, NULL, 0, NULL},
 };

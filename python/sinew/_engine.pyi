@@ -78,6 +78,10 @@ def bind_model(
 def laid_out(cls: type, /) -> None:
     """The layout of a class that was bound as partial has come to its end."""
 
+def attach(cls: type, name: str, value: Any = ..., /) -> None:
+    """Sets an attribute of a model that is not special, or deletes it: in the class itself, whatever the metaclass has
+    under this name."""
+
 def set_primary_index(cls: type, index: Index, /) -> None:
     """The unique index over the primary key, which Model[key] probes."""
 

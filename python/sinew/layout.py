@@ -51,7 +51,18 @@ class UnlaidRelation:
 
 def attach(cls: type[Any], name: str, value: object) -> None:
     """Sets an attribute of a model, past what users may do."""
-    type.__setattr__(cls, name, value)
+    if name.startswith("__"):
+        type.__setattr__(cls, name, value)
+    else:
+        _engine.attach(cls, name, value)
+
+
+def detach(cls: type[Any], name: str) -> None:
+    """Deletes an attribute of a model, past what users may do."""
+    if name.startswith("__"):
+        type.__delattr__(cls, name)
+    else:
+        _engine.attach(cls, name)
 
 
 def ensure(definition: Definition) -> None:

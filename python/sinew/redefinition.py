@@ -145,7 +145,7 @@ def _take_over(definition: Definition, new: Definition, undo: Undo) -> None:
 
 def _exchange_contents(cls: type[Any], contents: dict[str, Any]) -> None:
     for name in [name for name in vars(cls) if name not in contents and name not in _CLASS_KEEPS]:
-        type.__delattr__(cls, name)
+        layout.detach(cls, name)
     for name, value in contents.items():
         if name not in _CLASS_KEEPS and vars(cls).get(name) is not value:
             layout.attach(cls, name, value)
