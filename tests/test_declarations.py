@@ -1146,6 +1146,29 @@ def test_update_and_delete_of_a_class_tell_what_to_write(base: type[Model]) -> N
     assert note.text == "b" and Own.delete() == "Own"
 
 
+def test_other_methods_of_records_tell_what_to_write(base: type[Model]) -> None:
+    class Note(base):  # type: ignore[misc, valid-type]
+        text: Attr[str]
+
+        def was(self, name: str) -> str:
+            return f"{name} of {self.to_dict()['text']}, {super().to_dict()}"
+
+    note: Any = Note(text="a")
+    calls: list[tuple[Callable[[], Any], str]] = [
+        (lambda: Note.to_dict(), r"Note\.to_dict\(\) is a method of one record; for many: Note\.select\("),
+        (lambda: Note.restore(), r"Note\.restore\(\) is a method of one record; for many: Note\.where"),
+        (lambda: Note.expire("text"), r"Note\.expire\(\) is a method of one record; call it on a record, Note\[key\]"),
+        (lambda: Note.assign_tree({}), r"Note\.assign_tree\(\) is a method of one record; call it on"),
+        (lambda: Model.was("text"), r"Model\.was\(\) is a method of one record; call it on a record, Model\[key\]"),
+    ]
+    for call, message in calls:
+        with pytest.raises(SinewError, match=message):
+            call()
+    assert Note.to_dict(note) == note.to_dict() == {"id": 1, "text": "a"}
+    assert Note.was(note, "text") == note.was("text") == "text of a, {'id': 1, 'text': 'a'}"
+    assert "stored fields" in inspect.getdoc(Note.to_dict)
+
+
 def test_declared_attributes_cannot_be_deleted_from_the_class(base: type[Model]) -> None:
     class Note(base):  # type: ignore[misc, valid-type]
         text: Attr[str]

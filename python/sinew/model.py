@@ -487,8 +487,20 @@ def _signature(cls: Any) -> inspect.Signature:
     )
 
 
+METHODS = {
+    "update": "for many: {model}.all().update(...), or {model}.where(...).update(...)",
+    "delete": "for many: {model}.all().delete(), or {model}.where(...).delete()",
+    "restore": "for many: {model}.where(...).restore()",
+    "to_dict": "for many: {model}.select(...), or [each.to_dict() for each in {model}.all()]",
+    "was": "call it on a record, {model}[key].was(...)",
+    "expire": "call it on a record, {model}[key].expire(...)",
+    "assign_tree": "call it on a record, {model}[key].assign_tree(...)",
+}
+"""Methods of records, and what to write where one is called on the class."""
+
+
 def _of_records(name: str, instead: str) -> property:
-    """A method of records, as the class gives it: called without a record it says what to write for many. It stands on
+    """A method of records, as the class gives it: called without a record it says what to write instead. It stands on
     the metaclass, where records do not look."""
     own = vars(KeyedModel)[name]
 
@@ -504,7 +516,7 @@ def _of_records(name: str, instead: str) -> property:
             if args and isinstance(args[0], _engine.Record):
                 return own(*args, **options)
             model = cls.__name__
-            raise SinewError(f"{model}.{name}() is a method of one record; for many: {instead.format(model=model)}")
+            raise SinewError(f"{model}.{name}() is a method of one record; {instead.format(model=model)}")
 
         return method
 
@@ -522,8 +534,8 @@ def _attach_verbs() -> None:
     meta.__setattr__ = _set_class_attribute
     meta.__delattr__ = _delete_class_attribute
     meta.__signature__ = property(_signature)
-    meta.update = _of_records("update", "{model}.all().update(...), or {model}.where(...).update(...)")
-    meta.delete = _of_records("delete", "{model}.all().delete(), or {model}.where(...).delete()")
+    for name, instead in METHODS.items():
+        setattr(meta, name, _of_records(name, instead))
 
 
 _attach_verbs()
