@@ -350,6 +350,10 @@ def test_constants_and_methods_stay_in_the_class(base: type[Model]) -> None:
         ("Attr[dict]", lambda: field(default={"a": 1}), ("mutable", "default_factory=lambda: {'a': 1}")),
         ("Attr[bytes]", lambda: field(default=bytearray(b"x")), ("mutable", "default_factory")),
         ("Attr[Any]", lambda: field(default=set()), ("mutable", "default_factory=set")),
+        ("Attr[str]", lambda: field(type=int), ("is annotated `Attr[str]`", "type=int", "leave type= out")),
+        ("Attr[str]", lambda: field(type=str | None), ("is annotated `Attr[str]`", "type=str | None")),
+        ("Attr[Color | None]", lambda: field(type=str), ("is annotated `Attr[Color | None]`", "type=str")),
+        ("Attr[Literal['a']]", lambda: field(type=Literal["b"]), ("is annotated", "'b'")),
         ("Attr[int]", lambda: created_at(), ("datetime",)),
         ("Attr[datetime | None]", lambda: deleted_at(), ("not built yet",)),
     ],
@@ -365,6 +369,27 @@ def test_options_that_contradict(annotation: str, declaration: Callable[[], Any]
         type(Model)("Bad", (Model,), namespace, db=Database())
 
     refused(build, "Bad.thing", *words)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "type", "kind"),
+    [
+        ("Attr[str]", str, ("str", None, False)),
+        ("Attr[str | None]", str, ("str", None, True)),
+        ("Attr[Color]", Color, ("Enum", Color, False)),
+        ("Attr[Color]", "Color", ("Enum", Color, False)),
+        ("Attr[UserId]", int, ("int", None, False)),
+        ("Attr[OnlyForCheckers]", str, ("str", None, False)),
+        ("Attr[Any]", str, ("str", None, False)),
+        ("Attr[Size | None]", str, ("str", None, True)),
+    ],
+)
+def test_a_type_may_repeat_the_annotation_or_say_what_it_cannot(
+    annotation: str, type: Any, kind: tuple[str, Any, bool], db: Database
+) -> None:
+    namespace = {"__module__": __name__, "__qualname__": "Good", "__annotations__": {"thing": annotation}}
+    good = Model.__class__("Good", (Model,), {**namespace, "thing": field(type=type)}, db=db)
+    assert kind_of(good, "thing") == kind
 
 
 def test_defaults_are_converted_once_and_factories_called_per_record(base: type[Model]) -> None:

@@ -266,6 +266,11 @@ def _field(place: Place, name: str, annotation: Annotation, value: Any, scope: S
         )
     declaration = FieldDeclaration() if value is _ABSENT else value
     of = _type(place, name, annotation, declaration, scope)
+    if declaration.type is not None and annotation.inner is not None and _contradicts(of, annotation.inner, scope):
+        raise place.problem(
+            name,
+            f"is annotated `{annotation.text}` but declared with type={_called(declaration.type)}; leave type= out",
+        )
     for problem in check_options(declaration, of):
         raise place.problem(name, problem)
     return Attribute(declaration, of, annotation)
@@ -285,6 +290,22 @@ def _type(place: Place, name: str, annotation: Annotation, declaration: FieldDec
             f"cannot evaluate `{annotation.text or show(given)}`: {error}; give the type itself, field(type=Color)",
         ) from error
     return replace(of, nullable=of.nullable or annotation.optional)
+
+
+def _contradicts(of: Type, annotated: Any, scope: Scope) -> bool:
+    """Whether an annotation has a meaning, and another one: type= is there for those that cannot be evaluated. A class
+    of one's own may stand for what is derived from it."""
+    try:
+        said = kind_for(evaluate(annotated, scope) if isinstance(annotated, str) else annotated)
+    except Exception:
+        return False
+    if said.kind.name == "object":
+        return False
+    return (said.kind, said.arg) != (of.kind, of.arg) or (of.nullable and not said.nullable)
+
+
+def _called(given: Any) -> str:
+    return given.__name__ if isinstance(given, type) else show(given)
 
 
 # ---------------------------------------------------------------- from bodies to a definition
