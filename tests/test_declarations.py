@@ -1080,6 +1080,29 @@ def test_impossible_redefinitions_leave_the_old_model_in_force(
     db.store.check()
 
 
+def test_a_model_cannot_be_run_again_as_an_abstract_base(db: Database) -> None:
+    def build(abstract: bool, db: Database = db) -> Any:
+        class Post(Model, db=db, abstract=abstract):
+            title: Attr[str]
+
+        return Post
+
+    model = build(False)
+    post = model(title="x")
+    refused(
+        lambda: build(True), "Post is a model of this database", "test_declarations.py", "another name", "Database()"
+    )
+    assert build(False) is model and model.all().one() is post and db.models["Post"] is model
+    other = Database()
+    base = build(True, other)
+    assert build(True, other).__sinew__ is None and "Post" not in other.models
+
+    class Note(base):
+        """A model of its own."""
+
+    assert Note(title="y").title == "y"
+
+
 def test_redefinition_within_a_transaction_is_refused(db: Database) -> None:
     def post() -> Any:
         return define("Post", {"title": str}, db=db)

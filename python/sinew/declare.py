@@ -85,6 +85,7 @@ def declare_at(
     cell = namespace.get("__classcell__")
     cls = _engine.new_class(meta, name, bases, {**namespace, "__sinew__": None, "__sinew_body__": body})
     if abstract:
+        _check_not_concrete(cls, place)
         return cls
     definition = _define(cls, place)
     _dress(definition)
@@ -332,7 +333,7 @@ def _define(cls: type[Any], place: Place) -> Definition:
         tuple(group for body in bodies for group in body.options.index),
     )
     _settle_key(place, attributes, options)
-    db = next((body.db for body in reversed(bodies) if body.db is not None), None) or database.db
+    db = _database_of(bodies)
     definition = Definition(cls, db, place, options, _validators(cls, place, attributes))
     for name, attribute in attributes.items():
         if isinstance(attribute.declaration, RelationDeclaration):
@@ -341,6 +342,12 @@ def _define(cls: type[Any], place: Place) -> Definition:
             assert attribute.type is not None
             definition.add_field(name, attribute.type, attribute.declaration)
     return definition
+
+
+def _database_of(bodies: Iterable[Body]) -> database.Database:
+    """The last that a class statement names, or the default database."""
+    named = [body.db for body in bodies if body.db is not None]
+    return named[-1] if named else database.db
 
 
 def _check_not_hidden(cls: type[Any], place: Place, name: str) -> None:
@@ -415,6 +422,19 @@ def _dress(definition: Definition) -> None:
         layout.attach(definition.cls, name, info.engine)
     for name, relation in definition.relations.items():
         layout.attach(definition.cls, name, layout.UnlaidRelation(relation))
+
+
+def _check_not_concrete(cls: type[Any], place: Place) -> None:
+    """A model that is run again as an abstract base would stay in the registry under a class that nobody has."""
+    db = _database_of(_bodies(cls))
+    with db.lock:
+        known = db.definitions.get(place.name)
+        if known is not None and known.qualified == place.qualified and not db.store.closed:
+            raise place.problem(
+                None,
+                f"is a model of this database ({known.file}:{known.line}) and cannot become abstract: its records, and "
+                "relations to it, would be left without it; give the base another name, or begin with a new Database()",
+            )
 
 
 def _enter(definition: Definition, cell: Any) -> Any:

@@ -296,7 +296,7 @@ class Definition:
     @property
     def qualified(self) -> str:
         """Module and qualified name."""
-        return f"{self.place.module}.{self.place.qualname}"
+        return self.place.qualified
 
     @property
     def file(self) -> str:
@@ -448,6 +448,11 @@ class Place:
     qualname: str
     file: str
     line: int
+
+    @property
+    def qualified(self) -> str:
+        """Module and qualified name."""
+        return f"{self.module}.{self.qualname}"
 
     def problem(self, name: str | None, text: str) -> DefinitionError:
         """The error for a mistake in this class: `Post.title: text (file:line)`."""
