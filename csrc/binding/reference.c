@@ -248,7 +248,7 @@ parse_action(const char *name, sn_on_delete *out)
 
 /* The two indexes belong together and nothing is bound yet. */
 static int
-check_binding(snpy_reference *self, snpy_index *from, snpy_index *to, PyTypeObject *target)
+check_binding(snpy_reference *self, snpy_index *from, snpy_index *to, PyTypeObject *target, PyObject *target_fields)
 {
     if (self->ref) {
         PyErr_Format(PyExc_ValueError, "relation %R is bound already", self->name);
@@ -258,7 +258,27 @@ check_binding(snpy_reference *self, snpy_index *from, snpy_index *to, PyTypeObje
         PyErr_Format(PyExc_ValueError, "relation %R is bound to indexes that do not belong together", self->name);
         return -1;
     }
+    if (PyTuple_GET_SIZE(target_fields) != PyTuple_GET_SIZE(self->fields)) {
+        PyErr_Format(PyExc_ValueError, "relation %R has another number of columns than the key it refers to",
+                     self->name);
+        return -1;
+    }
     return snpy_store_open(from->model->store) ? 0 : -1;
+}
+
+/* Makes the engine's reference, which the store keeps. 0 or -1. */
+static int
+make_reference(snpy_reference *self, snpy_index *from, snpy_index *to, sn_on_delete action, bool enforce)
+{
+    snpy_store *store = from->model->store;
+    if (PyList_Append(store->kept, (PyObject *)self) < 0) {
+        return -1;
+    }
+    if (sn_reference_new(&self->ref, from->index, to->index, action, enforce, self) == SN_OK) {
+        return 0;
+    }
+    self->ref = NULL;
+    return snpy_unkeep(store, (PyObject *)self) < 0 ? -1 : snpy_raise_unbindable(self, from->model);
 }
 
 static PyObject *
@@ -277,25 +297,9 @@ reference_bind(PyObject *op, PyObject *args)
     }
     snpy_index *from = (snpy_index *)from_object, *to = (snpy_index *)to_object;
     PyObject *target_fields = PySequence_Tuple(given);
-    if (!target_fields || check_binding(self, from, to, (PyTypeObject *)target) < 0) {
+    if (!target_fields || check_binding(self, from, to, (PyTypeObject *)target, target_fields) < 0
+        || make_reference(self, from, to, action, enforce) < 0) {
         Py_XDECREF(target_fields);
-        return NULL;
-    }
-    snpy_store *store = from->model->store;
-    if (PyTuple_GET_SIZE(target_fields) != PyTuple_GET_SIZE(self->fields)) {
-        PyErr_Format(PyExc_ValueError, "relation %R has another number of columns than the key it refers to",
-                     self->name);
-    } else if (PyList_Append(store->kept, op) == 0) {
-        sn_status status = sn_reference_new(&self->ref, from->index, to->index, action, enforce, self);
-        if (status != SN_OK) {
-            self->ref = NULL;
-            if (snpy_unkeep(store, op) == 0) {
-                snpy_raise_unbindable(self, from->model);
-            }
-        }
-    }
-    if (!self->ref) {
-        Py_DECREF(target_fields);
         return NULL;
     }
     self->model = from->model;

@@ -96,6 +96,20 @@ spread(sn_cell *cells, const sn_table *table, size_t n)
     assert(n == 0);
 }
 
+/* The engine's column, made of one owned cell for each live row, which it takes over; on failure they are the caller's. */
+static int
+make_column(snpy_store *store, snpy_model *model, snpy_field *field, sn_cell *cells, size_t n)
+{
+    const sn_column_def def = {snpy_conversions[field->kind].type, field->nullable, field->automatic};
+    sn_col col;
+    spread(cells, model->table, n);
+    if (check_status(store, sn_table_add_column(&col, model->table, &def, cells)) < 0) {
+        return -1;
+    }
+    field->col = col;
+    return 0;
+}
+
 /* Adds the engine's column. values: NULL, or a tuple as long as there are live rows. */
 static int
 add_column(snpy_store *store, snpy_model *model, snpy_field *field, PyObject *values)
@@ -103,29 +117,66 @@ add_column(snpy_store *store, snpy_model *model, snpy_field *field, PyObject *va
     sn_row positions = sn_table_positions(model->table);
     size_t n = sn_table_count(model->table);
     uint64_t revision = sn_db_revision(store->db);
+    if (values && (size_t)PyTuple_GET_SIZE(values) != n) {
+        PyErr_SetString(PyExc_ValueError, "add_field() takes one value for each live row");
+        return -1;
+    }
     sn_cell *cells = PyMem_New(sn_cell, (size_t)positions + 1);
     if (!cells) {
         PyErr_NoMemory();
         return -1;
     }
     int result = convert_column(cells, store, field, values, n);
-    if (result == 0 && (between_transactions(store, "adding a field") < 0 || sn_db_revision(store->db) != revision)) {
-        result =
-            PyErr_Occurred() ? -1 : snpy_raise(store->state, "store_busy", "s", "adding a field while rows change");
-        while (n-- > 0) {
-            snpy_cell_release(store, field, cells[n]);
-        }
-    } else if (result == 0) {
-        const sn_column_def def = {snpy_conversions[field->kind].type, field->nullable, field->automatic};
-        spread(cells, model->table, n);
-        sn_col col;
-        result = check_status(store, sn_table_add_column(&col, model->table, &def, cells));
-        field->col = result == 0 ? col : SN_NO_COL;
-        while (result < 0 && positions-- > 0) {
-            snpy_cell_release(store, field, cells[positions]);
-        }
+    size_t owned = result == 0 ? n : 0;
+    if (result == 0) {
+        result = between_transactions(store, "adding a field");
+    }
+    if (result == 0 && sn_db_revision(store->db) != revision) {
+        result = snpy_raise(store->state, "store_busy", "s", "adding a field while rows change");
+    }
+    if (result == 0) {
+        owned = positions; /* spread by now */
+        result = make_column(store, model, field, cells, n);
+    }
+    while (result < 0 && owned-- > 0) {
+        snpy_cell_release(store, field, cells[owned]);
     }
     PyMem_Free(cells);
+    return result;
+}
+
+/* A tuple with one more item. New reference. */
+static PyObject *
+tuple_with(PyObject *tuple, PyObject *item)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(tuple);
+    PyObject *longer = PyTuple_New(n + 1);
+    for (Py_ssize_t i = 0; longer && i < n; i++) {
+        PyTuple_SET_ITEM(longer, i, Py_NewRef(PyTuple_GET_ITEM(tuple, i)));
+    }
+    if (longer) {
+        PyTuple_SET_ITEM(longer, n, Py_NewRef(item));
+    }
+    return longer;
+}
+
+/* Adds a field that no model has yet, its values in rows that exist in `values` (NULL: its default). */
+static int
+append_field(snpy_store *store, snpy_model *model, snpy_field *field, PyObject *values)
+{
+    PyObject *before = Py_NewRef(model->fields), *after = tuple_with(before, (PyObject *)field);
+    int result = after ? 0 : -1;
+    if (after && (model->fields != before || field->model)) { /* making the tuple may have run code */
+        result = snpy_raise(store->state, "store_busy", "s", "adding a field");
+    }
+    if (result == 0 && (result = add_column(store, model, field, values)) == 0) {
+        field->model = model;
+        store->schema++;
+        Py_SETREF(model->fields, Py_NewRef(after));
+        snpy_model_review(model);
+    }
+    Py_DECREF(before);
+    Py_XDECREF(after);
     return result;
 }
 
@@ -133,8 +184,7 @@ PyObject *
 snpy_store_add_field(PyObject *op, PyObject *args)
 {
     snpy_store *self = (snpy_store *)op;
-    PyObject *cls, *object, *given = Py_None, *values = NULL, *fields = NULL;
-    int result = -1;
+    PyObject *cls, *object, *given = Py_None;
     if (!PyArg_ParseTuple(args, "OO!|O:add_field", &cls, self->state->Field, &object, &given)
         || between_transactions(self, "adding a field") < 0) {
         return NULL;
@@ -148,31 +198,8 @@ snpy_store_add_field(PyObject *op, PyObject *args)
         PyErr_Format(PyExc_ValueError, "field %R belongs to a model already", field->name);
         return NULL;
     }
-    if (given != Py_None && !(values = PySequence_Tuple(given))) {
-        return NULL;
-    }
-    Py_ssize_t n = PyTuple_GET_SIZE(model->fields);
-    fields = PyTuple_New(n + 1);
-    if (!fields) {
-        goto done;
-    }
-    if (values && (size_t)PyTuple_GET_SIZE(values) != sn_table_count(model->table)) {
-        PyErr_SetString(PyExc_ValueError, "add_field() takes one value for each live row");
-        goto done;
-    }
-    for (Py_ssize_t i = 0; i < n; i++) {
-        PyTuple_SET_ITEM(fields, i, Py_NewRef(PyTuple_GET_ITEM(model->fields, i)));
-    }
-    PyTuple_SET_ITEM(fields, n, Py_NewRef(object));
-    result = add_column(self, model, field, values);
-    if (result == 0) {
-        field->model = model;
-        self->schema++;
-        Py_SETREF(model->fields, Py_NewRef(fields));
-        snpy_model_review(model);
-    }
-done:
-    Py_XDECREF(fields);
+    PyObject *values = given == Py_None ? NULL : PySequence_Tuple(given);
+    int result = values || given == Py_None ? append_field(self, model, field, values) : -1;
     Py_XDECREF(values);
     return result < 0 ? NULL : Py_NewRef(Py_None);
 }
