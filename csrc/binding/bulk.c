@@ -50,6 +50,7 @@ typedef struct update {
     snpy_model *model;
     snpy_store *store;
     PyObject *fields, *values; /* tuples, owned */
+    PyObject *all;             /* owned: the model's fields as they were, which holds those that are touched */
     column *columns;
     size_t width;
     sn_row *targets;
@@ -57,6 +58,22 @@ typedef struct update {
     size_t n;
     uint64_t schema; /* what columns mean, when the update began */
 } update;
+
+static int
+raise_changed(const update *u)
+{
+    return snpy_raise_text(
+        u->store->state, "TransactionError",
+        "%.100s was changed by code that ran while rows of it were updated; change models beforehand",
+        u->model->cls->tp_name);
+}
+
+/* Cells made for other columns, or for a column that has an index by now, must not go in. SN_OK or SNPY_RAISED. */
+static int
+check_schema(const update *u)
+{
+    return u->schema == u->store->schema ? SN_OK : raise_changed(u);
+}
 
 /* Converts the value for row number i of the set; `before`: the cell of the column before. 0 or -1. */
 static int
@@ -75,7 +92,11 @@ new_cell(sn_cell *out, const update *u, const column *col, PyObject *record, siz
 static int
 check_field(const update *u, snpy_field *field, PyObject *value)
 {
-    if (!Py_IS_TYPE(field, u->store->state->Field) || field->model != u->model || field->col == SN_NO_COL) {
+    bool ours = Py_IS_TYPE(field, u->store->state->Field);
+    if (ours && !field->model) {
+        return raise_changed(u); /* it was a field when the update was written down */
+    }
+    if (!ours || field->model != u->model || field->col == SN_NO_COL) {
         PyErr_Format(PyExc_TypeError, "%R is not a field of %s", field, u->model->cls->tp_name);
         return -1;
     }
@@ -139,7 +160,8 @@ fill_shared(update *u)
     return 0;
 }
 
-/* Adds the touch fields that are not set anyway, as shared columns. room: as many as the table has columns. */
+/* Adds the touch fields that are not set anyway, as shared columns. room: as many as the table has columns. What was made before
+ * a failure is kept too, for update_fini to give back. */
 static int
 add_touched(update *u, size_t room)
 {
@@ -153,7 +175,7 @@ add_touched(update *u, size_t room)
     if (result == 0) {
         result = snpy_touch(u->model, fields, cells, &n);
     }
-    for (; result == 0 && u->width < n; u->width++) {
+    for (; u->width < n; u->width++) {
         u->columns[u->width] = (column){fields[u->width], NULL, true, true, false, cells[u->width]};
     }
     PyMem_Free(fields);
@@ -227,19 +249,6 @@ drop_dead_lines(update *u)
     u->n = kept;
 }
 
-/* Cells made for other columns, or for a column that has an index by now, must not go in. SN_OK or SNPY_RAISED. */
-static int
-check_schema(const update *u)
-{
-    if (u->schema == u->store->schema) {
-        return SN_OK;
-    }
-    return snpy_raise_text(
-        u->store->state, "TransactionError",
-        "%.100s was changed by code that ran while rows of it were updated; change models beforehand",
-        u->model->cls->tp_name);
-}
-
 /* The statement. On success the cells have been moved in. */
 static int
 apply(update *u, Py_ssize_t *count)
@@ -276,7 +285,8 @@ update_run(update *u, PyObject *given, PyObject *flags, Py_ssize_t *count)
         PyErr_NoMemory();
         return -1;
     }
-    if (parse_columns(u, given, flags) < 0 || fill_shared(u) < 0 || add_touched(u, room) < 0) {
+    if (parse_columns(u, given, flags) < 0 || fill_shared(u) < 0 || check_schema(u) != SN_OK
+        || add_touched(u, room) < 0) {
         return -1;
     }
     u->targets = PyMem_New(sn_row, u->rows->rows.n + 1);
@@ -303,6 +313,7 @@ update_fini(update *u)
     PyMem_Free(u->cells);
     Py_XDECREF(u->fields);
     Py_XDECREF(u->values);
+    Py_DECREF(u->all);
     snpy_drain(u->store);
 }
 
@@ -320,6 +331,7 @@ snpy_rows_update(PyObject *op, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOO:update", &fields, &columns, &constant) || !snpy_store_open(u.store)) {
         return NULL;
     }
+    u.all = Py_NewRef(u.model->fields);
     u.fields = PySequence_Tuple(fields);
     u.values = u.fields ? PyTuple_New(PyTuple_GET_SIZE(u.fields)) : NULL;
     given = u.values ? PySequence_Tuple(columns) : NULL;
