@@ -15,6 +15,7 @@
 #include "model.h"
 
 #define PROGRESS_EVERY 4096
+#define BELIEVED 65536 /* rows that room is made for at once because an iterable says that it has so many */
 
 typedef struct load {
     snpy_build build;
@@ -312,7 +313,8 @@ static int
 load_iterable(load *l, PyObject *rows, const Py_ssize_t *parameters, Py_ssize_t n)
 {
     Py_ssize_t hint = PyObject_LengthHint(rows, 0);
-    PyObject *iterator = hint < 0 || load_reserve(l, (size_t)hint) < 0 ? NULL : PyObject_GetIter(rows);
+    size_t expected = hint > BELIEVED ? BELIEVED : (size_t)hint;
+    PyObject *iterator = hint < 0 || load_reserve(l, expected) < 0 ? NULL : PyObject_GetIter(rows);
     int r = iterator ? load_rows(l, iterator, parameters, n) : -1;
     Py_XDECREF(iterator);
     return r;
