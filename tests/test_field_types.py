@@ -184,3 +184,21 @@ def test_a_union_of_addresses_takes_instances_and_needs_a_key(base: type[Model])
     assert Thing.order_by(Thing.value).pluck(Thing.value) == values[::-1]
     with pytest.raises(FieldError, match=r"Thing.value takes an instance of IPv4Address or IPv6Address, not '::1'"):
         Thing(value="::1")
+
+
+@pytest.mark.bulk
+def test_the_calendar_is_that_of_the_standard_library(db: Database) -> None:
+    class Moment(Model, db=db):
+        on: Attr[date]
+        at: Attr[datetime]
+
+    ends = (date.fromordinal(first.toordinal() - 1) for year in range(2, 10_000) for first in _months(year))
+    days = [date.min, date.max, *(each for end in ends for each in (end, end + timedelta(1)))]
+    moments = [datetime(day.year, day.month, day.day, 23, 59, 59, 999_999, fold=day.day % 2) for day in days]
+    Moment.insert_many({"on": days, "at": moments})
+    assert Moment.pluck(Moment.on) == days
+    assert [(each, each.fold) for each in Moment.pluck(Moment.at)] == [(each, each.fold) for each in moments]
+
+
+def _months(year: int) -> list[date]:
+    return [date(year, month, 1) for month in range(1, 13)]

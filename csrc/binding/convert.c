@@ -310,9 +310,14 @@ text_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
     Py_ssize_t len;
     if (!PyUnicode_CheckExact(value))
         return snpy_bad_value(field, value, "a str", PyUnicode_Check(value) ? "str.__str__(value)" : "str(value)");
-    if (PyUnicode_IS_COMPACT_ASCII(value) && !field->intern && !field->indexed) {
-        own_handle(out, value); /* is its own UTF-8 */
+    bool interned = field->intern || field->indexed;
+    if (PyUnicode_IS_COMPACT_ASCII(value) && !interned) {
+        own_handle(out, value);
         return 0;
+    }
+    if (PyUnicode_IS_COMPACT_ASCII(value)) { /* is its own UTF-8 */
+        sn_bytes bytes = snpy_bytes(PyUnicode_DATA(value), (size_t)PyUnicode_GET_LENGTH(value));
+        return snpy_intern(out, store, SNPY_STR, bytes, SNPY_NO_BYTES, true, value);
     }
     const char *utf8 = PyUnicode_AsUTF8AndSize(value, &len);
     if (utf8 == NULL && !PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
@@ -321,7 +326,7 @@ text_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
         PyErr_Clear();
         return text_with_surrogates(out, store, value);
     }
-    if (field->intern || field->indexed)
+    if (interned)
         return snpy_intern(out, store, SNPY_STR, snpy_bytes(utf8, (size_t)len), SNPY_NO_BYTES, true, value);
     own_handle(out, value);
     return 0;

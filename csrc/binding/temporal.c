@@ -43,16 +43,19 @@ typedef struct civil {
     int year, month, day;
 } civil;
 
-static civil
-civil_of(int64_t ordinal)
+/* Divisions become multiplications as in Neri and Schneider, "Euclidean affine functions and their application to calendar
+ * algorithms" (2021), figure 12: right for every ordinal of a datetime. */
+static inline civil
+civil_of(uint32_t ordinal)
 {
-    int64_t days = ordinal + 305; /* since 0000-03-01 */
-    int64_t era = days / 146097, in_era = days % 146097;
-    int64_t y = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-    int64_t in_year = in_era - (365 * y + y / 4 - y / 100);
-    int64_t m = (5 * in_year + 2) / 153;
-    int month = (int)(m < 10 ? m + 3 : m - 9);
-    return (civil){(int)(y + era * 400) + (month <= 2), month, (int)(in_year - (153 * m + 2) / 5 + 1)};
+    uint32_t days = 4 * (ordinal + 305) + 3; /* quarters of a day since 0000-03-01 */
+    uint32_t century = days / 146097, in_century = days % 146097 / 4;
+    uint64_t years = UINT64_C(2939745) * (4 * in_century + 3);
+    uint32_t in_year = (uint32_t)years / 2939745 / 4;
+    uint32_t months = 2141 * in_year + 197913, month = months >> 16;
+    bool next = in_year >= 306; /* January and February end the year that began in March */
+    return (civil){(int)(100 * century + (uint32_t)(years >> 32) + next), (int)(next ? month - 12 : month),
+                   (int)((months & 0xFFFF) / 2141 + 1)};
 }
 
 static int64_t
@@ -214,7 +217,7 @@ PyObject *
 snpy_date_out(snpy_field *field, sn_word word)
 {
     PyDateTime_CAPI *api = api_of(field);
-    civil c = civil_of((int64_t)word);
+    civil c = civil_of((uint32_t)word);
     return api->Date_FromDate(c.year, c.month, c.day, api->DateType);
 }
 
@@ -237,13 +240,12 @@ PyObject *
 snpy_datetime_out(snpy_field *field, sn_word word)
 {
     PyDateTime_CAPI *api = api_of(field);
-    int64_t micros = (int64_t)word >> 1;
-    int64_t in_day = micros % MICROS_A_DAY;
-    int seconds = (int)(in_day / MICROS_A_SECOND);
-    civil c = civil_of(micros / MICROS_A_DAY + 1);
-    return api->DateTime_FromDateAndTimeAndFold(c.year, c.month, c.day, seconds / 3600, seconds / 60 % 60, seconds % 60,
-                                                (int)(in_day % MICROS_A_SECOND), Py_None, (int)(word & 1),
-                                                api->DateTimeType);
+    uint64_t in_day = (word >> 1) % MICROS_A_DAY;
+    uint32_t seconds = (uint32_t)(in_day / MICROS_A_SECOND), minutes = seconds / 60;
+    civil c = civil_of((uint32_t)((word >> 1) / MICROS_A_DAY) + 1);
+    return api->DateTime_FromDateAndTimeAndFold(c.year, c.month, c.day, (int)(minutes / 60), (int)(minutes % 60),
+                                                (int)(seconds % 60), (int)(in_day % MICROS_A_SECOND), Py_None,
+                                                (int)(word & 1), api->DateTimeType);
 }
 
 int
