@@ -89,6 +89,7 @@ install_host(snpy_plan *self, const snpy_host *h)
     return 0;
 }
 
+/* Rows that were cleared while their values were computed have none: nothing is left to give them to. */
 static int
 make_host(snpy_plan *self, snpy_host *h, snpy_model *model, snpy_rows *rows, PyObject *values)
 {
@@ -97,25 +98,25 @@ make_host(snpy_plan *self, snpy_host *h, snpy_model *model, snpy_rows *rows, PyO
     if (host_values(self, h->like, values, &cells) < 0) {
         return -1;
     }
-    h->n = sn_table_positions(model->table);
+    h->epoch = rows ? rows->epoch : model->epoch;
+    bool gone = h->epoch != model->epoch;
+    h->n = gone ? 0 : sn_table_positions(model->table);
     h->cells = PyMem_New(sn_cell, h->n + 1);
-    h->epoch = model->epoch;
-    bool current = !rows || rows->epoch == model->epoch;
-    if (!h->cells || !current || !spread_host(h, self->store, cells, n, model, rows)) {
-        for (size_t i = 0; i < n; i++) {
-            snpy_cell_release(self->store, h->like, cells[i]);
-        }
-        if (h->cells) {
-            PyErr_SetString(PyExc_ValueError, "set_host() takes one value for each row");
-        } else {
-            PyErr_NoMemory();
-        }
-        PyMem_Free(h->cells);
-        PyMem_Free(cells);
-        return -1;
+    bool spread = h->cells && !gone && spread_host(h, self->store, cells, n, model, rows);
+    for (size_t i = 0; !spread && i < n; i++) {
+        snpy_cell_release(self->store, h->like, cells[i]);
     }
     PyMem_Free(cells);
-    return 0;
+    if (spread || (h->cells && gone)) {
+        return 0;
+    }
+    if (h->cells) {
+        PyErr_SetString(PyExc_ValueError, "set_host() takes one value for each row");
+    } else {
+        PyErr_NoMemory();
+    }
+    PyMem_Free(h->cells);
+    return -1;
 }
 
 /* The plain field of a host slot. Borrowed, NULL with an exception. */
