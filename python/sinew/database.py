@@ -183,14 +183,15 @@ class Transaction:
         except BaseException:
             self._undo()
             raise
-        self._database.block = self._left()
+        self._forget()
 
     def _undo(self) -> None:
         """Rolls back this block, and with it those within that are open still: their ends will find nothing."""
         database = self._database
         while self._is_open() and database.block is not None:
+            innermost = database.block
             database.store.rollback()
-            database.block = database.block._left()
+            innermost._forget()
 
     def _is_open(self) -> bool:
         block = self._database.block
@@ -203,6 +204,12 @@ class Transaction:
         outer, self._outer = self._outer, None
         return outer
 
+    def _forget(self) -> None:
+        """Takes this block, which the store has ended, off the chain, unless a value that went with it has run code
+        that opened another, which took it off."""
+        if self._database.block is self:
+            self._database.block = self._left()
+
     def rollback(self) -> None:
         """Undoes the block at once; further statements in it raise TransactionError. TransactionError if it is over, or
         if a block within it is still open."""
@@ -214,7 +221,7 @@ class Transaction:
         if self._database.block is not self or store.depth != self._depth:
             raise TransactionError("a transaction within this one is still open; roll that one back, or leave it first")
         store.rollback()
-        self._database.block = self._left()
+        self._forget()
         self._state = "undone"
         store.refuse(True)  # for which begin() has reserved the memory
 

@@ -324,6 +324,76 @@ def test_iterables_that_raise_or_write() -> None:
     assert Thing.pluck(Thing.label) == ["inside"]
 
 
+def test_rows_that_lie_about_their_length() -> None:
+    """Room is made for what an iterable says, within reason."""
+
+    class Rows(list[dict[str, Any]]):
+        def __len__(self) -> int:
+            return 2**50
+
+    class Hinted:
+        def __iter__(self) -> Iterator[dict[str, Any]]:
+            return iter([{"label": "b"}])
+
+        def __length_hint__(self) -> int:
+            return 2**60
+
+    assert Thing.insert_many(Rows([{"label": "a"}])) == 1
+    assert Thing.insert_many(Hinted()) == 1
+    assert Thing.pluck(Thing.label) == ["a", "b"]
+
+
+def test_a_comparison_that_clears_the_store() -> None:
+    """The values that were compared belong to rows that are gone."""
+
+    class Clearing:
+        def __eq__(self, other: object) -> bool:
+            db.clear()
+            Thing(label="later")
+            return True
+
+        __hash__ = object.__hash__
+
+    for _ in range(3):
+        Thing(any=Clearing())
+    assert Thing.where(Thing.any == "x").pluck(Thing.label) == []
+    assert Thing.pluck(Thing.label) == ["later"]
+
+
+def test_a_value_that_goes_with_a_transaction_opens_another() -> None:
+    """It runs when the block is over in the store, and not yet in Python."""
+
+    def nested() -> None:
+        with db.transaction():
+            Owner(name="nested")
+
+    thing = Thing()
+    for leave in ("commit", "rollback", "raise"):
+        thing.any = EvilDel(nested)
+        try:
+            with db.transaction() as tx:
+                Thing(any=EvilDel(nested))
+                thing.any = None
+                thing.any = EvilDel(nested)
+                if leave == "rollback":
+                    tx.rollback()
+                elif leave == "raise":
+                    raise Boom
+        except Boom:
+            pass
+        assert db.store.depth == 0 and db.block is None
+    with db.transaction():
+        with db.transaction():
+            thing.any = None
+            thing.any = EvilDel(nested)
+        with db.transaction() as tx:
+            thing.any = None
+            tx.rollback()
+        thing.any = None
+    assert db.store.depth == 0 and db.block is None
+    assert Owner.count() > 3
+
+
 def test_progress_that_raises_leaves_nothing() -> None:
     with pytest.raises(SinewError):
         Thing.insert_many([{"label": "a"}, {"label": 3}])
