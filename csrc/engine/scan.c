@@ -452,7 +452,7 @@ static sn_status
 scan_block(sn__found *out, sn__find *f, size_t fast, const block *b)
 {
     uint64_t bits[SN_BITMAP_WORDS];
-    memcpy(bits, f->table->live[b->at], b->words * sizeof *bits);
+    memcpy(bits, f->table->live + b->at * SN_BITMAP_WORDS, b->words * sizeof *bits);
     out->examined += f->n > 0 ? count_bits(bits, b->words) : 0;
     all_bits(bits, b, f->tests, fast);
     return f->n > fast ? take_rows(out, f, fast, b, bits) : take_all(out, f, b, bits);

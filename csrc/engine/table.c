@@ -61,11 +61,11 @@ column_directories(sn_table *t, sn_column *c, size_t blocks)
 }
 
 static uint64_t *
-bitmap_new(sn_table *t, bool bit)
+nulls_new(sn_table *t)
 {
     uint64_t *bitmap = sn_mem_new(mem(t), BITMAP_BYTES);
     if (bitmap)
-        memset(bitmap, bit ? 0xFF : 0, BITMAP_BYTES);
+        memset(bitmap, 0xFF, BITMAP_BYTES);
     return bitmap;
 }
 
@@ -95,7 +95,7 @@ column_block(sn_table *t, sn_column *c, size_t b, size_t rows)
     if (!c->blocks[b])
         c->blocks[b] = sn_mem_zero(mem(t), SN_BLOCK_ROWS * sizeof(sn_word));
     if (c->def.nullable && !c->nulls[b])
-        c->nulls[b] = bitmap_new(t, true);
+        c->nulls[b] = nulls_new(t);
     return c->blocks[b] && (!c->def.nullable || c->nulls[b]) ? SN_OK : SN_NOMEM;
 }
 
@@ -125,33 +125,19 @@ column_free(sn_table *t, sn_column *c)
     *c = (sn_column){0};
 }
 
-static sn_status
-live_block(sn_table *t, size_t b)
-{
-    if (directory_grow(t, &t->live, &t->live_cap, b + 1, sizeof *t->live) != SN_OK)
-        return SN_NOMEM;
-    if (!t->live[b])
-        t->live[b] = bitmap_new(t, false);
-    return t->live[b] ? SN_OK : SN_NOMEM;
-}
-
-/* Gives block b of everything back. */
+/* Gives block b of everything back but its bits of life, which are 0. */
 static void
 free_block(sn_table *t, size_t b)
 {
     for (sn_col col = 0; col < t->column_count; col++)
         column_free_block(t, &t->columns[col], b);
-    if (b < t->live_cap) {
-        sn_mem_free(mem(t), t->live[b], BITMAP_BYTES);
-        t->live[b] = NULL;
-    }
 }
 
 /* Block b of everything, with room for `rows` rows. */
 static sn_status
 make_block(sn_table *t, size_t b, size_t rows)
 {
-    sn_status status = live_block(t, b);
+    sn_status status = directory_grow(t, &t->live, &t->live_cap, (b + 1) * SN_BITMAP_WORDS, sizeof *t->live);
     for (sn_col col = 0; status == SN_OK && col < t->column_count; col++) {
         if (t->columns[col].used)
             status = column_block(t, &t->columns[col], b, rows);
@@ -222,7 +208,7 @@ void
 sn__table_set_live(sn_table *t, sn_row row, bool live)
 {
     assert(row < t->positions && sn__alive(t, row) != live);
-    put_bit(t->live, row, live);
+    t->live[sn__live_at(row)] ^= UINT64_C(1) << (row & SN_BLOCK_MASK & 63);
     t->count = live ? t->count + 1 : t->count - 1;
 }
 
@@ -233,7 +219,7 @@ sn__table_extend_live(sn_table *t, sn_row n)
     assert(t->positions >> SN_BLOCK_SHIFT == (t->positions + n - 1) >> SN_BLOCK_SHIFT);
     for (sn_row row = t->positions, end = row + n; row < end;) {
         sn_row bit = row & SN_BLOCK_MASK & 63, bits = end - row < 64 - bit ? end - row : 64 - bit;
-        t->live[row >> SN_BLOCK_SHIFT][(row & SN_BLOCK_MASK) >> 6] |= (~UINT64_C(0) >> (64 - bits)) << bit;
+        t->live[sn__live_at(row)] |= (~UINT64_C(0) >> (64 - bits)) << bit;
         row += bits;
     }
     t->positions += n;
@@ -303,7 +289,7 @@ sn__table_add_nulls(sn_table *t, sn_col col)
     sn_column wanted = {.def = {.nullable = true}};
     sn_status status = directory_grow(t, &wanted.nulls, &wanted.null_cap, t->block_count, sizeof *c->nulls);
     for (size_t b = 0; status == SN_OK && b < t->block_count; b++) {
-        wanted.nulls[b] = bitmap_new(t, true);
+        wanted.nulls[b] = nulls_new(t);
         status = wanted.nulls[b] ? SN_OK : SN_NOMEM;
     }
     if (status != SN_OK) {
@@ -488,8 +474,6 @@ sn__table_free(sn_table *t)
     sn_mem *m = mem(t);
     for (sn_col col = 0; col < t->column_count; col++)
         column_free(t, &t->columns[col]);
-    for (size_t b = 0; b < t->live_cap; b++)
-        sn_mem_free(m, t->live[b], BITMAP_BYTES);
     for (size_t b = 0; b < t->handle_cap; b++)
         sn_mem_free(m, t->handles[b], sizeof **t->handles);
     sn_mem_free(m, t->columns, t->column_cap * sizeof *t->columns);
@@ -594,7 +578,11 @@ check_rows(const sn_table *t)
     sn_row live = 0;
     for (sn_row row = 0; row < t->positions; row++)
         live += sn__alive(t, row);
-    return live == t->count ? NULL : "table: live count is wrong";
+    if (live != t->count)
+        return "table: live count is wrong";
+    for (size_t i = 0; i < t->live_cap; i++)
+        live -= (sn_row)__builtin_popcountll(t->live[i]);
+    return live == 0 ? NULL : "table: a position never used is alive";
 }
 
 static const char *

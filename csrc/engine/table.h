@@ -4,15 +4,17 @@
  *   blocks     a column is a directory of blocks of SN_BLOCK_ROWS words; only the first block is smaller while the
  *              table is small. Growing never moves a full block and reading is two loads.
  *   nulls      a nullable column has a bitmap beside each block, 1 = null; the word of a null is 0.
- *   live       a bitmap of the rows that exist. Positions are handed out in order and not used again before a
- *              compaction, so the order of positions is the order of insertion, and a dead position never comes to mean
- *              another row. A row killed in a unit keeps its words until the unit ends: undoing it sets its bit again.
+ *   live       a bitmap of the rows that exist, in one piece: every access to a row asks it, and in as many pieces as
+ *              there are blocks it would be a miss of the cache for each random one of millions of rows. Positions are
+ *              handed out in order and not used again before a compaction, so the order of positions is the order of
+ *              insertion, and a dead position never comes to mean another row. A row killed in a unit keeps its words
+ *              until the unit ends: undoing it sets its bit again.
  *   handles    the host's objects, in blocks that exist only where some row has one.
  *
  * Invariants
- *   live count == number of set bits; positions <= cap; a dead row is in no index, and once no unit is open its cells
- *   own nothing (words 0). Its handle stays until the host clears it or the table is compacted: positions are not
- *   used again before that
+ *   live count == number of set bits, none of them beyond the positions; positions <= cap; a dead row is in no index,
+ *   and once no unit is open its cells own nothing (words 0). Its handle stays until the host clears it or the table is
+ *   compacted: positions are not used again before that
  */
 #ifndef SN_TABLE_H
 #define SN_TABLE_H
@@ -63,14 +65,14 @@ struct sn_table {
     sn_row count;
     sn_row cap;         /* positions that all columns have room for */
     size_t block_count; /* blocks present in each column */
-    size_t live_cap;    /* entries of the directory `live` */
+    size_t live_cap;    /* words of `live` */
     sn_column *columns;
     sn_col column_count; /* slots, gaps included */
     sn_col owning_count; /* columns whose type owns something: the promises that a row needs (schema.c) */
     size_t column_cap;
     sn_col automatic; /* or SN_NO_COL */
     int64_t next_number;
-    uint64_t **live;
+    uint64_t *live;
     sn_handles **handles; /* per SN_HANDLE_ROWS rows, NULL where no row has one; read through sn_table_handle */
     size_t handle_cap;    /* entries of that directory, which follows the highest row that ever had one */
     size_t kept_handles;  /* directory entry of the block that was emptied last, which stays, or none (table.c) */
@@ -90,11 +92,17 @@ struct sn_reference {
     void *tag;
 };
 
+/* Where the bit of a row's life is; each block has whole words. */
+static inline size_t
+sn__live_at(sn_row row)
+{
+    return row >> (SN_BLOCK_SHIFT < 6 ? SN_BLOCK_SHIFT : 6);
+}
+
 static inline bool
 sn__alive(const sn_table *t, sn_row row)
 {
-    return row < t->positions
-           && (t->live[row >> SN_BLOCK_SHIFT][(row & SN_BLOCK_MASK) >> 6] >> (row & SN_BLOCK_MASK & 63) & 1);
+    return row < t->positions && (t->live[sn__live_at(row)] >> (row & SN_BLOCK_MASK & 63) & 1);
 }
 
 static inline sn_word

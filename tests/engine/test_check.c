@@ -131,6 +131,8 @@ test_blocks(shop *s)
     PLANT(s, t->positions, t->cap + 1, "table: more positions than room");
     PLANT(s, t->count, t->positions + 1, "table: more positions than room");
     PLANT(s, t->count, t->count - 1, "table: live count is wrong");
+    uint64_t *last = &t->live[t->live_cap - 1];
+    PLANT(s, *last, *last | UINT64_C(1) << 63, "table: a position never used is alive");
     PLANT(s, t->cap, (sn_row)t->block_count * SN_BLOCK_ROWS + 1, "table: room does not agree with the blocks");
     PLANT(s, boss->def.nullable, false, "table: null bitmaps do not agree with the definition");
     PLANT(s, boss->blocks[0], NULL, "table: a block is missing");
