@@ -1103,6 +1103,28 @@ def test_a_model_cannot_be_run_again_as_an_abstract_base(db: Database) -> None:
     assert Note(title="y").title == "y"
 
 
+def test_redefinition_adds_and_drops_a_field_that_is_ordered_by_a_key(db: Database) -> None:
+    class Box(Model, db=db):
+        label: Attr[str]
+
+    Box.insert_many([{"label": "a"}, {"label": "b"}])
+
+    class Box(Model, db=db):  # type: ignore[no-redef]
+        label: Attr[str]
+        size: Attr[Any] = field(default=None, key=lambda size: size["width"])
+
+    first, second = Box.all()
+    assert first.size is None
+    first.size, second.size = {"width": 3}, {"width": 2}
+    Box(label="c", size={"width": 1})
+    assert Box.order_by(Box.size).pluck(Box.label) == ["c", "b", "a"]
+
+    class Box(Model, db=db):  # type: ignore[no-redef]
+        label: Attr[str]
+
+    assert Box.pluck(Box.label) == ["a", "b", "c"]
+
+
 def test_redefinition_within_a_transaction_is_refused(db: Database) -> None:
     def post() -> Any:
         return define("Post", {"title": str}, db=db)

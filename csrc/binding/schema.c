@@ -145,6 +145,68 @@ add_column(snpy_store *store, snpy_model *model, snpy_field *field, PyObject *va
     return result;
 }
 
+/* A value for each of n rows: those given, or as many fillers. New reference. */
+static PyObject *
+every_value(snpy_field *field, PyObject *values, size_t n)
+{
+    PyObject *list = values ? NULL : PyList_New(0), *all = values ? Py_NewRef(values) : NULL;
+    int result = list ? 0 : -1;
+    for (size_t i = 0; result == 0 && i < n; i++) {
+        PyObject *value = filler(field);
+        result = value ? PyList_Append(list, value) : -1;
+        Py_XDECREF(value);
+    }
+    if (result == 0) {
+        all = PyList_AsTuple(list);
+    }
+    Py_XDECREF(list);
+    return all;
+}
+
+/* What key= says of each of the values, as a tuple. New reference. */
+static PyObject *
+keys_of(snpy_field *field, PyObject *values)
+{
+    Py_ssize_t n = PyTuple_GET_SIZE(values);
+    PyObject *keys = PyTuple_New(n);
+    for (Py_ssize_t i = 0; keys && i < n; i++) {
+        PyObject *value = PyTuple_GET_ITEM(values, i);
+        PyObject *key = value == Py_None ? Py_NewRef(value) : PyObject_CallOneArg(field->key, value);
+        if (key) {
+            PyTuple_SET_ITEM(keys, i, key);
+        } else {
+            Py_CLEAR(keys);
+        }
+    }
+    return keys;
+}
+
+/* Takes a column out of the table again because another was refused. (Should even that want memory, it stays, unused.) */
+static void
+withdraw_column(snpy_model *model, snpy_field *field)
+{
+    sn_table_drop_column(model->table, field->col);
+    field->col = SN_NO_COL;
+}
+
+/* The column of a field, and that of its keys. */
+static int
+add_columns(snpy_store *store, snpy_model *model, snpy_field *field, PyObject *values)
+{
+    if (!field->key_field) {
+        return add_column(store, model, field, values);
+    }
+    PyObject *all = every_value(field, values, sn_table_count(model->table));
+    PyObject *keys = all ? keys_of(field, all) : NULL;
+    int result = keys ? add_column(store, model, field->key_field, keys) : -1;
+    if (result == 0 && (result = add_column(store, model, field, all)) < 0) {
+        withdraw_column(model, field->key_field);
+    }
+    Py_XDECREF(all);
+    Py_XDECREF(keys);
+    return result;
+}
+
 /* A tuple with one more item. New reference. */
 static PyObject *
 tuple_with(PyObject *tuple, PyObject *item)
@@ -160,17 +222,31 @@ tuple_with(PyObject *tuple, PyObject *item)
     return longer;
 }
 
+/* The fields with one more, and the field of its keys. New reference. */
+static PyObject *
+fields_with(PyObject *fields, snpy_field *field)
+{
+    PyObject *longer = tuple_with(fields, (PyObject *)field);
+    if (longer && field->key_field) {
+        Py_SETREF(longer, tuple_with(longer, (PyObject *)field->key_field));
+    }
+    return longer;
+}
+
 /* Adds a field that no model has yet, its values in rows that exist in `values` (NULL: its default). */
 static int
 append_field(snpy_store *store, snpy_model *model, snpy_field *field, PyObject *values)
 {
-    PyObject *before = Py_NewRef(model->fields), *after = tuple_with(before, (PyObject *)field);
+    PyObject *before = Py_NewRef(model->fields), *after = fields_with(before, field);
     int result = after ? 0 : -1;
     if (after && (model->fields != before || field->model)) { /* making the tuple may have run code */
         result = snpy_raise(store->state, "store_busy", "s", "adding a field");
     }
-    if (result == 0 && (result = add_column(store, model, field, values)) == 0) {
+    if (result == 0 && (result = add_columns(store, model, field, values)) == 0) {
         field->model = model;
+        if (field->key_field) {
+            field->key_field->model = model;
+        }
         store->schema++;
         Py_SETREF(model->fields, Py_NewRef(after));
         snpy_model_review(model);
@@ -201,6 +277,7 @@ snpy_store_add_field(PyObject *op, PyObject *args)
     PyObject *values = given == Py_None ? NULL : PySequence_Tuple(given);
     int result = values || given == Py_None ? append_field(self, model, field, values) : -1;
     Py_XDECREF(values);
+    snpy_drain(self);
     return result < 0 ? NULL : Py_NewRef(Py_None);
 }
 
@@ -222,6 +299,28 @@ tuple_without(PyObject *tuple, PyObject *item)
     return result;
 }
 
+/* The fields without one, and without the field of its keys. New reference. */
+static PyObject *
+fields_without(PyObject *fields, snpy_field *field)
+{
+    PyObject *rest = tuple_without(fields, (PyObject *)field);
+    if (rest && field->key_field) {
+        Py_SETREF(rest, tuple_without(rest, (PyObject *)field->key_field));
+    }
+    return rest;
+}
+
+static int
+drop_column(snpy_store *store, snpy_model *model, snpy_field *field)
+{
+    if (check_status(store, sn_table_drop_column(model->table, field->col)) < 0) {
+        return -1;
+    }
+    field->col = SN_NO_COL;
+    field->model = NULL;
+    return 0;
+}
+
 PyObject *
 snpy_store_drop_field(PyObject *op, PyObject *object)
 {
@@ -231,15 +330,17 @@ snpy_store_drop_field(PyObject *op, PyObject *object)
         PyErr_Format(PyExc_TypeError, "%R is not a field stored here", object);
         return NULL;
     }
-    PyObject *rest = tuple_without(field->model->fields, object);
+    snpy_model *model = field->model;
+    PyObject *rest = fields_without(model->fields, field);
+    /* The keys go first: an index over them refuses that, and the room that they ask for on the drop list serves the
+     * values, which then cannot be refused. */
     if (!rest || between_transactions(self, "dropping a field") < 0
-        || check_status(self, sn_table_drop_column(field->model->table, field->col)) < 0) {
+        || (field->model != model && snpy_raise(self->state, "store_busy", "s", "dropping a field") < 0)
+        || (field->key_field && drop_column(self, model, field->key_field) < 0)
+        || drop_column(self, model, field) < 0) {
         Py_XDECREF(rest);
         return NULL;
     }
-    snpy_model *model = field->model;
-    field->col = SN_NO_COL;
-    field->model = NULL;
     self->schema++;
     Py_SETREF(model->fields, rest);
     snpy_model_review(model);

@@ -286,9 +286,10 @@ class Store:
     def stats(self) -> dict[str, int]:
         """rows, positions, handles, blocks, bytes, revision, pins."""
     def add_field(self, cls: type, field: Field, values: Sequence[Any] | None = None, /) -> None:
-        """Adds a column to a laid-out model; values: one for each live row in insertion order (None: all null or the
-        default)."""
-    def drop_field(self, field: Field, /) -> None: ...
+        """Adds a column to a laid-out model, with that of its keys; values: one for each live row in insertion order
+        (None: all null or the default)."""
+    def drop_field(self, field: Field, /) -> None:
+        """Drops a column that is in no index, with that of its keys."""
     def add_index(self, cls: type, kind: str, fields: Sequence[Field], /, *, deferred: bool = False) -> Index: ...
     def drop_index(self, index: Index, /) -> None: ...
     def set_parameters(

@@ -287,6 +287,39 @@ def test_rows_that_refuse_a_reference_are_named_and_nothing_is_kept(world: World
     assert sys.getrefcount(parent) == references
 
 
+def test_a_field_with_keys_is_added_and_dropped_with_their_column(world: World) -> None:
+    engine, store = world.engine, world.store
+    authors = [world.Author(name=name) for name in ("Ann", "Bea")]
+    pair = engine.Field("pair", "object", nullable=True, default=None, key=lambda value: value[0])
+    store.add_field(world.Author, pair, [(2, "x"), (1, "y")])
+    by_key = store.add_index(world.Author, "unique", [pair.key_field])
+    assert [by_key.find([key]) for key in (1, 2, 3)] == [authors[1], authors[0], None]
+    with pytest.raises(Raised, match="internal"):
+        store.drop_field(pair)
+    assert pair.model is world.Author
+    assert by_key.find([1]) is authors[1]
+    store.drop_index(by_key)
+    store.drop_field(pair)
+    assert pair.model is None
+    assert pair.key_field.model is None
+
+
+@pytest.mark.parametrize(("options", "value"), [({"arg": int}, "no int"), ({}, ValueError())])
+def test_a_field_that_is_refused_leaves_no_column_of_keys(world: World, options: dict[str, Any], value: object) -> None:
+    def key(value: object) -> object:
+        if isinstance(value, Exception):
+            raise value
+        return 1
+
+    world.Author(name="Ann")
+    before = world.store.stats()["handles"]
+    field = world.engine.Field("pair", "object", nullable=True, key=key, **options)
+    with pytest.raises((Raised, ValueError)):
+        world.store.add_field(world.Author, field, [value])
+    assert (field.model, field.key_field.model) == (None, None)
+    assert world.store.stats()["handles"] == before
+
+
 # ---------------------------------------------------------------- update()
 
 
