@@ -14,8 +14,8 @@ BUILD_FILES := setup.py pyproject.toml
 CORE := --ignore=tests/engine --ignore=tests/typing --ignore=tests/packaging --ignore=tests/test_docs.py -m "not bulk" -p no:cacheprovider
 PYTEST := -m pytest -q
 
-.PHONY: help demo example test build deps lint format typecheck pyright lint-c engine-tests fuzz-replay fuzz debug asan tiny \
-	coverage bench instructions growth coverage-run coverage-report prove dist clean
+.PHONY: help demo example test build deps lint format typecheck pyright lint-c analyze engine-tests fuzz-replay fuzz debug \
+	asan tiny coverage bench instructions growth coverage-run coverage-report prove dist clean
 
 help:
 	@echo 'make demo          read the standard library into sinew and ask it questions'
@@ -23,6 +23,7 @@ help:
 	@echo 'make test          the test suite (ARGS="-k name" goes to pytest)'
 	@echo 'make lint          formatting, warnings as errors, types'
 	@echo 'make format        lets the formatters write'
+	@echo 'make analyze       gcc -fanalyzer, cppcheck and clang-tidy on csrc'
 	@echo 'make engine-tests  the C tests of the engine, with a hostile allocator, also with tiny limits'
 	@echo 'make fuzz-replay   the corpus of the fuzzer'
 	@echo 'make fuzz          the fuzzer itself (clang; FUZZ_SECONDS=n)'
@@ -113,6 +114,9 @@ lint-c: $(VENV)/.extra-lint
 	$(PY) tools/function_sizes.py --limit 75 --longest 3
 
 # ---------------------------------------------------------------- proof
+
+analyze: $(VENV)/.made
+	$(PY) tools/analyze.py $(ARGS)
 
 engine-tests:
 	$(MAKE) --no-print-directory -C tests/engine test

@@ -75,6 +75,7 @@ PROOFS = [
     ),
     Proof("suite", "the whole test suite", "make test"),
     Proof("lint", "formatting, warnings as errors, mypy --strict", "make lint"),
+    Proof("analyze", "gcc -fanalyzer, cppcheck and clang-tidy find nothing in csrc", "make analyze"),
     Proof("types", "pyright itself beside mypy and basedpyright", "make pyright test ARGS=tests/typing"),
     Proof("debug", "asserts on, the whole store walked after each statement", "make debug"),
     Proof("tiny", "the same with the smallest capacities everywhere", "make tiny"),
