@@ -103,6 +103,17 @@ choose_limit(ask *a)
     return b < 0x80 ? SIZE_MAX : b % 12;
 }
 
+static void
+finish_query(ask *a, question *q)
+{
+    tree_engine_orders(a, q->engine_orders, q->orders, q->q.order_len);
+    q->q.expr = a->e;
+    q->q.where = q->where == NONE ? SN_NO_NODE : a->trees[q->where].node;
+    q->q.order = q->engine_orders;
+    q->q.offset = run_byte(a->r) < 0x80 ? 0 : run_byte(a->r) % 8;
+    q->q.limit = choose_limit(a);
+}
+
 /* False when there is nothing to ask. */
 static bool
 choose_query(ask *a, question *q)
@@ -115,12 +126,20 @@ choose_query(ask *a, question *q)
         return false;
     if (!tree_orders(a, q->orders, &q->q.order_len, q->table))
         return false;
-    tree_engine_orders(a, q->engine_orders, q->orders, q->q.order_len);
-    q->q.expr = a->e;
-    q->q.where = q->where == NONE ? SN_NO_NODE : a->trees[q->where].node;
-    q->q.order = q->engine_orders;
-    q->q.offset = run_byte(a->r) < 0x80 ? 0 : run_byte(a->r) % 8;
-    q->q.limit = choose_limit(a);
+    finish_query(a, q);
+    return true;
+}
+
+/* One that an index can serve. */
+static bool
+choose_aimed(ask *a, question *q)
+{
+    int index = (int)(run_byte(a->r) % INDEXES);
+    *q = (question){.where = NONE, .table = a->r->m.schema.indexes[index].table};
+    if (q->table == NO_TABLE || !tree_aimed(a, index, &q->where, q->orders, &q->q.order_len))
+        return false;
+    q->q.table = a->r->tables[q->table];
+    finish_query(a, q);
     return true;
 }
 
@@ -183,6 +202,16 @@ compare_count(ask *a, const question *q)
 }
 
 static void
+compare_both(ask *a, question *q)
+{
+    naive_query(a, q);
+    if (a->abandoned)
+        return;
+    compare_query(a, q);
+    compare_count(a, q);
+}
+
+static void
 ask_query(ask *a)
 {
     question q;
@@ -193,11 +222,15 @@ ask_query(ask *a)
         REQUIRE(sn_query_run(&out, a->r->db, &q.q, NULL) == SN_STALE);
         return;
     }
-    naive_query(a, &q);
-    if (a->abandoned)
-        return;
-    compare_query(a, &q);
-    compare_count(a, &q);
+    compare_both(a, &q);
+}
+
+static void
+ask_aimed(ask *a)
+{
+    question q;
+    if (choose_aimed(a, &q))
+        compare_both(a, &q);
 }
 
 /* ---------------------------------------------------------------- paths */
@@ -551,8 +584,8 @@ choose_hosts(ask *a)
 static void
 ask_one(ask *a, unsigned kind)
 {
-    static void (*const kinds[])(ask *) = {ask_query,  ask_query,    ask_query,  ask_query,   ask_query, ask_path,
-                                           ask_expand, ask_semijoin, ask_values, ask_targets, ask_groups};
+    static void (*const kinds[])(ask *) = {ask_query, ask_query,  ask_query,    ask_aimed,  ask_aimed,   ask_aimed,
+                                           ask_path,  ask_expand, ask_semijoin, ask_values, ask_targets, ask_groups};
     size_t routes = run_byte(a->r) % (MAX_ROUTES + 1);
     if (!choose_hosts(a))
         return;

@@ -7,7 +7,7 @@
  *   A  id auto unique | name text unique | self -> A.id | note bare text | x -> B.o
  *   B  id auto unique | a -> A.id | (c1, c2) -> C | f float, ordered | obj object | o -> A.id, one to one, itself a key
  *   C  (k1 int, k2 text) unique | d int, deferred unique | v entry with coarser key, many
- *   D  id auto unique | a -> A.id | a column of each type
+ *   D  id auto unique | a -> A.id | a column of each type | int, ordered | (text, int) ordered
  */
 #ifndef FUZZ_MODEL_H
 #define FUZZ_MODEL_H
@@ -18,7 +18,7 @@ enum { NO_TABLE = -1, A, B, C, D, TABLES };
 enum { A_ID, A_NAME, A_SELF, A_NOTE, A_X };
 enum { B_ID, B_A, B_C1, B_C2, B_F, B_OBJ, B_O };
 enum { C_K1, C_K2, C_D, C_V };
-enum { D_ID, D_A };
+enum { D_ID, D_A, D_BOOL, D_INT, D_FLOAT, D_DATE, D_DATETIME, D_TIMEDELTA, D_CHOICE, D_TEXT, D_ENTRY, D_NOTE };
 enum {
     IX_A_ID,
     IX_A_NAME,
@@ -35,6 +35,8 @@ enum {
     IX_C_V,
     IX_D_ID,
     IX_D_A,
+    IX_D_INT,
+    IX_D_TEXT,
     IX_MORE, /* from here on: indexes that a run makes and drops */
     INDEXES = IX_MORE + 4
 };

@@ -38,6 +38,8 @@ choose_row(run *r, int table, value *values, sn_cell *cells)
         const column_spec *column = &s->columns[table][c];
         bool automatic = column->def.automatic || !column->used;
         values[c] = automatic ? (value){true, 0} : choose_value(r, column->def.type, column->bare, NULL);
+        if (values[c].null && column->def.type == SN_INT && !column->def.nullable)
+            values[c] = (value){false, (int64_t)(run_byte(r) & 7)};
     }
     for (int ref = 0; ref < REFERENCES; ref++) {
         if (s->made[ref] && s->indexes[references[ref].from].table == table)

@@ -359,12 +359,11 @@ bound(ask *a, const around *s, sn_col col, sn_compare_op op)
 
 /* Comparisons of the index's columns with constants: equal ones first, then bounds. */
 static int
-aimed(ask *a, const around *s)
+compare_columns(ask *a, const around *s, const index_spec *ix)
 {
-    const index_spec *ix = choose_index(a, table_at(s, 0), false);
     tree t = {.kind = T_AND, .a = NONE, .b = NONE};
     sn_node nodes[MAX_CHILDREN];
-    unsigned b = run_byte(a->r), equal = b & 3;
+    unsigned b = run_byte(a->r), equal = (b & 3) == 3 ? 2 : (b & 3) == 2;
     for (size_t i = 0; ix && i < ix->n && i <= equal && t.n + 2 <= MAX_CHILDREN; i++) {
         sn_compare_op ops[] = {i < equal ? SN_EQ : b & 4 ? SN_GE : SN_GT, b & 8 ? SN_LE : SN_LT};
         for (unsigned k = 0; k < 2; k++) {
@@ -378,6 +377,12 @@ aimed(ask *a, const around *s)
         }
     }
     return keep(a, t, sn_expr_and(a->e, nodes, t.n));
+}
+
+static int
+aimed(ask *a, const around *s)
+{
+    return compare_columns(a, s, choose_index(a, table_at(s, 0), false));
 }
 
 static int
@@ -458,6 +463,19 @@ index_orders(ask *a, order_spec *out, size_t *n, const index_spec *ix, unsigned 
             return false;
     }
     return true;
+}
+
+bool
+tree_aimed(ask *a, int index, int *where, order_spec *orders, size_t *order_n)
+{
+    const index_spec *ix = &a->r->m.schema.indexes[index];
+    around s = {{ix->table}, 1};
+    unsigned b = run_byte(a->r);
+    *where = b & 0x80 ? NONE : compare_columns(a, &s, ix);
+    if (*where == NONE && !(b & 0x80))
+        return false;
+    *order_n = 0;
+    return (b & 0x60) == 0 || index_orders(a, orders, order_n, ix, b);
 }
 
 bool

@@ -110,6 +110,8 @@ int tree_predicate(ask *a, const around *s, int level);
 int tree_ordered(ask *a, const around *s, int level);
 /* An aggregate over the targets of a path; NONE also when no path starts there. */
 int tree_aggregate(ask *a, const around *s, int level);
+/* What the index can serve: a conjunction (or NONE) and an order; false when refused. */
+bool tree_aimed(ask *a, int index, int *where, order_spec *orders, size_t *order_n);
 bool tree_orders(ask *a, order_spec *out, size_t *n, int table);
 /* The engine's form of it. */
 void tree_engine_orders(const ask *a, sn_order *out, const order_spec *orders, size_t n);
