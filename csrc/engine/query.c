@@ -93,10 +93,19 @@ run_access(sn__found *out, sn__access *a, sn__find *f)
     if (status == SN_OK && f->n > 0) {
         status = keep_holding(rows, f, out->need, &ignored);
     }
-    out->n = rows->n < out->need ? rows->n : out->need;
+    out->n = status ? 0 : rows->n < out->need ? rows->n : out->need;
     rows->n = out->n;
     sn_rows_free(f->db, &aside);
     return status;
+}
+
+/* A semijoin looks at rows on its other side that no row here leads to: what is out of range there is no answer. */
+static sn_status
+scan_instead(sn__found *out, sn__access *used, sn__find *f)
+{
+    f->tests[f->n++] = used->served[0];
+    *used = (sn__access){.kind = SN_ACCESS_SCAN, .in = SN_NO_NODE, .inner = SN_NO_NODE};
+    return sn__scan(out, f);
 }
 
 sn_status
@@ -107,7 +116,11 @@ sn__find_run(sn__found *out, sn__access *used, sn__find *f)
         return status;
     }
     sn__access_serve(used, f);
-    return used->kind == SN_ACCESS_SCAN ? sn__scan(out, f) : run_access(out, used, f);
+    if (used->kind == SN_ACCESS_SCAN) {
+        return sn__scan(out, f);
+    }
+    status = run_access(out, used, f);
+    return status == SN_OVERFLOW && used->kind == SN_ACCESS_SEMIJOIN ? scan_instead(out, used, f) : status;
 }
 
 /* ---------------------------------------------------------------- validation */

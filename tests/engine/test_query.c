@@ -912,6 +912,43 @@ test_semijoin_plans(void)
     plain_fini(&p);
 }
 
+/* Posts whose author's id, so many times, is a number that is not negative: all that have an author. */
+static sn_node
+author_times(plain *p, const sn_path *author, int64_t factor)
+{
+    sn_node id = sn_expr_column(p->e, 0, p->w.t[AUTHOR], AUTHOR_ID);
+    sn_node product = sn_expr_arith(p->e, SN_MUL, id, sn_expr_const(p->e, SN_INT, int_cell(factor)));
+    return sn_expr_compare(p->e, SN_GE, sn_expr_follow(p->e, 0, author, product),
+                           sn_expr_const(p->e, SN_INT, int_cell(0)));
+}
+
+/* A semijoin looks at authors without posts too: what is out of range there is nobody's error. */
+static void
+test_overflow_elsewhere(void)
+{
+    static plain p;
+    static const world_step to_author = {POST_TO_AUTHOR, false, false, ALL};
+    plain_init(&p, 79, 2000);
+    for (int i = 0; i < 5; i++) {
+        world_insert(&p.w, AUTHOR); /* the last one's id is in no post */
+    }
+    int64_t last = p.w.ids[AUTHOR];
+    sn_path *author = world_path(&p.w, &to_author, 1, true);
+    sn_plan plan = plan_of(&p, author_times(&p, author, 1), NULL, ALL);
+    size_t found = p.rows.n, count;
+    CHECK(plan.access == SN_ACCESS_SEMIJOIN && found > 0);
+    sn_node where = author_times(&p, author, INT64_MAX / (last - 1));
+    plan = plan_of(&p, where, NULL, ALL);
+    CHECK(plan.access == SN_ACCESS_SCAN && plan.found == found && p.rows.n == found);
+    sn_query q = {.table = p.w.t[POST], .expr = p.e, .where = where, .limit = ALL};
+    CHECK_OK(sn_query_count(&count, p.w.db, &q, ALL, NULL));
+    CHECK(count == found);
+    q.where = author_times(&p, author, INT64_MAX);
+    CHECK_STATUS(sn_query_run(&p.rows, p.w.db, &q, NULL), SN_OVERFLOW);
+    sn_path_free(author);
+    plain_fini(&p);
+}
+
 /* Block borders: scans of every length up to a few blocks, in the tiny build and the other. */
 static void
 test_scan_lengths(void)
@@ -1039,6 +1076,7 @@ main(void)
     CHECK(by_index > 0 && counted > 0);
     test_plans();
     test_semijoin_plans();
+    test_overflow_elsewhere();
     test_scan_lengths();
     test_misuse();
     static const harness_sweep_def sweep = {sweep_setup, sweep_run, sweep_check, sweep_teardown};
