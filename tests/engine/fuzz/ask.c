@@ -342,6 +342,20 @@ leads_to(ask *a, const route *p, sn_row from, const sn_row *to, size_t n)
     return any;
 }
 
+/* Going back looks at rows that nothing leads to. */
+static void
+test_everywhere(ask *a, const route *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const hop *h = &p->hops[i];
+        int to = a->r->m.schema.indexes[h->backward ? references[h->ref].from : references[h->ref].to].table;
+        for (sn_row row = 0; h->where != NONE && row < a->r->m.positions[to]; row++) {
+            if (model_alive(&a->r->m, to, row))
+                naive_test(a, h->where, &(scope){NULL, row});
+        }
+    }
+}
+
 static void
 ask_semijoin(ask *a)
 {
@@ -356,6 +370,7 @@ ask_semijoin(ask *a)
         if (model_alive(&a->r->m, p->from, row) && leads_to(a, p, row, to, n))
             expected[n_expected++] = row;
     }
+    test_everywhere(a, p);
     if (a->abandoned)
         return;
     sn_status st = sn_path_semijoin(&out, p->path, to, n);
