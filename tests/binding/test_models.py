@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import enum
+import functools
 import gc
 import importlib.util
 import operator
@@ -55,7 +56,7 @@ class Errors:
         return error
 
     def __getattr__(self, name: str) -> Callable[..., Refused]:
-        return lambda *args: Refused(name, *args)
+        return functools.partial(Refused, name)  # no lambda: CPython cannot make one without memory
 
 
 class World:
