@@ -1,0 +1,67 @@
+"""Runs a Python program under valgrind and fails if memory of ours is misused.
+
+    python tools/valgrind.py interpreter arguments...      (`make valgrind`)
+
+CPython itself reads what it has not written in places (its suppression file knows some of them), so an error counts if a
+function of the extension is on its stack. Leaks are what tools/leaks.py looks for.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+SUPPRESSIONS = Path("/usr/lib/valgrind/python3.supp")
+OURS = "/sinew/_engine."
+OPTIONS = ["--tool=memcheck", "--leak-check=no", "--num-callers=40", "--xml=yes"]
+
+
+def run(command: list[str], report: Path) -> int:
+    known = [f"--suppressions={SUPPRESSIONS}"] if SUPPRESSIONS.exists() else []
+    environment = os.environ | {"PYTHONMALLOC": "malloc"}  # or blocks within Python's arenas are not told apart
+    return subprocess.run(
+        ["valgrind", *OPTIONS, *known, f"--xml-file={report}", *command], env=environment, check=False
+    ).returncode
+
+
+def errors(report: Path) -> Iterator[ElementTree.Element]:
+    """Those with a function of the extension on a stack. A file that ends early gives what it has."""
+    parser = ElementTree.XMLPullParser(["end"])
+    parser.feed(report.read_text(errors="replace"))
+    for _, element in parser.read_events():
+        assert isinstance(element, ElementTree.Element)
+        if element.tag == "error" and any(OURS in (each.text or "") for each in element.iter("obj")):
+            yield element
+
+
+def shown(error: ElementTree.Element) -> str:
+    what = error.findtext("what") or error.findtext("xwhat/text") or error.findtext("kind") or "?"
+    frames = [
+        f"    {frame.findtext('fn') or '?'} ({frame.findtext('file') or frame.findtext('obj')}:{frame.findtext('line')})"
+        for frame in error.iter("frame")
+    ]
+    return "\n".join([what, *frames[:20]])
+
+
+def main(command: list[str]) -> int:
+    if shutil.which("valgrind") is None:
+        print("valgrind is not installed: apt-get install valgrind")
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        status = run(command, report)
+        found = list(errors(report))
+    for error in found:
+        print(shown(error))
+    print(f"valgrind: {len(found)} errors with the extension on their stack")
+    return 1 if found else status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
