@@ -14,8 +14,11 @@ BUILD_FILES := setup.py pyproject.toml
 CORE := --ignore=tests/engine --ignore=tests/typing --ignore=tests/packaging --ignore=tests/test_docs.py -m "not bulk" -p no:cacheprovider
 PYTEST := -m pytest -q
 
+# What is repeated often, or is slow by itself: without random programs.
+LEAN := $(CORE) --ignore=tests/memory --ignore=tests/stateful --ignore=tests/test_query_oracle.py
+
 .PHONY: help demo example test build deps lint format typecheck pyright lint-c analyze engine-tests fuzz-replay fuzz debug \
-	asan tiny coverage bench instructions growth coverage-run coverage-report prove dist clean
+	asan tiny sweep leaks pydebug valgrind coverage bench instructions growth coverage-run coverage-report prove dist clean
 
 help:
 	@echo 'make demo          read the standard library into sinew and ask it questions'
@@ -146,6 +149,39 @@ fuzz:
 
 debug tiny: %: .build/%/.built $(VENV)/.extra-test
 	PYTHONPATH=.build/$@/lib $(PY) $(PYTEST) $(CORE) $(ARGS)
+
+# Memory, seen from Python: refused at each allocation; what each test leaves behind.
+sweep: .build/debug/.built $(VENV)/.extra-test
+	SINEW_SWEEP=whole PYTHONPATH=.build/debug/lib $(PY) $(PYTEST) -p no:cacheprovider tests/memory $(ARGS)
+
+leaks: .build/debug/.built $(VENV)/.extra-test
+	SINEW_EXAMPLES=3 PYTHONPATH=.build/debug/lib:. $(PY) $(PYTEST) $(LEAN) -p tools.leaks $(ARGS)
+
+# Interpreters that must be another one: built with asserts and counts of references; and, for valgrind, the system's, which
+# its suppressions are for. Each has an environment of its own beside its build.
+PYDEBUG ?= python3-dbg
+SYSTEM_PYTHON ?= /usr/bin/python3
+.build/pydebug/venv/.made: INTERPRETER = $(PYDEBUG)
+.build/valgrind/venv/.made: INTERPRETER = $(SYSTEM_PYTHON)
+.build/%/venv/.made:
+	@command -v $(INTERPRETER) > /dev/null || \
+		{ echo 'make $* needs $(INTERPRETER); on Debian: apt-get install python3-dbg python3-venv valgrind'; exit 1; }
+	$(INTERPRETER) -m venv .build/$*/venv
+	.build/$*/venv/bin/python -m pip --disable-pip-version-check install --quiet 'setuptools>=77' pytest hypothesis rich
+	@touch $@
+
+.build/pydebug/.built .build/valgrind/.built: export SINEW_DEBUG := 1
+.build/pydebug/.built .build/valgrind/.built: .build/%/.built: .build/%/venv/.made $(C_SOURCES) $(PY_SOURCES) $(BUILD_FILES)
+	.build/$*/venv/bin/python setup.py --quiet build --build-base .build/$* --build-lib .build/$*/lib
+	@touch $@
+
+pydebug: .build/pydebug/.built
+	PYTHONPATH=.build/pydebug/lib .build/$@/venv/bin/python $(PYTEST) $(CORE) --ignore=tests/memory $(ARGS)
+	SINEW_EXAMPLES=3 PYTHONPATH=.build/pydebug/lib:. .build/$@/venv/bin/python $(PYTEST) $(LEAN) -p tools.leaks $(ARGS)
+
+valgrind: .build/valgrind/.built
+	SINEW_EXAMPLES=3 PYTHONPATH=.build/valgrind/lib \
+		$(PYTHON) tools/valgrind.py .build/$@/venv/bin/python $(PYTEST) $(LEAN) $(ARGS)
 
 # The runtimes come first in the process, and Python takes its memory from malloc, or errors on the heap go unseen. Python
 # itself leaks at exit by design.

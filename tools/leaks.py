@@ -34,10 +34,12 @@ MORE = 9
 NAMES = ("blocks", "engine blocks", "engine bytes", "classes", "references")
 
 
-def _is_store(thing: object) -> bool:
-    """Tests of the extension alone load it once more, with types of its own."""
+def _kind(thing: object) -> str:
+    """The name of a type of the extension, which tests load once more, with types of its own; "" for others. Past what
+    a metaclass makes of it."""
     cls = type(thing)
-    return cls.__name__ == "Store" and cls.__module__ == _engine.__name__
+    module = type.__dict__["__module__"].__get__(cls)
+    return str(type.__dict__["__name__"].__get__(cls)) if module == _engine.__name__ else ""
 
 
 def settle() -> list[Any]:
@@ -45,7 +47,7 @@ def settle() -> list[Any]:
     the stores among it."""
     gc.unfreeze()
     gc.collect()
-    stores = [thing for thing in gc.get_objects() if _is_store(thing)]
+    stores = [thing for thing in gc.get_objects() if _kind(thing) == "Store"]
     gc.freeze()
     return stores
 
@@ -64,10 +66,11 @@ class Counts:
         gc.collect()  # what the first one has finalised
         blocks = engine_bytes = classes = 0
         for thing in chain(self._stores, gc.get_objects()):
-            if _is_store(thing) and not thing.closed:
+            kind = _kind(thing)
+            if kind == "Store" and not thing.closed:
                 held = thing.stats()
                 blocks, engine_bytes = blocks + held["blocks"], engine_bytes + held["bytes"]
-            classes += type(thing).__name__ == "ModelMeta"
+            classes += kind == "ModelMeta"
         del thing
         references = sys.gettotalrefcount() if hasattr(sys, "gettotalrefcount") else 0
         for value in (sys.getallocatedblocks(), blocks, engine_bytes, classes, references):

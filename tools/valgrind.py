@@ -2,8 +2,8 @@
 
     python tools/valgrind.py interpreter arguments...      (`make valgrind`)
 
-CPython itself reads what it has not written in places (its suppression file knows some of them), so an error counts if a
-function of the extension is on its stack. Leaks are what tools/leaks.py looks for.
+CPython itself reads what it has not written in places (its suppression file knows some of them), so an error counts if
+a function of the extension is on its stack. Leaks are what tools/leaks.py looks for.
 """
 
 from __future__ import annotations
@@ -31,22 +31,20 @@ def run(command: list[str], report: Path) -> int:
 
 
 def errors(report: Path) -> Iterator[ElementTree.Element]:
-    """Those with a function of the extension on a stack. A file that ends early gives what it has."""
-    parser = ElementTree.XMLPullParser(["end"])
-    parser.feed(report.read_text(errors="replace"))
-    for _, element in parser.read_events():
-        assert isinstance(element, ElementTree.Element)
+    """Those with a function of the extension on a stack."""
+    for _, element in ElementTree.iterparse(report):
         if element.tag == "error" and any(OURS in (each.text or "") for each in element.iter("obj")):
             yield element
 
 
 def shown(error: ElementTree.Element) -> str:
     what = error.findtext("what") or error.findtext("xwhat/text") or error.findtext("kind") or "?"
-    frames = [
-        f"    {frame.findtext('fn') or '?'} ({frame.findtext('file') or frame.findtext('obj')}:{frame.findtext('line')})"
-        for frame in error.iter("frame")
-    ]
-    return "\n".join([what, *frames[:20]])
+    return "\n".join([what, *(f"    {place(frame)}" for frame in list(error.iter("frame"))[:20])])
+
+
+def place(frame: ElementTree.Element) -> str:
+    file, line = frame.findtext("file") or frame.findtext("obj"), frame.findtext("line")
+    return f"{frame.findtext('fn') or '?'} ({file}:{line})"
 
 
 def main(command: list[str]) -> int:
