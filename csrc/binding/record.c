@@ -337,10 +337,13 @@ record_reduce(PyObject *self, PyObject *Py_UNUSED(unused))
     return reduced;
 }
 
-/* The slow road to the constructor: Model.__new__(Model, **values). */
+/* The slow road to the constructor: Model.__new__(Model, **values). The base of Record, and what derives from it past the
+ * metaclass, are no models. */
 static PyObject *
 record_tp_new(PyTypeObject *cls, PyObject *args, PyObject *keywords)
 {
+    if (!snpy_is_model(snpy_state_of(cls), (PyObject *)cls))
+        return PyErr_Format(PyExc_TypeError, "%.100s is not a model and has no records", cls->tp_name);
     if (PyTuple_GET_SIZE(args) > 0)
         return snpy_raise(snpy_state_of(cls), "positional", "On", cls, PyTuple_GET_SIZE(args)), NULL;
     Py_ssize_t n = keywords ? PyDict_GET_SIZE(keywords) : 0, at = 0, i = 0;

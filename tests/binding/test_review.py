@@ -320,6 +320,23 @@ def test_a_field_that_is_refused_leaves_no_column_of_keys(world: World, options:
     assert world.store.stats()["handles"] == before
 
 
+def test_the_base_of_records_has_none(world: World) -> None:
+    base = world.engine.Record.__mro__[1]
+
+    class Derived(base):  # type: ignore[misc, valid-type]
+        pass
+
+    for cls in (base, Derived):
+        with pytest.raises(TypeError, match="is not a model"):
+            cls()
+
+
+# ---------------------------------------------------------------- relations of records that are made
+
+
+# ---------------------------------------------------------------- fields that change with each write
+
+
 # ---------------------------------------------------------------- update()
 
 
