@@ -56,7 +56,13 @@ one_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
     if (!record || record == Py_None) {
         return snpy_class_attribute(op, self->path);
     }
-    return check_owner(self, record) < 0 ? NULL : snpy_path_first(self->compiled, record);
+    if (check_owner(self, record) < 0) {
+        return NULL;
+    }
+    snpy_path *path = (snpy_path *)Py_NewRef(self->compiled); /* compiling it may run code that binds another */
+    PyObject *first = snpy_path_first(path, record);
+    Py_DECREF(path);
+    return first;
 }
 
 static PyObject *

@@ -108,6 +108,16 @@ def test_a_relation_bound_anew_while_its_path_compiles(written: World, ask: Call
     assert len(posts) == 5
 
 
+def test_a_has_one_bound_anew_while_its_path_compiles(written: World) -> None:
+    four = Once(4)
+    one = written.author.first_post
+    one.bind(written.path(written.post.author, True, single=True, where=above(written, four)))
+    change_schema(written)
+    four.run = lambda: one.bind(written.path(written.post.author, True, single=True))
+    assert written.ann.first_post.score == 4
+    assert written.ann.first_post.score == 0
+
+
 # ---------------------------------------------------------------- other things borrowed across Python code
 
 
