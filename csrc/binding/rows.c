@@ -200,7 +200,6 @@ rows_slice(PyObject *op, PyObject *args)
     return derive(self, &part);
 }
 
-/* Appends the rows whose truth is true. 0 or -1. */
 /* Appends those of the rows for which the function says yes. It may delete rows: the dead are neither shown to it nor
  * kept. */
 static int
