@@ -723,6 +723,7 @@ either_as_in(sn_expr *e, const sn_node *tests, size_t n, size_t total)
     }
     for (size_t i = 0; i < n; i++) {
         const sn_cell *cells = equal_to(e, &e->terms[tests[i]], &more);
+        assert(cells || more == 0);
         add_members(e, &m, e->terms[column].type, cells, more);
     }
     return install_members(e, column, &m);
