@@ -117,7 +117,7 @@ shape_current(const snpy_shape *shape, const snpy_model *model)
 snpy_shape *
 snpy_shape_use(snpy_model *model)
 {
-    if (!shape_current(model->shape, model)) {
+    while (!shape_current(model->shape, model)) { /* converting defaults may run code that changes the fields */
         snpy_shape *made = shape_new(model), *old = model->shape;
         if (made == NULL)
             return NULL;

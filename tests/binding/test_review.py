@@ -341,6 +341,19 @@ def test_the_base_of_records_has_none(world: World) -> None:
             cls()
 
 
+def test_a_field_dropped_while_the_constructor_is_worked_out(world: World) -> None:
+    engine, store = world.engine, engine_store(world)
+    one = Once(1)
+    key = engine.Field("id", "int")
+    number, text = engine.Field("number", "int", default=one), engine.Field("text", "str", default="x")
+    model = type(engine.Record)("Model", (engine.Record,), {"id": key, "number": number, "text": text})
+    fields = [key, number, text]
+    engine.bind_model(model, store, fields=fields, parameters=fields, primary_key=[key], validators={})
+    one.run = lambda: store.drop_field(text)
+    assert model(id=1).number == 1
+    assert text.model is None
+
+
 # ---------------------------------------------------------------- relations of records that are made
 
 
