@@ -425,8 +425,8 @@ set_reference(snpy_build *b, sn_cell *cells, snpy_reference *ref, PyObject *targ
 {
     sn_cell foreign[SN_MAX_KEY];
     PyObject *fields = ref->fields;
-    if (snpy_reference_cells(foreign, ref, target) < 0)
-        return -1;
+    if (snpy_reference_prepare(foreign, ref, NULL, target) < 0)
+        return snpy_collect_invalid(ref->state, &b->invalid);
     int r = 0;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fields); i++) {
         Py_ssize_t slot = slot_of(b, snpy_field_at(fields, i));
@@ -447,14 +447,8 @@ set_references(snpy_build *b, sn_cell *cells)
     for (Py_ssize_t i = 0; r == 0 && i < b->shape->reference_count; i++) {
         Py_ssize_t p = b->shape->references[i];
         snpy_reference *ref = snpy_shape_reference(b->shape, i);
-        if (b->given[p] == NULL)
-            continue;
-        PyObject *target = Py_NewRef(b->given[p]);
-        if (snpy_validate_named(b->model, ref->name, NULL, &target) < 0)
-            r = snpy_collect_invalid(ref->state, &b->invalid);
-        else
-            r = set_reference(b, cells, ref, target);
-        Py_DECREF(target);
+        if (b->given[p])
+            r = set_reference(b, cells, ref, b->given[p]);
     }
     return r;
 }

@@ -189,7 +189,7 @@ int
 snpy_reference_prepare(sn_cell *cells, snpy_reference *self, PyObject *record, PyObject *target)
 {
     PyObject *value = Py_NewRef(target);
-    int result = check_writable(self, target);
+    int result = record ? check_writable(self, target) : 0;
     if (result == 0 && target != Py_None) {
         result = snpy_validate_named(self->model, self->name, record, &value);
     }

@@ -324,8 +324,8 @@ PyObject *snpy_collection_new(snpy_many *many, PyObject *owner);
 /* Cells of the foreign key for a target record (owned copies), or nulls for None; checks model, life and `required`.
  * n = number of fields. 0 or -1 with FieldError naming model, reference and value. */
 int snpy_reference_cells(sn_cell *out, snpy_reference *ref, PyObject *target);
-/* The same for writing to a record: refuses what is read-only; validators of the relation's name see the target, those of its fields
- * (and their check=) the key. 0, or -1 with nothing owned. */
+/* The same for writing to a record (NULL: to one that is being made), which may not change what is read-only: validators of the
+ * relation's name see the target, those of its fields, and their check=, the key. 0, or -1 with nothing owned. */
 int snpy_reference_prepare(sn_cell *cells, snpy_reference *ref, PyObject *record, PyObject *target);
 
 /* ---------------------------------------------------------------- indexes, paths, rows, plans */

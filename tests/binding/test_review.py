@@ -357,6 +357,16 @@ def test_a_field_dropped_while_the_constructor_is_worked_out(world: World) -> No
 # ---------------------------------------------------------------- relations of records that are made
 
 
+def test_making_a_record_sets_a_relation_by_the_rules_of_assigning_it(world: World) -> None:
+    node, seen = tree(world, check=lambda key: key < 2)
+    first, second = node(parent=None), node()
+    assert seen == []  # a validator is not called with None
+    assert node(parent=first).parent is first
+    assert seen == [first]
+    with pytest.raises(Raised, match="bad_check"):
+        node(parent=second)
+
+
 # ---------------------------------------------------------------- fields that change with each write
 
 
