@@ -156,6 +156,15 @@ merge(sn__term *t, const sn__term *child, unsigned inside)
     return true;
 }
 
+/* The same for the first operand of a node that looks at no row itself: nothing can contradict it. */
+static void
+merge_first(sn__term *t, const sn__term *child)
+{
+    bool fits = merge(t, child, 0);
+    assert(fits);
+    (void)fits;
+}
+
 static sn_node
 append(sn_expr *e, const sn__term *t)
 {
@@ -179,16 +188,18 @@ make(sn__kind kind, sn_type type)
         .kind = (uint8_t)kind, .type = (uint8_t)type, .a = SN_NO_NODE, .b = SN_NO_NODE, .inside = SN_NO_NODE};
 }
 
-/* Looks at the row at this depth, which is of this table (NULL: any). */
+/* A new node looks at the row at this depth, which is of this table (NULL: any). */
 static sn_status
 look(sn__term *t, unsigned depth, const sn_table *table)
 {
     if (depth >= SN_MAX_NESTING) {
         return SN_LIMIT;
     }
+    assert(t->reach == 0);
     t->depth = (uint8_t)depth;
-    t->reach = (uint8_t)(depth + 1 > t->reach ? depth + 1 : t->reach);
-    return demand_row(t, depth, table) ? SN_OK : SN_MISUSE;
+    t->reach = (uint8_t)(depth + 1);
+    t->rows[depth] = table;
+    return SN_OK;
 }
 
 /* ---------------------------------------------------------------- constants */
@@ -326,7 +337,8 @@ sn_expr_arith(sn_expr *e, sn_arith_op op, sn_node a, sn_node b)
     t.a = a;
     t.b = b;
     t.arith = arith;
-    return merge(&t, left, 0) && merge(&t, right, 0) ? append(e, &t) : refuse(e, SN_MISUSE);
+    merge_first(&t, left);
+    return merge(&t, right, 0) ? append(e, &t) : refuse(e, SN_MISUSE);
 }
 
 /* The condition at a path's targets, which may be absent. */
@@ -423,7 +435,8 @@ sn_expr_compare(sn_expr *e, sn_compare_op op, sn_node a, sn_node b)
     t.op = (uint8_t)op;
     t.a = a;
     t.b = b;
-    if (!comparable(op, left->type, right->type) || !merge(&t, left, 0) || !merge(&t, right, 0)) {
+    merge_first(&t, left);
+    if (!comparable(op, left->type, right->type) || !merge(&t, right, 0)) {
         return refuse(e, SN_MISUSE);
     }
     if (op == SN_NE || !can_follow(e, a, b)) {
@@ -443,7 +456,8 @@ sn_expr_text(sn_expr *e, sn_text_op op, sn_node a, sn_node pattern)
     t.op = (uint8_t)op;
     t.a = a;
     t.b = pattern;
-    if (text->type != SN_TEXT || like->type != SN_TEXT || !merge(&t, text, 0) || !merge(&t, like, 0)) {
+    merge_first(&t, text);
+    if (text->type != SN_TEXT || like->type != SN_TEXT || !merge(&t, like, 0)) {
         return refuse(e, SN_MISUSE);
     }
     return can_follow(e, a, pattern) ? append_with_twin(e, &t, sn_expr_text(e, op, text->a, pattern)) : append(e, &t);
@@ -461,7 +475,8 @@ unary(sn_expr *e, sn__kind kind, sn_node a, bool predicate)
     if (kind == SN__TRUTH && child->type != SN_BOOL) {
         return refuse(e, SN_MISUSE);
     }
-    return merge(&t, child, 0) ? append(e, &t) : refuse(e, SN_MISUSE);
+    merge_first(&t, child);
+    return append(e, &t);
 }
 
 sn_node
@@ -616,9 +631,7 @@ append_in(sn_expr *e, sn_node a, uint32_t members)
     sn__term t = make(SN__IN, SN__NO_TYPE);
     t.a = a;
     t.members = members;
-    if (!merge(&t, &e->terms[a], 0)) {
-        return refuse(e, SN_MISUSE);
-    }
+    merge_first(&t, &e->terms[a]);
     sn_node node = append(e, &t);
     const sn__term *value = &e->terms[a];
     if (node == SN_NO_NODE || value->kind != SN__FOLLOW || e->members[members].null) {

@@ -66,8 +66,6 @@ sn_place sn__index_remove(sn_index *ix, sn_row row);
 void sn__index_restore(sn_index *ix, sn_row row, sn_place place);
 /* Many: rows of a key (through key()). */
 sn_posting_view sn__index_list(const sn_index *ix, const sn_word *key);
-/* Many: the list in which row stands and its position; rows of the list are borrowed. */
-sn_posting_view sn__index_list_of(const sn_index *ix, sn_row row, sn_place *place);
 /* Many: the place that the live member number `position` (clamped to the last) of the row's list has now. */
 sn_place sn__many_place_at(const sn_index *ix, sn_row row, size_t position);
 /* Many: moves a row to a place of its list by rotating the slots between, holes included; returns the place where it

@@ -417,15 +417,10 @@ static sn_list *
 list_of(const sn_index *ix, sn_row row)
 {
     sn_word key[SN_MAX_KEY];
-    return sn__row_key(key, ix, row) ? sn__many_find(ix, key) : NULL;
-}
-
-sn_posting_view
-sn__index_list_of(const sn_index *ix, sn_row row, sn_place *place)
-{
-    sn_list *list = list_of(ix, row);
-    *place = list ? ix->as.many->places[row] : SN_NO_PLACE;
-    return list ? (sn_posting_view){sn__list_rows(list), list->len, list->count} : (sn_posting_view){NULL, 0, 0};
+    bool whole = sn__row_key(key, ix, row);
+    assert(whole);
+    (void)whole;
+    return sn__many_find(ix, key);
 }
 
 sn_place

@@ -20,6 +20,8 @@
 
 #include "reference.h"
 
+#include <assert.h>
+
 sn_status
 sn__pending_add(sn_db *db, sn_pending_kind kind, const sn_reference *reference, const sn_index *index, sn_row row)
 {
@@ -36,7 +38,10 @@ static bool
 target_stands(sn_pending *p)
 {
     sn_word key[SN_MAX_KEY];
-    if (!sn__row_key(key, p->reference->to, p->row) || sn__index_find(p->reference->to, key) != SN_NO_ROW)
+    bool whole = sn__row_key(key, p->reference->to, p->row); /* of a dead row, as rows referred to it */
+    assert(whole);
+    (void)whole;
+    if (sn__index_find(p->reference->to, key) != SN_NO_ROW)
         return false;
     p->count = sn__reference_count(p->reference, key);
     p->other = sn__reference_first(p->reference, key);
