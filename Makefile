@@ -190,15 +190,16 @@ asan: .build/asan/.built $(VENV)/.extra-test
 	LD_PRELOAD="$(RUNTIMES)" PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=.build/asan/lib $(PY) $(PYTEST) $(CORE) $(ARGS)
 
-# Counts of the core suite, the engine's C tests and the fuzzer's corpus, added up: without optimisation, so that each branch
+# Counts of the core suite, the engine's C tests and the fuzzer's corpus (both also with tiny limits), added up: without optimisation, so that each branch
 # is one of the source. The branches of an assert are not counted. Lines whose branches are missing:
 # .build/coverage/report.txt; each branch: .build/coverage/html/index.html.
-COUNTED := .build/coverage .build/engine/debug-coverage
+COUNTED := .build/coverage .build/engine/debug-coverage .build/engine/debug-tiny-coverage
 .build/coverage/.built: export CFLAGS := -O0
 coverage: coverage-run coverage-report
 coverage-run: .build/coverage/.built $(VENV)/.extra-test
 	find $(wildcard $(COUNTED)) -name '*.gcda' -delete
 	$(MAKE) --no-print-directory -C tests/engine check replay COVERAGE=1
+	$(MAKE) --no-print-directory -C tests/engine check replay COVERAGE=1 TINY=1
 	PYTHONPATH=.build/coverage/lib $(PY) $(PYTEST) $(CORE) $(ARGS)
 coverage-report: $(VENV)/.extra-prove
 	@mkdir -p .build/coverage/html
