@@ -332,6 +332,16 @@ text_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
     return 0;
 }
 
+bool
+snpy_text_peek(sn_word *word, const snpy_store *store, const snpy_field *field, PyObject *value)
+{
+    if (field->kind != SNPY_STR || !PyUnicode_CheckExact(value) || !PyUnicode_IS_COMPACT_ASCII(value))
+        return false;
+    sn_bytes bytes = snpy_bytes(PyUnicode_DATA(value), (size_t)PyUnicode_GET_LENGTH(value));
+    *word = sn_entry_peek(store->engine, SNPY_STR, bytes);
+    return true;
+}
+
 static int
 bytes_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value)
 {

@@ -559,6 +559,12 @@ snpy_store_drop_index(PyObject *op, PyObject *object)
 
 /* ---------------------------------------------------------------- the type Index */
 
+static inline bool
+is_unique(const snpy_index *ix)
+{
+    return ix->index && sn_index_kind_of(ix->index) == SN_INDEX_UNIQUE;
+}
+
 int
 snpy_index_probe(sn_row *row, snpy_index *ix, PyObject *const *values, Py_ssize_t n)
 {
@@ -571,6 +577,10 @@ snpy_index_probe(sn_row *row, snpy_index *ix, PyObject *const *values, Py_ssize_
     if (n != PyTuple_GET_SIZE(ix->fields)) {
         return snpy_raise(ix->state, "internal", "s", "a key has another length than its index");
     }
+    if (n == 1 && is_unique(ix) && store->db && snpy_text_peek(words, store, snpy_field_at(ix->fields, 0), values[0])) {
+        *row = words[0] ? sn_index_find(ix->index, words) : SN_NO_ROW;
+        return 0;
+    }
     Py_INCREF(ix); /* conversion may run code that drops it */
     for (; done < n; done++) {
         if (snpy_cell_probe(&cells[done], store, snpy_field_at(ix->fields, done), values[done]) < 0) {
@@ -581,7 +591,7 @@ snpy_index_probe(sn_row *row, snpy_index *ix, PyObject *const *values, Py_ssize_
     }
     /* what conversion has changed is looked at now */
     int result = done == n && snpy_store_open(store) ? 0 : -1;
-    if (result == 0 && (!ix->index || sn_index_kind_of(ix->index) != SN_INDEX_UNIQUE)) {
+    if (result == 0 && !is_unique(ix)) {
         result =
             snpy_raise(ix->state, "internal", "s", "a key is looked up in an index that is not unique, or dropped");
     } else if (result == 0 && !null) {

@@ -276,6 +276,9 @@ int snpy_cell_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *v
 /* The same for probing and comparing: None is null whatever the field says; runs no check; a str subclass etc. is
  * refused alike. */
 int snpy_cell_probe(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *value);
+/* The usual case of a text that is looked for in an index: its entry, borrowed, or 0 if no cell has it. False: it is another
+ * case. Runs nothing and takes no memory. */
+bool snpy_text_peek(sn_word *word, const snpy_store *store, const snpy_field *field, PyObject *value);
 PyObject *snpy_cell_out(snpy_field *field, sn_cell cell);                   /* null: None. New reference */
 void snpy_cell_release(snpy_store *store, snpy_field *field, sn_cell cell); /* of an owned cell that was not moved */
 int snpy_cell_copy(sn_cell *out, snpy_store *store, snpy_field *field, sn_cell cell); /* one more owner */
