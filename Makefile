@@ -170,7 +170,8 @@ SYSTEM_PYTHON ?= /usr/bin/python3
 	.build/$*/venv/bin/python -m pip --disable-pip-version-check install --quiet 'setuptools>=77' pytest hypothesis rich
 	@touch $@
 
-.build/pydebug/.built .build/valgrind/.built: export SINEW_DEBUG := 1
+.build/pydebug/.built: export SINEW_DEBUG := 1
+.build/valgrind/.built: export CFLAGS := -O1
 .build/pydebug/.built .build/valgrind/.built: .build/%/.built: .build/%/venv/.made $(C_SOURCES) $(PY_SOURCES) $(BUILD_FILES)
 	.build/$*/venv/bin/python setup.py --quiet build --build-base .build/$* --build-lib .build/$*/lib
 	@touch $@
