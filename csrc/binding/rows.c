@@ -280,7 +280,7 @@ snpy_rows_iter(PyObject *op)
 
 /* Children stand at random places of their table: their records are asked of the memory some at a time, while those before
  * them are worked on. */
-#define BATCH 16
+#define BATCH ((size_t)16)
 
 static void
 prefetch(const rows_iter *self)

@@ -689,6 +689,7 @@ static const sn_cell *
 equal_to(const sn_expr *e, const sn__term *test, size_t *n)
 {
     const sn__term *column = test->a == SN_NO_NODE ? NULL : &e->terms[test->a];
+    *n = 0;
     if (!column || column->kind != SN__COLUMN) {
         return NULL;
     }
