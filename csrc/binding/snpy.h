@@ -82,8 +82,8 @@ int snpy_init_convert(PyObject *module, snpy_state *st);    /* convert.c: what i
 int snpy_init_field(PyObject *module, snpy_state *st);      /* field.c */
 int snpy_init_reference(PyObject *module, snpy_state *st);  /* reference.c: Reference, One, Many */
 int snpy_init_collection(PyObject *module, snpy_state *st); /* collection.c */
-int snpy_init_store(PyObject *module, snpy_state *st);      /* store.c: Store, and schema.c: Index */
-int snpy_init_index(PyObject *module, snpy_state *st);      /* schema.c; called by snpy_init_store */
+int snpy_init_store(PyObject *module, snpy_state *st);      /* store.c: Store, and index.c: Index */
+int snpy_init_index(PyObject *module, snpy_state *st);      /* index.c; called by snpy_init_store */
 int snpy_init_path(PyObject *module, snpy_state *st);       /* path.c */
 int snpy_init_rows(PyObject *module, snpy_state *st);       /* rows.c */
 int snpy_init_plan(PyObject *module, snpy_state *st);       /* plan.c */
@@ -147,7 +147,7 @@ snpy_drain(snpy_store *store)
 void snpy_verify(const snpy_store *store);
 /* True when the store is open, else false with an exception. */
 bool snpy_store_open(snpy_store *store);
-/* Store's methods that change the schema (schema.c). */
+/* Store's methods that change the schema (schema.c, index.c). */
 PyObject *snpy_store_add_field(PyObject *store, PyObject *args);
 PyObject *snpy_store_drop_field(PyObject *store, PyObject *field);
 PyObject *snpy_store_add_index(PyObject *store, PyObject *args, PyObject *kwargs);

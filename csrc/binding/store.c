@@ -9,7 +9,7 @@
  * columns, once per cell that owns it; other values cannot. Dead rows of an open unit and the drop list are not visited,
  * which only delays their collection.
  *
- * Who may write, statements and transactions are in unit.c; changes of the schema in schema.c.
+ * Who may write, statements and transactions are in unit.c; changes of the schema in schema.c and index.c.
  */
 #include "store.h"
 

@@ -1,5 +1,6 @@
 /*
- * store.h - what store.c (the life of a store) and unit.c (statements and transactions) share.
+ * store.h - what store.c (the life of a store), unit.c (statements and transactions), schema.c and index.c (changes of what it
+ * holds) share.
  */
 #ifndef SNPY_STORE_H
 #define SNPY_STORE_H
@@ -19,6 +20,13 @@ void snpy_drain_engine(sn_db *db);
 bool snpy_may_write(snpy_store *store);
 /* What follows the end of every unit. May run Python code, as the last thing. */
 void snpy_after_unit(snpy_store *store);
+
+/* schema.c: the model of a class that is laid out in this store; borrowed, NULL with an exception. */
+snpy_model *snpy_store_model(snpy_store *store, PyObject *cls);
+/* schema.c: 0 when the store is open and neither a statement nor a transaction is, else -1 with an exception. */
+int snpy_between_transactions(snpy_store *store, const char *what);
+/* schema.c: 0 for SN_OK, else -1 with its exception. */
+int snpy_check_status(snpy_store *store, sn_status status);
 
 /* Methods of Store. */
 PyObject *snpy_store_begin(PyObject *store, PyObject *args, PyObject *kwargs);
