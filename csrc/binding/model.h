@@ -54,6 +54,12 @@ void snpy_shape_done(snpy_shape *shape);
 /* The constructor of a model from now on: a sequence of Field | Reference, a mapping of names to validators. 0 or -1. */
 int snpy_model_set_parameters(snpy_model *model, PyObject *parameters, PyObject *validators);
 
+/* model.c, for the metaclass: the end of a model, what it refers to, and RuntimeError for a hook that is not installed (always
+ * -1). */
+void snpy_model_free(snpy_model *model);
+int snpy_model_traverse(snpy_model *model, visitproc visit, void *arg);
+int snpy_missing_hook(const char *what);
+
 #define SNPY_FEW 32 /* columns and parameters for which no memory is asked */
 
 /* Rows being made from parameters. */

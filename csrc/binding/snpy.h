@@ -77,7 +77,7 @@ extern struct PyModuleDef snpy_module;
 snpy_state *snpy_state_of(PyTypeObject *type);
 
 /* Each returns 0, or -1 with an exception: creates its types and adds them to the module. */
-int snpy_init_model(PyObject *module, snpy_state *st);      /* model.c: ModelMeta, Record; bind_model, new_class... */
+int snpy_init_model(PyObject *module, snpy_state *st);      /* meta.c: ModelMeta; record.c: Record */
 int snpy_init_convert(PyObject *module, snpy_state *st);    /* convert.c: what it needs of datetime and enum */
 int snpy_init_field(PyObject *module, snpy_state *st);      /* field.c */
 int snpy_init_reference(PyObject *module, snpy_state *st);  /* reference.c: Reference, One, Many */
