@@ -287,7 +287,7 @@ int snpy_key_cell_in(sn_cell *out, snpy_store *store, snpy_field *field, PyObjec
 /* Plain kinds (results of arithmetic): a converter without a model, one per kind, owned by the state. Borrowed. */
 snpy_field *snpy_plain_field(snpy_state *st, snpy_kind kind);
 
-/* The validators of a parameter, a field or a belongs_to; an Invalid that they raise names it. */
+/* validate.c: the validators of a parameter, a field or a belongs_to; an Invalid that they raise names it. */
 int snpy_validate_named(snpy_model *model, PyObject *name, PyObject *record, PyObject **value);
 /* Converts, runs check= and validators on what would be read back, and converts what they made of it. Owned cell; 0
  * or -1. */
