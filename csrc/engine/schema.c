@@ -113,7 +113,7 @@ start_numbers(sn_table *t, const sn_cell *fill)
         if (sn__alive(t, row) && !fill[row].null)
             sn__number_used(t, sn_word_int(fill[row].word));
     }
-    if (t->next_number < INT64_MAX - (int64_t)t->positions || t->count == 0)
+    if (t->next_number < INT64_MAX - (int64_t)t->positions)
         return SN_OK;
     t->next_number = old;
     return refuse(t, SN_LIMIT, SN_NO_COL, SN_NO_ROW);

@@ -63,6 +63,23 @@ test_arrival_stays(hostile *h)
     free_shop(&s);
 }
 
+/* A column that was dropped has nothing to move. */
+static void
+test_gap(hostile *h)
+{
+    shop s;
+    sn_row map[20];
+    make_shop(&s, h);
+    fill_shop(&s);
+    delete_rows(&s, s.task, 0, 3, 1);
+    CHECK_OK(sn_table_drop_column(s.task, TASK_TITLE));
+    drain(s.db);
+    CHECK_OK(sn_table_compact(s.task, map));
+    CHECK(map[3] == 0 && sn_table_get(s.task, 0, TASK_ID).word == 4);
+    CHECK_SOUND(sn_check(s.db));
+    free_shop(&s);
+}
+
 static void
 test_busy(hostile *h)
 {
@@ -127,6 +144,7 @@ main(void)
     hostile h = {0};
     test_rows_move(&h);
     test_arrival_stays(&h);
+    test_gap(&h);
     test_busy(&h);
     test_sparse(&h);
 #ifdef SN_TINY /* elsewhere the handle's block is there already */

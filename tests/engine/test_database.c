@@ -154,34 +154,61 @@ test_dismantle(hostile *h)
     free_shop(&s);
 }
 
+/* With room for one handle at a time no row is taken in one go. */
 static void
-test_check_sees(hostile *h)
+test_dismantle_one_by_one(hostile *h)
+{
+    shop s;
+    void *handle;
+    size_t total = 0;
+    make_shop(&s, h);
+    fill_shop(&s);
+    while (sn_db_dismantle(s.db, &handle, 1) > 0) {
+        handle_free(handle);
+        total++;
+    }
+    CHECK(total == 25 && sn_table_positions(s.task) == 0);
+    CHECK_SOUND(sn_check(s.db));
+    free_shop(&s);
+}
+
+/* The drop list keeps its room when the allocator will not make it smaller. */
+static void
+test_shrink_refused(hostile *h)
 {
     shop s;
     make_shop(&s, h);
-    fill_shop(&s);
-    s.db->drop_promised += s.db->drop_cap + 1;
-    CHECK(sn_check(s.db) != NULL);
-    s.db->drop_promised -= s.db->drop_cap + 1;
-    s.person->next_number = 4;
-    CHECK(sn_check(s.db) != NULL);
-    s.person->next_number = 5;
-    s.person->owning_count = 0;
-    CHECK(sn_check(s.db) != NULL);
-    s.person->owning_count = 1;
-    s.person->columns[PERSON_BOSS].indexed = 0;
-    CHECK(sn_check(s.db) != NULL);
-    s.person->columns[PERSON_BOSS].indexed = 1;
-    s.person_id->references = 7;
-    CHECK(sn_check(s.db) != NULL);
-    s.person_id->references = 2;
-    sn_entry *e = sn_word_entry(sn_table_get(s.task, 1, TASK_NAME).word);
-    e->uses -= 2;
-    CHECK(sn_check(s.db) != NULL);
-    e->uses += 2;
-    sn__table_store(s.task, 0, TASK_OWNER, number(77)); /* behind the index's back */
-    CHECK(sn_check(s.db) != NULL);
-    sn__table_store(s.task, 0, TASK_OWNER, number(1));
+    CHECK_OK(sn_begin(s.db));
+    for (int i = 0; i < 6000; i++)
+        add_task(&s, "task", 0, 0, NULL, 1);
+    sn_rollback(s.db);
+    size_t cap = s.db->drop_cap;
+    hostile_arm(h, 1, true);
+    drain(s.db);
+    CHECK(hostile_disarm(h) > 0 && s.db->drop_cap == cap && sn_db_drop_count(s.db) == 0);
+    void *none;
+    CHECK(sn_db_drop(s.db, &none, 1) == 0 && s.db->drop_cap < cap);
+    CHECK_SOUND(sn_check(s.db));
+    free_shop(&s);
+}
+
+/* Many problems and few records: a load is one record, each of its rows refers to nothing. */
+static void
+test_many_problems(hostile *h)
+{
+    enum { ROWS = 1500 };
+    static sn_cell cells[ROWS * TASK_COLUMNS];
+    shop s;
+    sn_row first;
+    make_shop(&s, h);
+    for (size_t i = 0; i < ROWS * TASK_COLUMNS; i++)
+        cells[i] = i % TASK_COLUMNS == TASK_OWNER ? number(9) : SN_NULL_CELL;
+    CHECK_OK(sn_begin(s.db));
+    CHECK_OK(sn_table_insert_many(&first, s.task, cells, ROWS));
+    CHECK_STATUS(sn_commit(s.db), SN_DANGLING);
+    CHECK(sn_db_error(s.db)->count == ROWS && sn_db_error(s.db)->row == 0);
+    sn_rollback(s.db);
+    CHECK(s.db->pending_cap <= 1024 && s.db->journal_cap <= 1024);
     CHECK_SOUND(sn_check(s.db));
     free_shop(&s);
 }
@@ -197,6 +224,8 @@ main(void)
     test_drop_list(&h);
     test_large_unit(&h);
     test_dismantle(&h);
-    test_check_sees(&h);
+    test_dismantle_one_by_one(&h);
+    test_shrink_refused(&h);
+    test_many_problems(&h);
     return harness_done("database", &h);
 }

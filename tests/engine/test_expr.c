@@ -558,6 +558,9 @@ test_host(void)
 
 /* ---------------------------------------------------------------- refused memory */
 
+/* How many nodes and texts an expression has already, so that it grows at another one each time. */
+static size_t nodes_before, texts_before;
+
 typedef struct sweep_state {
     world w;
     sn_path *author;
@@ -583,6 +586,15 @@ sweep_run(void *state)
     sn_status status = sn_expr_new(&s->e, s->w.db);
     if (status) {
         return status;
+    }
+    for (size_t i = 0; i < nodes_before; i++) {
+        sn_expr_const(s->e, SN_INT, int_cell(0));
+    }
+    for (size_t i = 0; i < texts_before && sn_expr_status(s->e) == SN_OK; i++) {
+        sn_expr_const(s->e, SN_TEXT, (sn_cell){(sn_word)(uintptr_t)handle_new("before"), false});
+    }
+    if (sn_expr_status(s->e)) {
+        return sn_expr_status(s->e);
     }
     void *handle = handle_new("x");
     sn_node text = sn_expr_const(s->e, SN_TEXT, (sn_cell){(sn_word)(uintptr_t)handle, false});
@@ -646,6 +658,9 @@ main(void)
     test_host();
     world_free(&w);
     static const harness_sweep_def sweep = {sweep_setup, sweep_run, sweep_check, sweep_teardown};
-    CHECK(harness_sweep(&h, &sweep) > 8);
+    for (nodes_before = 0; nodes_before < 12; nodes_before++) {
+        texts_before = nodes_before % 3 * 4;
+        CHECK(harness_sweep(&h, &sweep) > 8);
+    }
     return harness_done("expr", &h);
 }

@@ -115,6 +115,32 @@ test_automatic(shop *s)
     CHECK_OK(sn_commit(s->db));
 }
 
+/* Dead rows get no number and take none away; an automatic column may hold nulls that were set. */
+static void
+test_automatic_and_dead(shop *s)
+{
+    sn_col col;
+    sn_row row = 1;
+    size_t deleted;
+    sn_cell fill[2] = {number(4), SN_NULL_CELL}, null = SN_NULL_CELL;
+    CHECK_OK(sn_begin(s->db));
+    CHECK_OK(sn_table_delete(&deleted, s->team, &row, 1));
+    CHECK_OK(sn_commit(s->db));
+    drain(s->db);
+    CHECK_OK(sn_table_add_column(&col, s->team, &(sn_column_def){SN_INT, true, true}, fill));
+    CHECK(sn_table_get(s->team, 0, col).word == 4 && sn_table_next_number(s->team) == 5);
+    CHECK_OK(sn_begin(s->db));
+    row = 0;
+    CHECK_OK(sn_table_update(s->team, &row, 1, &col, 1, &null));
+    CHECK_OK(sn_commit(s->db));
+    CHECK(sn_table_get(s->team, 0, col).null && sn_table_next_number(s->team) == 5);
+    CHECK_SOUND(sn_check(s->db));
+    CHECK_OK(sn_table_drop_column(s->team, col));
+    CHECK_OK(sn_table_add_column(&col, s->team, &(sn_column_def){SN_INT, false, true}, NULL));
+    CHECK(sn_table_get(s->team, 0, col).word == 1 && sn_table_next_number(s->team) == 2);
+    CHECK_SOUND(sn_check(s->db));
+}
+
 static void
 test_nullable(shop *s)
 {
@@ -252,7 +278,7 @@ int
 main(void)
 {
     static void (*const tests[])(shop *) = {
-        test_tables,   test_add_column, test_add_column_refused, test_automatic,
+        test_tables,   test_add_column, test_add_column_refused, test_automatic, test_automatic_and_dead,
         test_nullable, test_indexes,    test_indexes_refused,
     };
     static sn_status (*const runs[])(shop *) = {
