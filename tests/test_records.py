@@ -6,7 +6,7 @@ import copy
 import pickle
 import weakref
 from collections import ChainMap, UserDict, namedtuple
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -492,3 +492,42 @@ def test_a_model_that_changes_while_values_are_converted(db: Database, base: typ
     with pytest.raises(TransactionError):
         store.add_field(Thing, field_added)
     store.check()
+
+
+def test_a_foreign_key_is_checked_and_validated_whichever_way_it_is_given(base: type[Model]) -> None:
+    class Team(base):  # type: ignore[misc, valid-type]
+        members: HasMany[Member] = has_many()
+
+    class Member(base):  # type: ignore[misc, valid-type]
+        name: Attr[str] = field(default="")
+        team_id: Attr[int | None] = field(default=None, check=lambda key: key != 3)
+        team: BelongsTo[Team | None] = belongs_to(default=None)
+
+        @validates("team_id")
+        def _open(self, key: int) -> int:
+            if key == 2:
+                raise Invalid("is full")
+            return key
+
+    fine, full, closed = Team(), Team(), Team()
+    member = Member(team=fine, team_id=fine.id)
+    ways: list[Callable[[Any], Any]] = [
+        lambda team: Member(team=team),
+        lambda team: Member(team_id=team.id),
+        lambda team: Member.insert_many([{"team": team}]),
+        lambda team: Member.insert_many({"team": [team]}),
+        lambda team: team.members.create(),
+        lambda team: team.members.append(member),
+        lambda team: setattr(member, "team", team),
+        lambda team: member.update(team=team),
+        lambda team: Member.all().update(team=team),
+    ]
+    for way in ways:
+        with pytest.raises(Invalid, match=r"Member is not valid: team_id: is full"):
+            way(full)
+        with pytest.raises(FieldError, match=r"Member\.team_id"):
+            way(closed)
+    assert Member.count() == 1 and member.team is fine
+    for way in ways:
+        way(fine)
+    assert Member.pluck(Member.team_id) == [1] * 6
