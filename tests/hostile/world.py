@@ -284,7 +284,15 @@ for callback, names in {
     "factory": ("construct", "insert_many", "insert columns", "create in a collection"),
     "check": ("construct", "assign", "update", "update by query", "insert_many", "insert columns", "upsert"),
     "validator": ("construct", "assign text", "update", "update by query", "insert_many", "upsert"),
-    "validator of a key": ("construct with a key", "assign key", "update key by query", "insert keys"),
+    "validator of a key": (
+        "construct",
+        "construct with a key",
+        "assign key",
+        "update key by query",
+        "insert keys",
+        "insert columns",
+        "create in a collection",
+    ),
     "instancecheck": ("guarded",),
 }.items():
     for operation in names:
