@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "proof.md"
 MARKS = ("<!-- written by make prove -->\n", "<!-- to here -->\n")
 LOGS = ROOT / ".build" / "prove"
-LONG_RUN = {"SINEW_EXAMPLES": "400", "SINEW_STEPS": "80"}
+LONG_RUN = {"SINEW_EXAMPLES": "150", "SINEW_STEPS": "80"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ PROOFS = [
         "fuzz",
         "libFuzzer from that corpus on",
         "make fuzz",
-        {"BUILD": "../../.build/prove/fuzz", "FUZZ_SECONDS": "600"},
+        {"BUILD": "../../.build/prove/fuzz", "FUZZ_SECONDS": "300"},
     ),
     Proof("suite", "the whole test suite", "make test"),
     Proof("lint", "formatting, warnings as errors, mypy --strict", "make lint"),
