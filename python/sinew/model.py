@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MethodType
 from typing import Any, NoReturn, TypeVar
@@ -200,13 +201,27 @@ class Model(KeyedModel, abstract=True):  # pyright: ignore[reportGeneralTypeIssu
     id: Attr[int] = implicit_id()
 
 
+_shown_now = threading.local()
+
+
 def _repr(record: Any) -> str:
-    """One line: the key, then what differs from its default."""
+    """One line: the key, then what differs from its default. Within another record's it is the key alone: values may
+    hold records, collections and queries that lead back."""
+    if getattr(_shown_now, "record", None) is not None:
+        return _line(record, short=True)
+    _shown_now.record = record
+    try:
+        return _line(record, short=False)
+    finally:
+        _shown_now.record = None
+
+
+def _line(record: Any, *, short: bool) -> str:
     definition = type(record).__sinew__
     if not _engine.alive(record):
         return f"<{type(record).__name__} (deleted)>"
     try:
-        infos = [info for info in definition.fields.values() if _shown(info)]
+        infos = [info for info in definition.fields.values() if not short and _shown(info)]
         values = _engine.values(record, [info.engine for info in infos])
         parts = [
             f" {info.name}={show(value, 40)}"
