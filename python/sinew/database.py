@@ -179,19 +179,31 @@ class Transaction:
 
     def _commit(self) -> None:
         try:
-            self._database.store.commit()
+            self._end(commit=True)
         except BaseException:
             self._undo()
             raise
-        self._forget()
 
     def _undo(self) -> None:
         """Rolls back this block, and with it those within that are open still: their ends will find nothing."""
         database = self._database
         while self._is_open() and database.block is not None:
-            innermost = database.block
-            database.store.rollback()
-            innermost._forget()
+            database.block._end(commit=False)
+
+    def _end(self, *, commit: bool) -> None:
+        """Has the store end this block, the innermost. It is off the chain by then: as soon as the store has ended it,
+        another thread may begin, or code that a value runs when it goes."""
+        database, store, outer = self._database, self._database.store, self._outer
+        database.block, self._outer = outer, None
+        try:
+            if commit:
+                store.commit()
+            else:
+                store.rollback()
+        except BaseException:
+            if store.depth >= self._depth:
+                database.block, self._outer = self, outer
+            raise
 
     def _is_open(self) -> bool:
         block = self._database.block
@@ -204,12 +216,6 @@ class Transaction:
         outer, self._outer = self._outer, None
         return outer
 
-    def _forget(self) -> None:
-        """Takes this block, which the store has ended, off the chain, unless a value that went with it has run code
-        that opened another, which took it off."""
-        if self._database.block is self:
-            self._database.block = self._left()
-
     def rollback(self) -> None:
         """Undoes the block at once; further statements in it raise TransactionError. TransactionError if it is over, or
         if a block within it is still open."""
@@ -220,8 +226,7 @@ class Transaction:
             raise transaction_closed()
         if self._database.block is not self or store.depth != self._depth:
             raise TransactionError("a transaction within this one is still open; roll that one back, or leave it first")
-        store.rollback()
-        self._forget()
+        self._end(commit=False)
         self._state = "undone"
         store.refuse(True)  # for which begin() has reserved the memory
 
