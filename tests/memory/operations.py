@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Network
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -328,6 +329,8 @@ SETTINGS = {
     "word": "öther",
     "tags": [1],
     "author_id": 3,
+    "host": IPv4Address("10.0.0.7"),
+    "net": IPv6Network("2001:db8::/33"),
     "reviewer_id": 1,
 }
 for _name, _value in SETTINGS.items():
@@ -440,6 +443,16 @@ def where_text(w: Shop) -> Any:
         list(Post.where(condition))
         for condition in (p.title.like("%é"), p.title.ilike("D_"), p.word.contains("ni"), p.word.startswith("ü"))
     ] + list(Post.where(p.word.endswith("d")))
+
+
+@operation()
+def where_matching(w: Shop) -> Any:
+    return list(Post.where(Post.title.matches("^[a-c]$"))), repr(Post.word.matches("x+"))
+
+
+@operation(raises=sinew.FieldError)
+def where_matching_no_pattern(w: Shop) -> Any:
+    return list(Post.where(Post.title.matches("[")))
 
 
 @operation()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from ipaddress import IPv4Address, IPv6Network
 from typing import Any, Literal
 from uuid import UUID
 
@@ -105,6 +106,8 @@ class Post(Base, unique=[("author", "title")], index=[("state", "score")]):
     span: Attr[timedelta] = field(default=timedelta(hours=1))
     price: Attr[Decimal] = field(default=Decimal("1.50"), index=True)
     token: Attr[UUID] = field(default=TOKEN)
+    host: Attr[IPv4Address] = field(default=IPv4Address("10.0.0.1"), index=True)
+    net: Attr[IPv6Network] = field(default=IPv6Network("2001:db8::/32"))
     color: Attr[Color] = field(default=Color.RED)
     state: Attr[Literal["draft", "live"]] = field(default="live")
     size: Attr[Size | None] = field(default=None)
