@@ -229,7 +229,7 @@ def _line(record: Any, *, short: bool) -> str:
             if not _is_default(info, value)
         ]
         return f"<{definition.name} {show(_engine.key(record), 60)}{''.join(parts)}>"
-    except SinewError:
+    except (SinewError, TypeError):  # TypeError: another thread is defining the model anew
         return f"<{type(record).__name__} (out of reach)>"
 
 
