@@ -1,6 +1,6 @@
 """Runs every proof that the project has and writes what came out as a table into docs/proof.md.
 
-python tools/prove.py [--jobs n] [name ...]     only the named proofs (the table is written for a full run alone)
+python tools/prove.py [--jobs n] [name ...]     only the named proofs: their rows are written anew
 
 Run by `make prove`, which installs and builds what is needed. Proofs run side by side, as many as there are processors;
 those that time something run alone, at the end. Takes most of an hour on two. What stands in docs/proof.md outside the
@@ -13,6 +13,7 @@ import argparse
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -90,7 +91,11 @@ PROOFS = [
     Proof("sweep", "each allocation refused under every public operation: nothing changed", "make sweep"),
     Proof("leaks", "each test over and over: nothing is left behind", "make leaks"),
     Proof("pydebug", "asserts of CPython; references counted over each test", "make pydebug"),
-    Proof("valgrind", "no uninitialised read, no invalid access", "make valgrind"),
+    Proof(
+        "valgrind",
+        "no uninitialised read, no invalid access: the part of the suite that converts, stores and takes back",
+        "make valgrind ARGS='-k \"records or test_models or transactions\"'",
+    ),
     Proof("coverage", "lines and branches of csrc that the suite, the C tests and the corpus reach", "make coverage"),
     Proof("interpreters", "sdist, build, install, suite on each Python here", "python tools/interpreters.py"),
     Proof("benchmarks", "both sides of each pair give equal results", "make bench ARGS=--quick", alone=True),
@@ -114,7 +119,7 @@ def run(proof: Proof) -> Outcome:
     started = time.perf_counter()
     command = proof.command.replace("python ", f"{sys.executable} ", 1)
     done = subprocess.run(
-        command.split(),
+        shlex.split(command),
         cwd=ROOT,
         env=os.environ | (proof.environment or {}),
         capture_output=True,
@@ -141,25 +146,32 @@ def run_all(proofs: Iterable[Proof], jobs: int) -> list[Outcome]:
     return [run(each) if each.alone else shared[each.name] for each in proofs]
 
 
-def table(outcomes: list[Outcome]) -> str:
+def row(outcome: Outcome) -> str:
+    verdict = "passed" if outcome.passed else "**failed**"
+    proof = outcome.proof
+    return (
+        f"| {proof.name} | {proof.shows} | `{proof.command.replace('|', '/')}` | {verdict}: {outcome.summary} "
+        f"| {outcome.seconds:.0f} |\n"
+    )
+
+
+def table(rows: Iterable[str]) -> str:
     head = (
         f"{date.today()}: {platform.python_implementation()} {platform.python_version()}, "
-        f"{platform.machine()}, {os.cpu_count()} processors.\n\n"
+        f"{platform.machine()}, {os.cpu_count()} processors, {os.cpu_count()} proofs at a time.\n\n"
         "| proof | shows | command | outcome | seconds |\n|---|---|---|---|---|\n"
     )
-    rows = [
-        f"| {each.proof.name} | {each.proof.shows} | `{each.proof.command}` "
-        f"| {'passed' if each.passed else '**failed**'}: {each.summary} | {each.seconds:.0f} |\n"
-        for each in outcomes
-    ]
     return head + "".join(rows)
 
 
 def write(outcomes: list[Outcome]) -> None:
-    """Puts the table between its marks."""
+    """Puts the rows between the marks; those of proofs that were not run stay as they are."""
     before, rest = PAGE.read_text().split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    PAGE.write_text(before + MARKS[0] + table(outcomes) + MARKS[1] + after)
+    old, after = rest.split(MARKS[1])
+    rows = {line.split("|")[1].strip(): line for line in old.splitlines(keepends=True) if line.startswith("| ")}
+    rows |= {outcome.proof.name: row(outcome) for outcome in outcomes}
+    listed = [rows[proof.name] for proof in PROOFS if proof.name in rows]
+    PAGE.write_text(before + MARKS[0] + table(listed) + MARKS[1] + after)
     print(f"wrote {PAGE.relative_to(ROOT)}")
 
 
@@ -172,8 +184,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no proof is called {', '.join(sorted(unknown))}")
     outcomes = run_all((proof for proof in PROOFS if not options.names or proof.name in options.names), options.jobs)
-    if not options.names:
-        write(outcomes)
+    write(outcomes)
     return 0 if all(each.passed for each in outcomes) else 1
 
 
