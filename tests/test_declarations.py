@@ -1432,3 +1432,18 @@ def test_what_stands_for_nothing_in_other_libraries_is_told_of_none(base: type[M
         for nothing in (NAType(), float("nan")):
             with pytest.raises(FieldError, match=rf"Row\.{name} takes .*; None in a nullable field$"):
                 model(**{**good, name: nothing})
+
+
+def test_a_refused_redefinition_keeps_the_order_of_arrival(db: Database) -> None:
+    def member(**options: Any) -> Any:
+        return define("Member", {"team": belongs_to("Team | None", default=None, **options)}, db=db)
+
+    teams, members = define("Team", {"members": has_many("Member")}, db=db), member()
+    team = teams()
+    first, second, third = members(team=team), members(team=team), members(team=team)
+    first.team = None
+    first.team = team
+    refused(lambda: member(unique=True), "team_id")
+    assert list(team.members) == [second, third, first]
+    team.members.append(members())
+    db.store.check()

@@ -100,8 +100,10 @@ def replace(definition: Definition, new: Definition) -> None:
         for relation in (*definition.relations.values(), *leading):
             _resolve_relation(relation)
         exchanged = _exchange_fields(definition, old, undo)
-        _take_down(definition, old, leading, undo)
+        leaving = _take_down(definition, old, leading, undo)
         _put_up(definition, old, found, leading, undo)
+    for index in leaving:
+        db.store.drop_index(index)
     for info in exchanged:
         db.store.drop_field(info.engine)
 
@@ -289,9 +291,10 @@ def _carried(cls: type[Any], before: FieldInfo, info: FieldInfo, rows: _engine.R
 # ---------------------------------------------------------------- 3: what is built on them
 
 
-def _take_down(definition: Definition, old: _Old, leading: list[Relation], undo: Undo) -> None:
-    """Unbinds references and drops indexes that do not stay. What stays is in the new Table already."""
-    store, table = definition.db.store, definition.table
+def _take_down(definition: Definition, old: _Old, leading: list[Relation], undo: Undo) -> list[_engine.Index]:
+    """Unbinds references that do not stay. What stays is in the new Table then; returns the indexes that do not, to be
+    dropped at the end: one that was built again would have forgotten the order of arrival."""
+    table = definition.table
     for plan, index in old.table.indexes.items():
         if plan in table.plan and all(definition.fields.get(name) is old.fields[name] for name in plan.names):
             table.indexes[plan] = index
@@ -301,10 +304,7 @@ def _take_down(definition: Definition, old: _Old, leading: list[Relation], undo:
     for relation in leading:
         if relation.kind == "belongs_to" and not _index_stays(table, relation):
             _unbind(relation, relation.definition.table, undo)
-    for plan, index in old.table.indexes.items():
-        if plan not in table.indexes:
-            store.drop_index(index)
-            undo.add(lambda plan=plan: _add_again(definition, old, plan))  # type: ignore[misc]
+    return [index for plan, index in old.table.indexes.items() if plan not in table.indexes]
 
 
 def _reference_stays(definition: Definition, old: _Old, before: Relation) -> bool:
@@ -346,11 +346,6 @@ def _unbind(relation: Relation, table: layout.Table, undo: Undo) -> None:
         layout.bind_reference(relation)
 
     undo.rebuild(again)
-
-
-def _add_again(definition: Definition, old: _Old, plan: keys.IndexPlan) -> None:
-    fields = [field.key_field or field for field in (old.fields[name].engine for name in plan.names)]
-    old.table.indexes[plan] = definition.db.store.add_index(definition.cls, plan.kind, fields, deferred=plan.deferred)
 
 
 def _put_up(definition: Definition, old: _Old, found: list[Definition], leading: list[Relation], undo: Undo) -> None:
