@@ -193,9 +193,9 @@ asan: .build/asan/.built $(VENV)/.extra-test
 	LD_PRELOAD="$(RUNTIMES)" PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=.build/asan/lib $(PY) $(PYTEST) $(CORE) $(ARGS)
 
-# Counts of the core suite, the engine's C tests and the fuzzer's corpus (both also with tiny limits), added up: without optimisation, so that each branch
-# is one of the source. The branches of an assert are not counted. Lines whose branches are missing:
-# .build/coverage/report.txt; each branch: .build/coverage/html/index.html.
+# Counts of the core suite, the engine's C tests and the fuzzer's corpus (both also with tiny limits), added up: without
+# optimisation, so that each branch is one of the source. The branches of an assert are not counted. Lines whose branches
+# are missing: .build/coverage/report.txt; each branch: .build/coverage/html/index.html.
 COUNTED := .build/coverage .build/engine/debug-coverage .build/engine/debug-tiny-coverage
 .build/coverage/.built: export CFLAGS := -O0
 coverage: coverage-run coverage-report

@@ -974,6 +974,23 @@ test_scan_lengths(void)
     world_free(&w);
 }
 
+/* A test of more levels than a block has bitmaps for says the same row by row. */
+static void
+test_high_scan(void)
+{
+    static plain p;
+    plain_init(&p, 80, 500);
+    sn_node node = compare_column(&p, POST_FLAG, SN_NE, 0);
+    plan_of(&p, node, NULL, ALL);
+    size_t found = p.rows.n;
+    for (int i = 0; i < 40; i++) {
+        node = sn_expr_not(p.e, node);
+    }
+    sn_plan plan = plan_of(&p, node, NULL, ALL);
+    CHECK(found > 0 && plan.access == SN_ACCESS_SCAN && p.rows.n == found);
+    plain_fini(&p);
+}
+
 /* ---------------------------------------------------------------- refusals */
 
 static void
@@ -1078,6 +1095,7 @@ main(void)
     test_semijoin_plans();
     test_overflow_elsewhere();
     test_scan_lengths();
+    test_high_scan();
     test_misuse();
     static const harness_sweep_def sweep = {sweep_setup, sweep_run, sweep_check, sweep_teardown};
     CHECK(harness_sweep(&h, &sweep) > 10);
