@@ -693,7 +693,7 @@ equal_to(const sn_expr *e, const sn__term *test, size_t *n)
     if (!column || column->kind != SN__COLUMN) {
         return NULL;
     }
-    if (test->kind == SN__IN) {
+    if (test->kind == SN__IN && e->members[test->members].n > 0) {
         *n = e->members[test->members].n;
         return e->cells + e->members[test->members].first;
     }

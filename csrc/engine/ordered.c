@@ -253,7 +253,7 @@ gap_is_above(const sn_ordered *o, size_t i)
         if (d <= i && o->chunks[i - d]->n < SN_CHUNK_ROWS)
             return false;
     }
-    assert(!"an ordered index has room for what undo brings back");
+    assert(0 && "an ordered index has room for what undo brings back");
     return false;
 }
 
