@@ -108,10 +108,14 @@ TELLING = re.compile(r"\d+ passed|^(lines|branches): |^Done \d+ runs|operations|
 
 
 def summary(output: str) -> str:
-    """The line of an output that says most; of a coverage report both."""
+    """The line of an output that says most; of a coverage report both; of C tests their sum."""
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip(" =") for line in output.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("make")]
     telling = [line for line in lines if TELLING.search(line)]
     covered = [line for line in telling if line.startswith(("lines: ", "branches: "))]
+    checks = [int(line.split()[2]) for line in lines if re.fullmatch(r"ok \w+ \d+", line)]
+    if checks and not telling:
+        return f"{len(checks)} programs, {sum(checks):,} checks"
     return "; ".join(covered[-2:] or telling[-1:] or lines[-1:])[:110].replace("|", "/")
 
 
