@@ -130,7 +130,7 @@ def run(proof: Proof) -> Outcome:
         text=True,
         check=False,
     )
-    outcome = Outcome(proof, done.returncode == 0, time.perf_counter() - started, summary(done.stdout))
+    outcome = Outcome(proof, done.returncode == 0, time.perf_counter() - started, summary(done.stderr + done.stdout))
     LOGS.mkdir(parents=True, exist_ok=True)
     (LOGS / f"{proof.name}.log").write_text(done.stdout + done.stderr)
     verdict = "passed" if outcome.passed else "FAILED"
