@@ -357,6 +357,9 @@ predicate_in(snpy_ir *ir, PyObject *node)
     sn_cell *cells;
     size_t n;
     sn_node a = like ? snpy_ir_value(ir, ITEM(node, 1), &of) : SN_NO_NODE;
+    if (a != SN_NO_NODE && (like_type(of) != like_type(like) || !comparable(of, like))) {
+        return malformed(ir, "a value is looked for among values of a different kind");
+    }
     if (a == SN_NO_NODE || member_cells(ir, like, ITEM(node, 3), &cells, &n) < 0) {
         return SN_NO_NODE;
     }
@@ -535,15 +538,12 @@ static int
 parse_order(snpy_ir *ir, PyObject *term, sn_order *out)
 {
     snpy_field *like;
-    if (!PyTuple_Check(term) || PyTuple_GET_SIZE(term) != 3) {
-        malformed(ir, "an ordering of a query is not a triple");
+    if (!PyTuple_Check(term) || PyTuple_GET_SIZE(term) != 3 || !PyBool_Check(ITEM(term, 1))
+        || !PyBool_Check(ITEM(term, 2))) {
+        malformed(ir, "an ordering of a query is not a triple of a value and two bools");
         return -1;
     }
-    int descending = PyObject_IsTrue(ITEM(term, 1)), nulls_first = PyObject_IsTrue(ITEM(term, 2));
-    if (descending < 0 || nulls_first < 0) {
-        return -1;
-    }
-    *out = (sn_order){snpy_ir_value(ir, ITEM(term, 0), &like), descending, nulls_first};
+    *out = (sn_order){snpy_ir_value(ir, ITEM(term, 0), &like), ITEM(term, 1) == Py_True, ITEM(term, 2) == Py_True};
     return out->value == SN_NO_NODE ? -1 : 0;
 }
 

@@ -48,7 +48,8 @@ static snpy_reference *
 hop_reference(snpy_store *store, PyObject *hop)
 {
     if (!PyTuple_Check(hop) || PyTuple_GET_SIZE(hop) != 6
-        || !Py_IS_TYPE(PyTuple_GET_ITEM(hop, 0), store->state->Reference)) {
+        || !Py_IS_TYPE(PyTuple_GET_ITEM(hop, 0), store->state->Reference) || !PyBool_Check(PyTuple_GET_ITEM(hop, 1))
+        || !PyBool_Check(PyTuple_GET_ITEM(hop, 2))) {
         malformed(store);
         return NULL;
     }
@@ -80,12 +81,11 @@ compile_hop(draft *d, snpy_store *store, PyObject *hop, size_t i)
     if (!ref) {
         return -1;
     }
-    int backward = PyObject_IsTrue(PyTuple_GET_ITEM(hop, 1)), single = PyObject_IsTrue(PyTuple_GET_ITEM(hop, 2));
-    if (backward < 0 || single < 0 || parse_limit(PyTuple_GET_ITEM(hop, 5), &def->limit) < 0) {
+    if (parse_limit(PyTuple_GET_ITEM(hop, 5), &def->limit) < 0) {
         return -1;
     }
-    def->backward = backward;
-    def->single = single;
+    def->backward = PyTuple_GET_ITEM(hop, 1) == Py_True;
+    def->single = PyTuple_GET_ITEM(hop, 2) == Py_True;
     def->expr = d->ir.expr;
     def->where = snpy_ir_predicate(&d->ir, PyTuple_GET_ITEM(hop, 3));
     if (PyErr_Occurred() || snpy_ir_order(&d->ir, PyTuple_GET_ITEM(hop, 4), &d->orders[i], &def->order_len) < 0) {
@@ -355,11 +355,11 @@ static PyObject *
 hop_class(PyObject *hop, bool far)
 {
     snpy_reference *ref = (snpy_reference *)PyTuple_GET_ITEM(hop, 0);
-    bool backward = PyObject_IsTrue(PyTuple_GET_ITEM(hop, 1)) == 1;
+    bool backward = PyTuple_GET_ITEM(hop, 1) == Py_True;
     return backward == far ? (PyObject *)ref->model->cls : (PyObject *)ref->target;
 }
 
-/* A tuple of hops, each a tuple with a bound reference. */
+/* A tuple of hops, each one that hop_reference takes. */
 static PyObject *
 own_hops(snpy_store *store, PyObject *given)
 {
