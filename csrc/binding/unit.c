@@ -260,7 +260,7 @@ end_abandoned(snpy_store *store, uint64_t thread, PyObject *task)
 static int
 clear_abandoned(snpy_store *store)
 {
-    if (store->statements > 0 || sn_depth(store->db) == 0) {
+    if (store->statements > 0) {
         return 0;
     }
     uint64_t thread = store->owner_thread;
@@ -304,8 +304,8 @@ take_turn(snpy_store *store, double wait)
         if (ours != 0) {
             return ours < 0 ? -1 : 0;
         }
-        if (!store->db) {
-            continue;
+        if (!store->db || sn_depth(store->db) == 0) {
+            continue; /* asking for the task has ended it */
         }
         int gone = clear_abandoned(store);
         if (gone < 0) {
@@ -443,7 +443,8 @@ snpy_after_unit(snpy_store *store)
 {
     snpy_verify(store);
     PyObject *task = NULL;
-    if (sn_depth(store->db) == 0 && store->statements == 0) {
+    if (sn_depth(store->db) == 0) {
+        assert(store->statements == 0);
         task = store->owner_task;
         store->owner_task = NULL;
         compact_next(store);

@@ -6,9 +6,13 @@ import gc
 import importlib.util
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
+from decimal import Decimal
+from ipaddress import IPv4Address
 from types import ModuleType
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -670,3 +674,225 @@ def test_the_relation_of_a_collection(filled: World) -> None:
     assert posts.relation == "R"
     del w.author.posts.relation
     assert posts.relation is None
+
+
+# ---------------------------------------------------------------- rare orders of events
+
+
+def test_a_store_of_a_task_that_is_abandoned() -> None:
+    class Task:
+        pass
+
+    running: list[Any] = [Task()]
+    w: Any = make_world(load_engine(lambda: running[0]))
+    w.Author(name="x")
+    w.store.begin()
+    known, kept = weakref.ref(w.store), weakref.ref(running[0])
+    running[0] = None
+    gc.collect()
+    assert kept() is not None
+    del w
+    gc.collect()
+    assert known() is None and kept() is None
+
+
+def test_nothing_is_compacted_inside_a_transaction(filled: World) -> None:
+    w = filled
+    w.engine.insert_rows(w.Author, [{"name": "x"}] * 3000, None)
+    w.store.begin()
+    authors = w.engine.live_rows(w.Author)
+    authors.slice(3, 2900).delete()
+    del authors
+    assert w.store.compact() == 0
+    w.store.commit()
+    w.store.compact()
+    assert w.store.stats()["positions"] < 3000
+
+
+@pytest.mark.parametrize("what", ["ends", "closes"])
+def test_a_task_hook_that_ends_what_it_is_asked_about(what: str) -> None:
+    running: list[Any] = ["first"]
+    act: list[Any] = []
+
+    def current() -> Any:
+        if act and running[0] == "second":
+            running[0] = "first"
+            act.pop()()
+            running[0] = "second"
+        return running[0]
+
+    w = make_world(load_engine(current))
+    author = w.Author(name="Ann")
+    w.store.begin()
+    author.name = "Bob"
+    running[0] = "second"
+
+    def end() -> None:
+        w.store.rollback()
+        if what == "closes":
+            w.store.close()
+
+    act.append(end)
+    if what == "closes":
+        with raised("store_closed"):
+            author.name = "Cy"
+        return
+    author.name = "Cy"
+    assert author.name == "Cy" and w.store.depth == 0 and not act
+
+
+def test_a_task_hook_that_closes_the_store_of_a_commit() -> None:
+    act: list[Any] = []
+
+    def current() -> Any:
+        if act:
+            act.pop()()
+
+    w = make_world(load_engine(current))
+    w.store.begin()
+
+    def end() -> None:
+        w.store.rollback()
+        w.store.close()
+
+    act.append(end)
+    with raised("transaction_closed"):
+        w.store.commit()
+
+
+class Nested(Errors):
+    """Runs something while a statement says that its key is taken."""
+
+    def __init__(self) -> None:
+        self.action: Any = lambda: None
+
+    def unique(self, *args: Any) -> Raised:
+        self.action()
+        return Raised("unique", args)
+
+
+def test_a_statement_inside_a_statement_of_a_transaction() -> None:
+    errors = Nested()
+    w = make_world(load_engine(errors=errors))
+    w.store.begin()
+    w.Author(name="Ann", email="a")
+    seen: list[int] = []
+    errors.action = lambda: (w.Author(name="inside"), seen.append(w.store.depth))
+    with raised("unique"):
+        w.Author(name="Bob", email="a")
+    assert seen == [2] and [a.name for a in w.engine.live_rows(w.Author)] == ["Ann"]
+    w.store.commit()
+
+
+def test_another_thread_waits_as_long_as_it_says_for_a_statement() -> None:
+    inside, leave, errors = threading.Event(), threading.Event(), Nested()
+    w = make_world(load_engine(errors=errors))
+    w.Author(name="Ann", email="a")
+    errors.action = lambda: (inside.set(), leave.wait(10))
+    caught: list[Raised] = []
+
+    def clash() -> None:
+        try:
+            w.Author(name="Bob", email="a")
+        except Raised as error:
+            caught.append(error)
+
+    for transaction in (False, True):
+        inside.clear()
+        leave.clear()
+
+        def run(transaction: bool = transaction) -> None:
+            if transaction:
+                w.store.begin()
+            clash()
+            if transaction:
+                w.store.rollback()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        assert inside.wait(10)
+        if transaction:
+            with raised("transaction_busy"):
+                w.store.begin(0.01)
+        threading.Timer(0.05, leave.set).start()
+        w.store.begin(30)
+        w.store.rollback()
+        thread.join()
+    assert [error.function for error in caught] == ["unique", "unique"]
+
+
+def test_a_transaction_moved_to_a_thread_that_ended_while_its_task_is_named() -> None:
+    running: list[Any] = [None]
+
+    class Task:
+        named = 0
+
+        def done(self) -> bool:
+            return True
+
+        def get_name(self) -> str:
+            Task.named += 1
+            if Task.named == 1:
+                me, running[0] = running[0], self
+                w.store.rollback()
+                in_thread(w.store.begin)
+                running[0] = me
+            return "Task-1"
+
+    w = make_world(load_engine(lambda: running[0]))
+    running[0] = Task()
+    w.store.begin()
+    running[0] = None
+    with pytest.warns(ResourceWarning, match="was never ended"):
+        w.store.begin()
+    w.store.rollback()
+    assert w.store.depth == 0 and Task.named == 2
+
+
+def test_an_index_over_text_is_refused_like_any_write(filled: World) -> None:
+    w = filled
+    schema = w.store.schema
+    w.store.refuse(True)
+    with raised("transaction_closed"):
+        w.store.add_index(w.Post, "many", [w.post.title])
+    w.store.refuse(False)
+    assert w.store.schema == schema
+    assert w.store.add_index(w.Post, "many", [w.post.title]).kind == "many"
+
+
+def test_a_key_of_three_with_a_null_first(filled: World) -> None:
+    w = filled
+    index = w.store.add_index(w.Post, "unique", [w.post.rating, w.post.score, w.post.title])
+    assert index.find([None, 10, "b"]) is None
+    with raised("bad_value"):
+        index.find([None, "x", "b"])
+
+
+def test_only_what_refers_to_the_same_row_is_named_when_a_deletion_is_refused(filled: World) -> None:
+    w = filled
+    other = w.Category(label="other")
+    w.Category(label="leaf of the other", parent=other)
+    rows = w.engine.Plan(w.Category, where=("null", col(w.category.parent_id))).rows()
+    assert list(rows) == [w.root, other]
+    with raised("restricted") as caught:
+        rows.delete()
+    assert caught.value.given == (w.Category, w.root.id, [(w.Category, "parent", 1)])
+    assert len(w.engine.live_rows(w.Category)) == 4
+
+
+def test_classes_of_values_and_what_a_relation_holds_are_shown_to_the_collector() -> None:
+    engine = load_engine()
+    for kind, value in (("Decimal", Decimal("1.5")), ("UUID", UUID(int=5)), ("IPv4Address", IPv4Address(1))):
+        assert engine.Field("f", kind).convert(value) == value
+    shown = referred(engine)
+    assert all(any(each is cls for each in shown) for cls in (Decimal, UUID, IPv4Address))
+
+    def setter(record: Any, value: Any) -> None:
+        raise NoTask
+
+    doc, path = ["doc"], ["path"]
+    for relation in (engine.Many("r", path=path, setter=setter, doc=doc), engine.One("r", setter=setter, doc=doc)):
+        assert all(any(each is held for each in referred(relation)) for held in (setter, doc))
+    for kind in (engine.Many, engine.One):
+        with pytest.raises(AttributeError, match="cannot be assigned"):
+            kind.__new__(kind).__set__(1, 2)
