@@ -231,11 +231,9 @@ key_nodes(snpy_plan *self, PyObject *keys)
 static void
 spread_groups(uint32_t *groups, snpy_rows *rows, size_t live)
 {
-    for (size_t i = rows->rows.n; live < rows->rows.n && i-- > 0;) {
+    for (size_t i = rows->rows.n; live < i;) { /* when as many live as are left, all of them do */
+        i--;
         groups[i] = snpy_rows_alive(rows, rows->rows.rows[i]) ? groups[--live] : UINT32_MAX;
-        if (live == i) {
-            break; /* all before are alive */
-        }
     }
 }
 

@@ -29,7 +29,7 @@ malformed(snpy_ir *ir, const char *what)
 static sn_node
 built(snpy_ir *ir, sn_node node)
 {
-    if (node == SN_NO_NODE && !PyErr_Occurred()) {
+    if (node == SN_NO_NODE) {
         snpy_raise_status(ir->store, sn_expr_status(ir->expr));
     }
     return node;
@@ -46,10 +46,8 @@ like_type(const snpy_field *like)
 int
 snpy_ir_init(snpy_ir *ir, snpy_store *store)
 {
+    assert(store->db);
     *ir = (snpy_ir){.store = store};
-    if (!snpy_store_open(store)) {
-        return -1;
-    }
     ir->keep = PyList_New(0);
     ir->hosts = PyDict_New();
     if (!ir->keep || !ir->hosts) {

@@ -53,7 +53,7 @@ static PyObject *
 one_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
 {
     snpy_many *self = (snpy_many *)op;
-    if (!record || record == Py_None) {
+    if (!record) {
         return snpy_class_attribute(op, self->path);
     }
     if (check_owner(self, record) < 0) {
@@ -69,7 +69,7 @@ static PyObject *
 many_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
 {
     snpy_many *self = (snpy_many *)op;
-    if (!record || record == Py_None) {
+    if (!record) {
         return snpy_class_attribute(op, self->path);
     }
     return check_owner(self, record) < 0 ? NULL : snpy_collection_new(self, record);

@@ -351,7 +351,7 @@ typedef struct snpy_ir {
     PyObject *keep;    /* list: Fields and Paths that nodes refer to */
     PyObject *hosts;   /* dict: slot -> plain Field, of the host nodes */
 } snpy_ir;
-int snpy_ir_init(snpy_ir *ir, snpy_store *store);
+int snpy_ir_init(snpy_ir *ir, snpy_store *store); // of an open store
 void snpy_ir_fini(snpy_ir *ir);
 sn_node snpy_ir_predicate(snpy_ir *ir, PyObject *node); /* SN_NO_NODE with an exception; None is SN_NO_NODE without */
 /* A value and the field (or plain field) by which it leaves. */

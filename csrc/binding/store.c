@@ -102,13 +102,11 @@ forget_records(snpy_store *store)
     }
 }
 
-/* 0 when neither a statement nor a transaction is open. */
+/* 0 when neither a statement nor a transaction of the open store is. */
 static int
 refuse_while_busy(snpy_store *store, const char *what)
 {
-    if (!snpy_store_open(store)) {
-        return -1;
-    }
+    assert(store->db);
     if (sn_depth(store->db) > 0) {
         return snpy_raise(store->state, "store_busy", "s", what);
     }
@@ -129,7 +127,7 @@ store_clear_rows(PyObject *op, PyObject *Py_UNUSED(ignored))
         return PyErr_NoMemory();
     }
     forget_records(self);
-    while (n < cap && (more = sn_db_dismantle(self->db, handles + n, cap - n)) > 0) {
+    while ((more = sn_db_dismantle(self->db, handles + n, cap - n)) > 0) {
         n += more;
     }
     snpy_after_unit(self);
