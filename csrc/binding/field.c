@@ -442,7 +442,7 @@ static PyType_Spec field_spec = {
 int
 snpy_init_field(PyObject *module, snpy_state *st)
 {
-    st->Field = (PyTypeObject *)PyType_FromModuleAndSpec(module, &field_spec, NULL);
+    st->Field = snpy_new_type(module, &field_spec, NULL);
     if (st->Field == NULL || PyModule_AddType(module, st->Field) < 0)
         return -1;
     st->plain_fields = new_plain_fields(st);

@@ -285,7 +285,7 @@ int
 snpy_init_model(PyObject *module, snpy_state *st)
 {
     PyObject *bases = PyTuple_Pack(1, &PyType_Type);
-    st->ModelMeta = bases ? (PyTypeObject *)PyType_FromModuleAndSpec(module, &meta_spec, bases) : NULL;
+    st->ModelMeta = bases ? snpy_new_type(module, &meta_spec, bases) : NULL;
     Py_XDECREF(bases);
     if (st->ModelMeta == NULL || PyModule_AddType(module, st->ModelMeta) < 0)
         return -1;

@@ -146,7 +146,7 @@ static PyType_Spec missing_spec = {
 static int
 add_missing(PyObject *module, snpy_state *st)
 {
-    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &missing_spec, NULL);
+    PyTypeObject *type = snpy_new_type(module, &missing_spec, NULL);
     if (type == NULL)
         return -1;
     st->missing = type->tp_alloc(type, 0);

@@ -420,7 +420,7 @@ make_record(snpy_state *st, PyObject *base)
 int
 snpy_init_record(PyObject *module, snpy_state *st)
 {
-    PyObject *base = PyType_FromModuleAndSpec(module, &record_spec, NULL);
+    PyObject *base = (PyObject *)snpy_new_type(module, &record_spec, NULL);
     st->Record = base ? (PyTypeObject *)make_record(st, base) : NULL;
     Py_XDECREF(base);
     if (st->Record == NULL)

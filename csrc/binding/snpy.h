@@ -155,7 +155,9 @@ PyObject *snpy_store_drop_index(PyObject *store, PyObject *index);
 PyObject *snpy_store_set_parameters(PyObject *store, PyObject *args);
 /* Forgets a thing that the engine's tag has pointed to (schema.c). 0 or -1. */
 int snpy_unkeep(snpy_store *store, PyObject *object);
-/* A heap type of the module, added to it: new reference, NULL with an exception. */
+/* A heap type of the module: new reference, NULL with an exception. bases: NULL is object. */
+PyTypeObject *snpy_new_type(PyObject *module, PyType_Spec *spec, PyObject *bases);
+/* The same, added to the module. */
 PyTypeObject *snpy_add_type(PyObject *module, PyType_Spec *spec);
 
 /* ---------------------------------------------------------------- models (model.c) */

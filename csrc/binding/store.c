@@ -371,9 +371,19 @@ static PyType_Spec store_spec = {
 };
 
 PyTypeObject *
+snpy_new_type(PyObject *module, PyType_Spec *spec, PyObject *bases)
+{
+    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, bases);
+    if (!type && !PyErr_Occurred()) {
+        PyErr_NoMemory(); /* CPython forgets to say so when the name has no room */
+    }
+    return type;
+}
+
+PyTypeObject *
 snpy_add_type(PyObject *module, PyType_Spec *spec)
 {
-    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+    PyTypeObject *type = snpy_new_type(module, spec, NULL);
     if (type && PyModule_AddType(module, type) < 0) {
         Py_CLEAR(type);
     }
