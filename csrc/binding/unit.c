@@ -187,10 +187,10 @@ opener(snpy_store *store)
 {
     bool statement = lone_statement(store);
     PyObject *task = Py_XNewRef(store->owner_task);
-    PyObject *name = thread_name(store->owner_ident), *words = NULL;
-    PyObject *task_name = task ? PyObject_CallMethod(task, "get_name", NULL) : NULL;
-    PyErr_Clear();
+    PyObject *name = thread_name(store->owner_ident), *words = NULL, *task_name = NULL;
     if (name && task) {
+        task_name = PyObject_CallMethod(task, "get_name", NULL);
+        PyErr_Clear();
         words = task_name ? PyUnicode_FromFormat("task %R of thread %U", task_name, name)
                           : PyUnicode_FromFormat("a task of thread %U", name);
     } else if (name) {

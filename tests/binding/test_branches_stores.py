@@ -896,3 +896,11 @@ def test_classes_of_values_and_what_a_relation_holds_are_shown_to_the_collector(
     for kind in (engine.Many, engine.One):
         with pytest.raises(AttributeError, match="cannot be assigned"):
             kind.__new__(kind).__set__(1, 2)
+
+
+def test_a_weak_reference_to_a_store_dies_with_it(engine: ModuleType) -> None:
+    store = engine.Store()
+    known = weakref.ref(store)
+    assert known() is store
+    del store
+    assert known() is None

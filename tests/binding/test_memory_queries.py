@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from .test_memory import ENOUGH
 from .world import Errors, Raised, load_engine, make_world
 
 World = SimpleNamespace
+ENOUGH = 60  # successes in a row: what looks for names and threads swallows many a refusal
 
 
 def built(name: str, *args: Any) -> Raised:
@@ -208,8 +208,8 @@ OPERATIONS: dict[str, Callable[[World], object]] = {
     "first statement": lambda w: w.fresh.Author(name="x"),
     "transactions": transactions,
     "refusals": refusals,
-    "refused busy": functools.partial(foreign, False),
-    "abandoned": functools.partial(foreign, True),
+    "refused busy": lambda w: foreign(False, w),
+    "abandoned": lambda w: foreign(True, w),
     "keys": field_with_keys,
     "factory": field_with_factory,
     "index": index_twice,
