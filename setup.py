@@ -5,7 +5,7 @@ The environment chooses the kind of build:
     SINEW_DEBUG=1      asserts on, and the whole store is checked after each statement
     SINEW_TINY=1       the smallest capacities everywhere, so that every growth and every limit is met soon
     SINEW_SANITIZE=1   AddressSanitizer and UndefinedBehaviorSanitizer; asserts on
-    SINEW_COVERAGE=1   counts lines and branches for gcov; asserts on
+    SINEW_COVERAGE=1   counts lines and branches for gcov; asserts off: those in CPython's macros would be counted
     SINEW_JOBS=n       compilers at a time (default: one for each processor)
     CFLAGS             added; a -O there replaces ours, and ends link-time optimisation
 
@@ -74,9 +74,9 @@ class BuildEngine(build_ext):
 def engine_extension() -> Extension:
     debug, tiny = switch("SINEW_DEBUG"), switch("SINEW_TINY")
     sanitize, coverage = switch("SINEW_SANITIZE"), switch("SINEW_COVERAGE")
-    asserts = debug or sanitize or coverage
+    asserts = debug or sanitize
     instruments = (SANITIZERS if sanitize else []) + (["--coverage"] if coverage else [])
-    level = [] if "-O" in os.environ.get("CFLAGS", "") else ["-O1" if asserts else "-O3"]
+    level = [] if "-O" in os.environ.get("CFLAGS", "") else ["-O1" if asserts or coverage else "-O3"]
     return Extension(
         "sinew._engine",
         sources=sorted(glob("csrc/engine/*.c") + glob("csrc/binding/*.c")),
