@@ -21,6 +21,7 @@ snpy_rows_delete(PyObject *op, PyObject *Py_UNUSED(ignored))
     snpy_rows *self = (snpy_rows *)op;
     snpy_live live;
     size_t deleted = 0;
+    PyObject *count = NULL;
     int status = SNPY_RAISED;
     if (snpy_statement_begin(self->store) < 0) {
         return NULL;
@@ -30,7 +31,13 @@ snpy_rows_delete(PyObject *op, PyObject *Py_UNUSED(ignored))
         status = (int)sn_table_delete(&deleted, table, live.rows, live.n);
         snpy_rows_release(&live, self);
     }
-    return snpy_statement_end(self->store, status) < 0 ? NULL : PyLong_FromSize_t(deleted);
+    if (status == SN_OK && !(count = PyLong_FromSize_t(deleted))) {
+        status = SNPY_RAISED; /* it is undone */
+    }
+    if (snpy_statement_end(self->store, status) < 0) {
+        Py_CLEAR(count);
+    }
+    return count;
 }
 
 /* ---------------------------------------------------------------- update: columns */
@@ -249,9 +256,9 @@ drop_dead_lines(update *u)
     u->n = kept;
 }
 
-/* The statement. On success the cells have been moved in. */
+/* The statement. On success the cells have been moved in, and *count is the number of rows. */
 static int
-apply(update *u, Py_ssize_t *count)
+apply(update *u, PyObject **count)
 {
     sn_col *cols = PyMem_New(sn_col, u->width + 1);
     if (!cols) {
@@ -264,8 +271,8 @@ apply(update *u, Py_ssize_t *count)
     int result = snpy_statement_begin(u->store);
     if (result == 0) {
         drop_dead_lines(u);
-        *count = (Py_ssize_t)u->n;
-        int status = check_schema(u);
+        *count = PyLong_FromSize_t(u->n); /* first, for nothing may fail after it */
+        int status = *count ? check_schema(u) : SNPY_RAISED;
         if (status == SN_OK) {
             status = (int)sn_table_update(u->model->table, u->targets, u->n, cols, u->width, u->cells);
         }
@@ -277,7 +284,7 @@ apply(update *u, Py_ssize_t *count)
 }
 
 static int
-update_run(update *u, PyObject *given, PyObject *flags, Py_ssize_t *count)
+update_run(update *u, PyObject *given, PyObject *flags, PyObject **count)
 {
     size_t room = (size_t)PyTuple_GET_SIZE(u->model->fields) + 2 * (size_t)PyTuple_GET_SIZE(u->fields);
     u->columns = PyMem_Calloc(room + 1, sizeof *u->columns);
@@ -325,9 +332,7 @@ snpy_rows_update(PyObject *op, PyObject *args)
                 .model = snpy_model_peek((PyTypeObject *)rows->cls),
                 .store = rows->store,
                 .schema = rows->store->schema};
-    PyObject *fields, *columns, *constant, *given = NULL, *flags = NULL;
-    Py_ssize_t count = 0;
-    int result = -1;
+    PyObject *fields, *columns, *constant, *given = NULL, *flags = NULL, *count = NULL;
     if (!PyArg_ParseTuple(args, "OOO:update", &fields, &columns, &constant) || !snpy_store_open(u.store)) {
         return NULL;
     }
@@ -336,13 +341,13 @@ snpy_rows_update(PyObject *op, PyObject *args)
     u.values = u.fields ? PyTuple_New(PyTuple_GET_SIZE(u.fields)) : NULL;
     given = u.values ? PySequence_Tuple(columns) : NULL;
     flags = given ? PySequence_Tuple(constant) : NULL;
-    if (flags) {
-        result = update_run(&u, given, flags, &count);
+    if (flags && update_run(&u, given, flags, &count) < 0) {
+        Py_CLEAR(count);
     }
     update_fini(&u);
     Py_XDECREF(given);
     Py_XDECREF(flags);
-    return result < 0 ? NULL : PyLong_FromSsize_t(count);
+    return count;
 }
 
 /* ---------------------------------------------------------------- move */

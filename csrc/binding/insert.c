@@ -155,17 +155,18 @@ load_insert(load *l)
     return r;
 }
 
-/* The end of every load: the number of rows, or NULL. */
+/* The end of every load: the number of rows, or NULL. The number is made first, for nothing may fail after the rows are in. */
 static PyObject *
 finish(load *l, int r)
 {
     size_t n = l->n;
     if (r == 0 && n % PROGRESS_EVERY != 0)
         r = report(l);
-    if (r == 0 && n > 0)
-        r = load_insert(l);
+    PyObject *count = r == 0 ? PyLong_FromSize_t(n) : NULL;
+    if (count && n > 0 && load_insert(l) < 0)
+        Py_CLEAR(count);
     load_fini(l);
-    return r == 0 ? PyLong_FromSize_t(n) : NULL;
+    return count;
 }
 
 /* ---------------------------------------------------------------- parameters of a load */
