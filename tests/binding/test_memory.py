@@ -8,6 +8,7 @@ has had as much as it asks for.
 from __future__ import annotations
 
 import gc
+import importlib.util
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
@@ -360,3 +361,26 @@ def test_every_allocation_refused(name: str, indexed: bool) -> None:
         if outcome == "done" or several:
             w = Full(indexed)
     assert not name.startswith("refused") or outcome == "refused"
+
+
+def test_a_module_that_lacks_memory_is_not_made() -> None:
+    """The extension itself, with each allocation of its beginning refused."""
+    testcapi = pytest.importorskip("_testcapi")
+    found = importlib.util.find_spec("sinew._engine")
+    assert found is not None and found.loader is not None
+    n, in_a_row = -1, 0
+    while in_a_row < ENOUGH:
+        n += 1
+        gc.collect()
+        testcapi.set_nomemory(n, n + 1)
+        try:
+            module = found.loader.create_module(found)
+            found.loader.exec_module(module)
+        except (MemoryError, SystemError, ImportError):  # CPython says that it could not import datetime
+            in_a_row = 0
+        else:
+            in_a_row += 1
+            assert module.MISSING
+        finally:
+            testcapi.remove_mem_hooks()
+    assert n > 100
