@@ -212,7 +212,7 @@ int
 snpy_same_cell(snpy_field *field, sn_cell a, sn_cell b)
 {
     if (a.null || b.null || a.word == b.word)
-        return a.null == b.null && (a.null || a.word == b.word);
+        return a.null == b.null;
     PyObject *x = snpy_cell_out(field, a), *y = x ? snpy_cell_out(field, b) : NULL;
     int same = y ? PyObject_RichCompareBool(x, y, Py_EQ) : -1;
     Py_XDECREF(x);

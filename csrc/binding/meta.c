@@ -89,7 +89,7 @@ field_named(snpy_model *model, PyObject *name)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(model->fields); i++) {
         snpy_field *field = snpy_field_at(model->fields, i);
-        if (field->name == name && field->kind != SNPY_KEY)
+        if (field->name == name) /* the hidden field of its keys, of the same name, comes after it */
             return field;
     }
     return NULL;

@@ -80,8 +80,6 @@ snpy_validate_named(snpy_model *model, PyObject *name, PyObject *record, PyObjec
 static int
 validate(snpy_model *model, snpy_field *field, PyObject *record, PyObject **value)
 {
-    if (*value == Py_None)
-        return 0;
     if (run_check(field, *value) < 0)
         return -1;
     return snpy_validate_named(model, field->name, record, value);
