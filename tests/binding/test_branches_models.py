@@ -5,6 +5,7 @@ Each call is refused with an error that says why, and nothing has changed by the
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import gc
 import importlib.util
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from decimal import Decimal
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -275,6 +276,26 @@ CALLS: dict[str, tuple[type[BaseException], str, Call]] = {
         "made to",
         lambda s: s.engine.insert_rows(s.Thing, [BrokenMapping()], None),
     ),
+    "rows: a name that is no str": (
+        Refused,
+        "unknown_argument",
+        lambda s: s.engine.insert_rows(s.Thing, [{3: 1}], None),
+    ),
+    "rows: what cannot say that it is a mapping": (
+        ZeroDivisionError,
+        "made to",
+        lambda s: s.engine.insert_rows(s.Thing, [Undecided()], None),
+    ),
+    "rows: what cannot say that it is none": (
+        ZeroDivisionError,
+        "made to",
+        lambda s: s.engine.insert_rows(s.Thing, [Undecided()], ["size"]),
+    ),
+    "rows: columns, of which the first and the last are one": (
+        ValueError,
+        "given twice",
+        lambda s: s.engine.insert_rows(s.Thing, [], ["size", "id", "size"]),
+    ),
     "rows: two columns of one": (
         ValueError,
         "given twice",
@@ -344,6 +365,24 @@ CALLS: dict[str, tuple[type[BaseException], str, Call]] = {
     ),
     "a Literal of nothing": (TypeError, "needs a tuple", lambda s: s.world.field("x", "Literal")),
 }
+
+
+class Undecidable(type):
+    """What is asked of the class raises."""
+
+    @property
+    def keys(cls) -> Any:
+        raise ZeroDivisionError("made to")
+
+    items = __datetime__ = keys
+
+
+class Undecided(metaclass=Undecidable):
+    def __getitem__(self, at: int) -> Any:
+        raise IndexError
+
+    def __len__(self) -> int:
+        return 0
 
 
 class NegativeLength:
@@ -636,6 +675,7 @@ BAD: dict[str, tuple[str, dict[str, Any], Any, type[BaseException]]] = {
     "datetime: derived": ("datetime", {}, Minute(2024, 1, 1), Refused),
     "datetime: aware": ("datetime", {}, datetime(2024, 1, 1, tzinfo=UTC), Refused),
     "datetime: no moment": ("datetime", {}, Apparent(), Refused),
+    "datetime: what cannot say that it is a moment": ("datetime", {}, Undecided(), ZeroDivisionError),
     "datetime: a moment that raises": ("datetime", {}, Unready(), ZeroDivisionError),
     "datetime: like pandas'": (
         "datetime",
@@ -738,6 +778,55 @@ def test_long_values_of_every_buffer(world: World) -> None:
     assert [record.value for record in plan.rows()] == sorted(values)
 
 
+@pytest.mark.parametrize("kind", ["UUID", "Decimal", "object"])
+def test_a_class_that_its_module_does_not_have(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    made = World()
+    options = {"key": lambda value: Decimal(value)} if kind == "object" else {}
+    cls = made.model("Thing", made.field("value", kind, **options))
+    for name in ("uuid", "decimal"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    with pytest.raises(AttributeError, match="has no attribute"):
+        cls(value=UUID(int=1) if kind == "UUID" else 1)
+    monkeypatch.undo()
+    assert made.store.stats()["rows"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "remedy"),
+    [
+        ("datetime", "datetime64", 'value.astype("datetime64[us]").item()'),
+        ("date", "datetime64", 'value.astype("datetime64[D]").item()'),
+        ("time", "datetime64", 'value.astype("datetime64[us]").item()'),
+        ("timedelta", "timedelta64", 'value.astype("timedelta64[us]").item()'),
+    ],
+)
+def test_what_numpy_calls_a_time(world: World, kind: str, value: str, remedy: str) -> None:
+    numpy = pytest.importorskip("numpy")
+    given = numpy.datetime64("2024-01-01T01:02:03") if value == "datetime64" else numpy.timedelta64(3, "s")
+    field = world.field("value", kind)
+    with pytest.raises(Refused) as caught:
+        field.convert(given)
+    assert caught.value.args[4] == remedy
+
+
+def test_numpy_has_floats_that_are_none(world: World) -> None:
+    numpy = pytest.importorskip("numpy")
+    field = world.field("value", "float")
+    for name in ("float16", "float32", "float64", "longdouble"):
+        assert field.convert(getattr(numpy, name)(1.5)) == 1.5
+
+
+def test_a_moment_without_a_store(world: World) -> None:
+    class Moment:
+        def __datetime__(self, database: Any, aware: bool) -> Any:
+            assert database is None
+            return datetime(2024, 1, 1, tzinfo=UTC if aware else None)
+
+    assert world.field("value", "datetime").convert(Moment()) == datetime(2024, 1, 1)
+    assert world.field("value", "datetime", arg="aware").convert(Moment()) == datetime(2024, 1, 1, tzinfo=UTC)
+    assert world.field("value", "datetime", arg=3).kind == "datetime" and world.field("value", "int").kind == "int"
+
+
 def test_a_class_whose_module_nobody_has_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value cannot be of a class of a module that is not there; afterwards it is looked for again."""
     made = World()
@@ -747,6 +836,30 @@ def test_a_class_whose_module_nobody_has_loaded(monkeypatch: pytest.MonkeyPatch)
         cls(value=UUID(int=1))
     monkeypatch.undo()
     assert cls(value=UUID(int=1)).value == UUID(int=1)
+
+
+def test_models_without_columns_and_with_numbers_of_their_own(world: World) -> None:
+    engine, store = world.engine, world.store
+    empty = fresh(SimpleNamespace(engine=engine))
+    engine.bind_model(empty, store, **NOTHING)
+    assert engine.insert_rows(empty, [{}, {}], None) == 2 and engine.alive(empty())
+    numbers = iter(range(10, 20))
+    own = world.field("own", "int", automatic=True, default_factory=lambda: next(numbers))
+    name = world.field("name", "str")
+    cls = engine.ModelMeta("Own", (engine.Record,), {"own": own, "name": name})
+    engine.bind_model(cls, store, fields=[own, name], parameters=[own, name], primary_key=[own], validators={})
+    assert engine.insert_columns(cls, {"name": ["a", "b"]}) == 2
+    assert [each.own for each in engine.live_rows(cls).records()] == [10, 11]
+
+
+def test_rows_that_the_engine_refuses_are_named(world: World) -> None:
+    value = world.field("value", "float")
+    cls = world.model("Thing", value)
+    world.store.add_index(cls, "unique", [value])
+    for bad in (float("nan"), 1.0):
+        with pytest.raises(Refused) as caught:
+            world.engine.insert_rows(cls, [{"value": 1.0}, {"value": 2.0}, {"value": bad}], None)
+        assert caught.value.args[0] == "row 2" and world.store.stats()["rows"] == 0
 
 
 # ---------------------------------------------------------------- looking for records
@@ -770,7 +883,129 @@ def test_finding_by_what_is_no_key(world: World) -> None:
         composite.find((1, 2))
 
 
+def test_a_key_of_which_the_better_index_was_dropped(world: World) -> None:
+    cls = world.model("Thing", world.field("name", "str", default=""))
+    key = cls.__dict__["id"]
+    record = cls()
+    world.store.drop_index(world.store.add_index(cls, "unique", [key]))
+    assert cls.find_by(id=1) is record and cls.find_by(name="") == ("general", {"name": ""})
+    world.store.close()
+    assert cls.find_by(id=1) == ("general", {"id": 1})
+
+
+# ---------------------------------------------------------------- relations
+
+
+def test_a_relation_of_another_model(shop: SimpleNamespace) -> None:
+    """What is a parameter of one model and reads the columns of another cannot be set."""
+    engine, world = shop.engine, shop.world
+    own = world.field("own", "int", default=0)
+    cls = engine.ModelMeta("Odd", (engine.Record,), {"own": own, "author": shop.reference})
+    engine.bind_model(cls, shop.store, fields=[own], parameters=[own], primary_key=[own], validators={})
+    record = cls()
+    with pytest.raises(Refused, match="unknown_argument"):
+        engine.update(record, {"author": shop.ann})
+    other = fresh(shop)
+    engine.bind_model(
+        other,
+        shop.store,
+        fields=[world.field("own", "int", default=0)],
+        parameters=[shop.reference],
+        primary_key=[],
+        validators={},
+    )
+    with pytest.raises(Refused, match="foreign key of another model"):
+        other(author=shop.ann)
+    assert shop.store.stats()["rows"] == 7
+
+
+def test_a_key_that_is_no_parameter(world: World) -> None:
+    """A foreign key of two columns of which one is hidden: the relation alone can give it."""
+    engine, store = world.engine, world.store
+    columns = [world.field("a", "int"), world.field("b", "int")]
+    pair = engine.ModelMeta("Pair", (engine.Record,), {each.name: each for each in columns})
+    engine.bind_model(pair, store, fields=columns, parameters=columns, primary_key=columns, validators={})
+    found = store.add_index(pair, "unique", columns)
+    own = [world.field("a", "int"), world.field("b", "int", hidden=True)]
+    reference = engine.Reference("pair", own, required=True)
+    cls = engine.ModelMeta("Thing", (engine.Record,), {"a": own[0], "b": own[1], "pair": reference})
+    engine.bind_model(cls, store, fields=own, parameters=[own[0], reference], primary_key=[], validators={})
+    reference.bind(pair, columns, store.add_index(cls, "many", own), found, "restrict", True)
+    target, other = pair(a=1, b=2), pair(a=1, b=3)
+    for given in ({}, {"a": 1}):
+        with pytest.raises(Refused) as caught:
+            cls(**given)
+        assert caught.value.args == ("missing_arguments", cls, ["pair"])
+    record = cls(pair=target, a=1)
+    assert (record.a, record.b) == (1, 2)
+    for values in ({"pair": other, "a": 7}, {"pair": other, "b": 7}, {"pair": other, "a": None}):
+        with pytest.raises(Refused):
+            engine.update(record, values)
+        assert (record.a, record.b) == (1, 2)
+    engine.update(record, {"pair": other, "a": 1})
+    assert record.pair is other
+
+
+# ---------------------------------------------------------------- callbacks of the conversion of a plain value
+
+
+@pytest.mark.parametrize("what", ["schema", "validators", "compact", "refuse"])
+def test_a_plain_write_whose_conversion_changes_things(world: World, what: str) -> None:
+    cls = world.model("Thing", world.field("size", "int"), world.field("name", "str", default=""))
+    gone, record = cls(size=0), cls(size=1)
+    parameters = [each for each in vars(cls).values() if isinstance(each, world.engine.Field)]
+
+    class Changes:
+        def __index__(self) -> int:
+            if what == "schema":
+                world.store.add_field(cls, world.field("more", "int", nullable=True))
+            elif what == "validators":
+                world.store.set_parameters(cls, parameters, {"name": (lambda record, value: value,)})
+            elif what == "compact":
+                world.engine.delete(gone)
+                world.store.compact()
+            else:
+                world.store.refuse(True)
+            return 7
+
+    if what in ("compact", "validators"):
+        record.size = Changes()
+        assert record.size == 7
+    elif what == "refuse":
+        with world_transaction(world):
+            with pytest.raises(Refused):
+                record.size = Changes()
+            world.store.refuse(False)
+        assert record.size == 1
+    else:
+        with pytest.raises(Refused, match="was changed by code"):
+            record.size = Changes()
+        assert record.size == 1
+
+
+@contextlib.contextmanager
+def world_transaction(world: World) -> Iterator[None]:
+    world.store.begin()
+    try:
+        yield
+    finally:
+        world.store.rollback()
+
+
 # ---------------------------------------------------------------- the collector
+
+
+def test_the_collector_sees_what_a_shape_holds_alone(shop: SimpleNamespace) -> None:
+    """After a change of the schema the constructor's shape is of the fields as they were, until it is used again."""
+    before = [each for each in gc.get_referents(shop.Thing) if isinstance(each, tuple | dict)]
+    fields = [each for each in vars(shop.Thing).values() if isinstance(each, shop.engine.Field)]
+    shop.store.add_field(shop.Thing, shop.world.field("more", "int", nullable=True))
+    shop.store.set_parameters(shop.Thing, fields, {})
+    after = gc.get_referents(shop.Thing)
+    old = [each for each in before if any(each is one for one in after)]
+    assert len(old) >= 4
+    for held in old:
+        assert any(each is shop.Thing for each in gc.get_referrers(held))
 
 
 def test_the_collector_sees_what_each_object_holds(shop: SimpleNamespace) -> None:

@@ -23,6 +23,7 @@ from .test_models import EAST, KIND_NAMES, KINDS, ROUND_TRIPS, Color, Invalid, R
 
 VALUES = {kind: [value for name, value in ROUND_TRIPS if name == kind] for kind in KINDS}
 SEVERAL = ("assign every field", "churn", "model", "update unheld")  # statements: those before the one that failed stay
+ROOM = 120  # bytes of a key that are on the stack
 ENOUGH = 8  # successes in a row: nothing is left to be refused
 ERRORS = (Refused, Invalid, KeyError, TypeError, ValueError, IndexError, AttributeError)
 
@@ -33,7 +34,7 @@ KEYS_OF_A_KIND = {
         (Decimal("-1.5"), Decimal(0), Decimal("-Infinity")),
         None,
         True,
-        2**70,
+        -(2**70),
         1.5,
         "é",
         b"\0\1",
@@ -122,11 +123,13 @@ class Full(World):
         self.name = self.field("name", "str")
         self.Strict = self.model("Strict", *own, self.name, references=[self.pair], validators={"name": (shorten,)})
         self.pair.bind(self.Pair, pair, self.store.add_index(self.Strict, "many", own), found, "keep", False)
-        self.pairs = [self.Pair(left=1, right=Decimal("1.50")), self.Pair(left=1, right=Decimal(2))]
+        self.pairs = [self.Pair(left=1001, right=Decimal("1.50")), self.Pair(left=1001, right=Decimal(2))]
         self.strict = self.Strict(pair=self.pairs[0], name="a")
-        self.stray = self.Strict(left=7, right=Decimal("7.7"), name="b")
+        self.stray = self.Strict(left=7007, right=Decimal("7.7"), name="b")
         self.to_key = self.field("value", "object", key=operator.itemgetter(0))
         self.Keyed = self.model("Keyed", self.to_key)
+        self.Bare = self.model("Bare")
+        self.engine.insert_rows(self.Bare, [{}] * 3, None)
 
     def state(self) -> Any:
         rows = self.engine.live_rows(self.Thing).records()
@@ -219,8 +222,14 @@ def delete_rows(w: Full) -> None:
     w.engine.live_rows(w.Strict).delete()
 
 
-def rebind(w: Full) -> None:
-    w.pair.unbind()
+def composite_key(w: Full) -> Any:
+    spare = (w, w)  # CPython keeps a tuple of two from the call of set_nomemory
+    return w.engine.key(w.pairs[0]), spare
+
+
+def dangling_read(w: Full) -> Any:
+    spare = (w, w)
+    return w.stray.pair, spare
 
 
 OPERATIONS: dict[str, Callable[[Full], Any]] = {
@@ -230,17 +239,21 @@ OPERATIONS: dict[str, Callable[[Full], Any]] = {
     "insert wide": wide_rows,
     "construct pair": lambda w: w.Pair(left=3, right=Decimal("3.3")),
     "construct strict": lambda w: w.Strict(pair=w.pairs[1], name="new"),
-    "agree": lambda w: w.Strict(pair=w.pairs[0], left=1, right=Decimal("1.5"), name="new"),
-    "refused to disagree": lambda w: w.Strict(pair=w.pairs[0], left=1, right=Decimal("1.6"), name="new"),
-    "update to agree": lambda w: w.engine.update(w.strict, {"pair": w.pairs[1], "left": 1, "right": Decimal("2.0")}),
+    "agree": lambda w: w.Strict(pair=w.pairs[0], left=1001, right=Decimal("1.5"), name="new"),
+    "refused to disagree": lambda w: w.Strict(pair=w.pairs[0], left=1001, right=Decimal("1.6"), name="new"),
+    "update to agree": lambda w: w.engine.update(w.strict, {"pair": w.pairs[1], "left": 1001, "right": Decimal("2.0")}),
     "refused update": lambda w: w.engine.update(w.strict, {"pair": w.pairs[1], "right": Decimal("2.1")}),
+    "refused to disagree in a number": lambda w: w.Strict(pair=w.pairs[0], left=10**9, name="new"),
+    "refused update of a number": lambda w: w.engine.update(w.strict, {"pair": w.pairs[1], "left": 10**9}),
     "refused validator": lambda w: w.Strict(pair=w.pairs[0], name=""),
     "refused update by a validator": lambda w: w.engine.update(w.strict, {"name": ""}),
     "refused to leave out": lambda w: w.Strict(),
     "refused to leave a relation out": lambda w: w.Strict(name="a"),
-    "refused dangling read": lambda w: w.stray.pair and None,
+    "refused dangling read": dangling_read,
     "assign a composite reference": lambda w: setattr(w.strict, "pair", w.pairs[1]),
-    "composite key": lambda w: (w.engine.key(w.pairs[0]), w.Pair[1, Decimal("1.5")], w.pairs[0].__reduce__()),
+    "composite key": composite_key,
+    "find a composite key": lambda w: w.Pair[1001, Decimal("1.5")],
+    "pickle a composite key": lambda w: w.pairs[0].__reduce__(),
     "refused composite key": lambda w: w.Pair[1],
     "find generally": lambda w: w.Strict.find_by(name="a", left=1),
     "find by one": lambda w: w.Strict.find_by(name="a"),
@@ -263,8 +276,10 @@ OPERATIONS: dict[str, Callable[[Full], Any]] = {
     "delete rows": delete_rows,
     "delete many rows": lambda w: w.engine.live_rows(w.Wide).delete(),
     "update many rows": lambda w: w.engine.live_rows(w.Wide).update([w.wide[39]], [9], [True]),
-    "unbind": rebind,
-    "hold": lambda w: [w.Thing.find(n) for n in (1, 2)],
+    "unbind": lambda w: w.pair.unbind(),
+    "hold the first": lambda w: w.Bare[1],
+    "insert from an iterator": lambda w: w.engine.insert_rows(w.Wide, map(dict, [{"w0": 1}] * 3), None),
+    "a field with a key": lambda w: w.field("x", "object", key=len),
     **{f"key {kind}": lambda w, key=key: w.Keyed(value=[key]) for kind, key in KEYS_OF_A_KIND.items()},
     "construct": lambda w: w.Thing(**w.seconds[0], keyed=[1, 2], checked="new"),
     "construct by __new__": lambda w: w.Thing.__new__(w.Thing, checked="new"),
@@ -384,3 +399,20 @@ def test_a_module_that_lacks_memory_is_not_made() -> None:
         finally:
             testcapi.remove_mem_hooks()
     assert n > 100
+
+
+def test_keys_that_grow_without_memory() -> None:
+    """A key is made on the stack until it is longer than that: wherever in a value the room ends, without memory for
+    more of it nothing is stored."""
+    testcapi = pytest.importorskip("_testcapi")
+    w = Full(False)
+    kinds = [*KEYS_OF_A_KIND.values(), Decimal("-Infinity"), Decimal(0), Decimal("12.5"), ()]
+    before = w.state()
+    for length in range(ROOM - 40, ROOM + 2):
+        for key in kinds:
+            given, n, outcome = (b"x" * length, key), -1, "no memory"
+            while outcome == "no memory":
+                n += 1
+                outcome = attempt(testcapi, lambda each, given=given: each.to_key.key_field.convert(given), w, n)
+            assert outcome == "done"
+    assert w.state() == before
