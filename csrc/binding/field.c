@@ -45,7 +45,7 @@ PyObject *
 snpy_field_get(PyObject *self, PyObject *record, PyObject *Py_UNUSED(cls))
 {
     snpy_field *field = (snpy_field *)self;
-    if (record != NULL && record != Py_None)
+    if (record)
         return snpy_field_read(field, record);
     bool shown = field->column && field->column != Py_None;
     return Py_NewRef(shown ? field->column : self);

@@ -82,7 +82,7 @@ reference_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
     snpy_reference *self = (snpy_reference *)op;
     sn_word words[SN_MAX_KEY];
     sn_row row;
-    if (!record || record == Py_None) {
+    if (!record) {
         return snpy_class_attribute(op, self->path);
     }
     if (own_row(self, record, &row) < 0) {
