@@ -19,7 +19,7 @@ from uuid import UUID
 
 import pytest
 
-from .test_models import EAST, Color, Invalid, Refused, World, related
+from .test_models import EAST, Color, Errors, Invalid, Refused, World, related
 
 
 @pytest.fixture
@@ -919,6 +919,31 @@ def test_a_relation_of_another_model(shop: SimpleNamespace) -> None:
     assert shop.store.stats()["rows"] == 7
 
 
+def test_a_relation_and_what_it_refers_to_when_the_store_is_closed(shop: SimpleNamespace) -> None:
+    engine = shop.engine
+    unbound = engine.Reference("x", [shop.author_id], required=True)
+    assert (unbound.model, shop.reference.model) == (None, shop.post)
+    with pytest.raises(Refused, match="deleted"):
+        target = shop.author(name="gone")
+        engine.delete(target)
+        shop.first.author = target
+    key = shop.author.__dict__["id"]
+    there, here = (
+        shop.store.add_index(shop.author, "unique", [key]),
+        shop.store.add_index(shop.post, "many", [shop.author_id]),
+    )
+    shop.store.close()
+    for refused in (
+        lambda: unbound.bind(shop.author, [key], here, there, "restrict", True),
+        shop.reference.unbind,
+        lambda: setattr(shop.first, "author", shop.bob),
+        lambda: engine.live_rows(shop.post),
+    ):
+        with pytest.raises((Refused, ValueError)):
+            refused()
+    assert unbound.model is None
+
+
 def test_a_key_that_is_no_parameter(world: World) -> None:
     """A foreign key of two columns of which one is hidden: the relation alone can give it."""
     engine, store = world.engine, world.store
@@ -981,6 +1006,80 @@ def test_a_plain_write_whose_conversion_changes_things(world: World, what: str) 
         with pytest.raises(Refused, match="was changed by code"):
             record.size = Changes()
         assert record.size == 1
+
+
+@pytest.mark.parametrize("call", ["assign", "delete", "move", "rows"])
+def test_a_record_that_goes_while_a_statement_begins(shop: SimpleNamespace, call: str) -> None:
+    """Inside a transaction the hook is asked which task is running, and may be any code."""
+    armed: list[Any] = []
+    rows = shop.engine.live_rows(shop.post)
+
+    def task() -> None:
+        if armed:
+            shop.engine.delete(armed.pop())
+
+    shop.engine.install(
+        errors=Errors(),
+        declare=lambda *given: None,
+        layout=lambda cls: None,
+        missing_class_attribute=lambda cls, name: AttributeError(name),
+        missing_record_attribute=lambda record, name: AttributeError(name),
+        find_by=lambda cls, values: None,
+        current_task=task,
+    )
+    before = seen(shop)
+    shop.store.begin()
+    armed.append(shop.first)
+    if call == "rows":
+        assert rows.delete() == 0
+    else:
+        with pytest.raises(Refused, match="deleted"):
+            if call == "assign":
+                shop.first.author_id = 2
+            elif call == "delete":
+                shop.engine.delete(shop.first)
+            else:
+                shop.engine.move(shop.first, shop.reference, 0)
+    assert not shop.engine.alive(shop.first) and armed == []
+    shop.store.rollback()
+    assert seen(shop) == before
+
+
+def test_a_task_that_cannot_be_told(shop: SimpleNamespace) -> None:
+    """The error of the hook for tasks comes out, and nothing has begun."""
+
+    def task() -> None:
+        if armed:
+            raise ZeroDivisionError("made to")
+
+    armed: list[bool] = []
+    shop.engine.install(
+        errors=Errors(),
+        declare=lambda *given: None,
+        layout=lambda cls: None,
+        missing_class_attribute=lambda cls, name: AttributeError(name),
+        missing_record_attribute=lambda record, name: AttributeError(name),
+        find_by=lambda cls, values: None,
+        current_task=task,
+    )
+    before = seen(shop)
+    shop.store.begin()
+    armed.append(True)
+    for write in (
+        lambda: setattr(shop.things[0], "size", 9),
+        lambda: shop.engine.update(shop.first, {"author": shop.bob}),
+        lambda: shop.engine.move(shop.first, shop.reference, 0),
+        lambda: shop.engine.delete(shop.first),
+        lambda: shop.engine.live_rows(shop.Thing).delete(),
+        lambda: shop.engine.live_rows(shop.Thing).update([shop.size], [9], [True]),
+        lambda: shop.engine.insert_rows(shop.Thing, [{"size": 9}], None),
+        lambda: shop.Thing(size=9),
+    ):
+        with pytest.raises(ZeroDivisionError, match="made to"):
+            write()
+    armed.clear()
+    shop.store.rollback()
+    assert seen(shop) == before
 
 
 @contextlib.contextmanager
