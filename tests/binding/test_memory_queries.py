@@ -139,14 +139,6 @@ def refusals(w: World) -> None:
         w.fresh.store.refuse(True)
 
 
-def foreign(finished: bool, w: World) -> None:
-    """A write while the transaction of another task is open."""
-    w.running[0] = w.task = Task(finished)
-    w.fresh.store.begin()
-    w.running[0] = None
-    w.fresh.Author(name="x")
-
-
 def end_all(w: World) -> None:
     """What an operation has begun and could not end."""
     w.running[0] = None
@@ -208,8 +200,6 @@ OPERATIONS: dict[str, Callable[[World], object]] = {
     "first statement": lambda w: w.fresh.Author(name="x"),
     "transactions": transactions,
     "refusals": refusals,
-    "refused busy": lambda w: foreign(False, w),
-    "abandoned": lambda w: foreign(True, w),
     "keys": field_with_keys,
     "factory": field_with_factory,
     "index": index_twice,
