@@ -366,7 +366,7 @@ def test_every_allocation_refused(name: str, indexed: bool) -> None:
     before = w.state()
     while in_a_row < ENOUGH:
         n += 1
-        assert n < 3000
+        assert n < 30_000
         outcome = attempt(testcapi, operation, w, n)
         w.store.check()
         assert w.store.depth == 0

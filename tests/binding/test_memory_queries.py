@@ -264,7 +264,7 @@ def test_every_allocation_refused(name: str) -> None:
     before = state(w)
     while in_a_row < ENOUGH:
         n += 1
-        assert n < 3000
+        assert n < 30_000
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             outcome = attempt(testcapi, OPERATIONS[name], w, n)
