@@ -13,6 +13,7 @@ snpy_host_fini(snpy_host *h, snpy_store *store)
         snpy_cell_release(store, h->like, h->cells[i]);
     }
     PyMem_Free(h->cells);
+    Py_CLEAR(h->like);
     Py_CLEAR(h->cls);
 }
 
@@ -119,7 +120,7 @@ make_host(snpy_plan *self, snpy_host *h, snpy_model *model, snpy_rows *rows, PyO
     return -1;
 }
 
-/* The plain field of a host slot. Borrowed, NULL with an exception. */
+/* The plain field of a host slot: a new reference, NULL with an exception. */
 static snpy_field *
 slot_like(snpy_plan *self, unsigned slot)
 {
@@ -129,7 +130,7 @@ slot_like(snpy_plan *self, unsigned slot)
     if (!like && !PyErr_Occurred()) {
         PyErr_Format(PyExc_ValueError, "the plan has no host slot %u", slot);
     }
-    return (snpy_field *)like;
+    return (snpy_field *)Py_XNewRef(like);
 }
 
 PyObject *
@@ -153,6 +154,7 @@ snpy_plan_set_host(PyObject *op, PyObject *args)
     if (!values || snpy_plan_ready(self) < 0 || !(h.like = slot_like(self, h.slot))
         || make_host(self, &h, model, object == Py_None ? NULL : (snpy_rows *)object, values) < 0) {
         Py_XDECREF(values);
+        Py_XDECREF(h.like);
         return NULL;
     }
     Py_DECREF(values);

@@ -366,6 +366,7 @@ plan_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->program.ir.keep);
     Py_VISIT(self->program.ir.hosts);
     for (size_t i = 0; i < self->hosts_len; i++) {
+        Py_VISIT(self->hosts[i].like);
         Py_VISIT(self->hosts[i].cls);
     }
     return 0;

@@ -9,7 +9,7 @@
 
 typedef struct snpy_host {
     unsigned slot;
-    snpy_field *like; // borrowed: a plain field of the state
+    snpy_field *like; /* owned: a plain field of the state, which may go before the plan does */
     PyObject *cls;    /* owned: of the table whose positions count */
     uint32_t epoch;
     sn_cell *cells;
