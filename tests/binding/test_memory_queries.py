@@ -277,7 +277,8 @@ def test_every_allocation_refused(name: str) -> None:
         failed += outcome == "no memory"
         if outcome == "done" or name in SEVERAL:
             w = make_filled()
-    assert failed and outcome == ("refused" if name.startswith("refused") else "done")
+    assert failed or name == "clear"  # needs none where Python keeps no lists of its own
+    assert outcome == ("refused" if name.startswith("refused") else "done")
 
 
 def test_the_extension_is_not_loaded_without_memory() -> None:
