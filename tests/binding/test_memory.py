@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import operator
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,6 +21,9 @@ from uuid import UUID
 import pytest
 
 from .test_models import EAST, KIND_NAMES, KINDS, ROUND_TRIPS, Color, Invalid, Refused, World
+
+# CPython 3.12 and 3.13 crash by themselves where memory is refused (tests/memory/interpreter.py shows one way).
+pytestmark = pytest.mark.skipif(sys.version_info >= (3, 12), reason="this CPython does not survive a lack of memory")
 
 VALUES = {kind: [value for name, value in ROUND_TRIPS if name == kind] for kind in KINDS}
 SEVERAL = ("assign every field", "churn", "model", "update unheld")  # statements: those before the one that failed stay
