@@ -99,7 +99,7 @@ static sn_status
 spread_death(const sn_reference *ref, sn_row dead)
 {
     sn_word key[SN_MAX_KEY];
-    if ((ref->action != SN_CASCADE && ref->action != SN_RESTRICT) || !sn__row_key(key, ref->to, dead))
+    if ((ref->action != SN_CASCADE && ref->action != SN_RESTRICT) || !sn__reference_referring(key, ref, dead))
         return SN_OK;
     if (ref->action == SN_CASCADE)
         return detach_rows(ref, key);
@@ -111,7 +111,7 @@ static sn_status
 nullify_references(const sn_reference *ref, sn_row dead)
 {
     sn_word key[SN_MAX_KEY];
-    if (ref->action != SN_NULLIFY || !sn__row_key(key, ref->to, dead))
+    if (ref->action != SN_NULLIFY || !sn__reference_referring(key, ref, dead))
         return SN_OK;
     return detach_rows(ref, key);
 }

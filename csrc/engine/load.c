@@ -21,6 +21,7 @@
  */
 #include "journal.h"
 #include "pending.h"
+#include "reference.h"
 #include "write.h"
 
 /* Rows of a piece: a divisor of the rows of a block. */
@@ -115,8 +116,7 @@ await_targets(const piece *p, const sn_reference *ref)
 {
     sn_status st = SN_OK;
     for (sn_row row = p->first; st == SN_OK && row < p->first + p->n; row++) {
-        sn_word key[SN_MAX_KEY];
-        if (sn__row_key(key, ref->from, row) && sn__index_find(ref->to, key) == SN_NO_ROW)
+        if (sn__reference_dangles(ref, row))
             st = sn__pending_add(p->table->db, SN_PENDING_REFERENCE, ref, NULL, row);
     }
     return st;

@@ -21,6 +21,7 @@
 #include "path.h"
 
 #include "query.h"
+#include "reference.h"
 #include "rows.h"
 
 #include <assert.h>
@@ -164,9 +165,9 @@ static sn_posting_view
 hop_rows(const sn__hop *h, sn_row row, sn_row *one)
 {
     const sn_reference *r = h->reference;
-    const sn_index *here = h->backward ? r->to : r->from, *there = h->backward ? r->from : r->to;
+    const sn_index *there = h->backward ? r->from : r->to;
     sn_word key[SN_MAX_KEY];
-    if (!sn__row_key(key, here, row)) {
+    if (!(h->backward ? sn__reference_referring(key, r, row) : sn__reference_target(key, r, row))) {
         return (sn_posting_view){0};
     }
     if (there->kind == SN_INDEX_MANY) {
@@ -452,10 +453,10 @@ static sn_status
 hop_contains(bool *out, const sn__hop *h, sn_row from, sn_row target)
 {
     const sn_reference *r = h->reference;
-    sn_word here[SN_MAX_KEY], there[SN_MAX_KEY];
-    bool keys = sn__row_key(here, h->backward ? r->to : r->from, from)
-                && sn__row_key(there, h->backward ? r->from : r->to, target);
-    if (!keys || memcmp(here, there, r->from->column_count * sizeof *here) != 0) {
+    sn_word foreign[SN_MAX_KEY], key[SN_MAX_KEY];
+    bool keys = sn__reference_target(foreign, r, h->backward ? target : from)
+                && sn__row_key(key, r->to, h->backward ? from : target);
+    if (!keys || memcmp(foreign, key, r->to->column_count * sizeof *key) != 0) {
         *out = false;
         return SN_OK;
     }

@@ -40,9 +40,11 @@ target_stands(sn_pending *p)
     sn_word key[SN_MAX_KEY];
     bool whole = sn__row_key(key, p->reference->to, p->row); /* of a dead row, as rows referred to it */
     assert(whole);
-    (void)whole;
     if (sn__index_find(p->reference->to, key) != SN_NO_ROW)
         return false;
+    whole = sn__reference_referring(key, p->reference, p->row);
+    assert(whole);
+    (void)whole;
     p->count = sn__reference_count(p->reference, key);
     p->other = sn__reference_first(p->reference, key);
     return p->count > 0;

@@ -35,7 +35,7 @@ bool
 sn__reference_dangles(const sn_reference *ref, sn_row row)
 {
     sn_word key[SN_MAX_KEY];
-    return sn__row_key(key, ref->from, row) && sn__index_find(ref->to, key) == SN_NO_ROW;
+    return sn__reference_target(key, ref, row) && sn__index_find(ref->to, key) == SN_NO_ROW;
 }
 
 size_t

@@ -6,9 +6,23 @@
 
 #include "database.h"
 
+/* The key of the target that a referring row has, in words of ref->to; false if it refers to nothing. */
+static inline bool
+sn__reference_target(sn_word *out, const sn_reference *ref, sn_row row)
+{
+    return sn__row_key(out, ref->from, row);
+}
+
+/* The key, in words of ref->from, of the rows that refer to this row of the target; false if none can. */
+static inline bool
+sn__reference_referring(sn_word *out, const sn_reference *ref, sn_row row)
+{
+    return sn__row_key(out, ref->to, row);
+}
+
 /* The row's key is not null and no row has it. */
 bool sn__reference_dangles(const sn_reference *ref, sn_row row);
-/* Rows that refer to a key of the target (key words of ref->to), and the first of them or SN_NO_ROW. */
+/* Rows with a key of ref->from, and the first of them or SN_NO_ROW. */
 size_t sn__reference_count(const sn_reference *ref, const sn_word *key);
 sn_row sn__reference_first(const sn_reference *ref, const sn_word *key);
 /* Changing a target's key is refused while rows refer to it: what enforces never keeps rows that refer to nothing. */

@@ -176,7 +176,7 @@ static sn_status
 check_key_unused(const sn_reference *ref, sn_row row)
 {
     sn_word key[SN_MAX_KEY];
-    size_t count = sn__row_key(key, ref->to, row) ? sn__reference_count(ref, key) : 0;
+    size_t count = sn__reference_referring(key, ref, row) ? sn__reference_count(ref, key) : 0;
     if (count == 0)
         return SN_OK;
     sn_error e = SN_ERROR(SN_KEY_IN_USE);
