@@ -337,7 +337,7 @@ static sn_status
 test_exists(bool *out, const sn_expr *e, const sn__term *t, const sn__scope *s)
 {
     target_visit v = {.visit = {.at = visit_exists}, .expr = e, .term = t, .outer = s};
-    sn_status status = sn__path_walk(t->path, scope_at(s, t->depth)->row, false, &v.visit);
+    sn_status status = sn__path_walk(t->path, scope_at(s, t->depth)->row, t->path->joints > 1, &v.visit);
     *out = v.found;
     return status;
 }

@@ -1,22 +1,16 @@
 /*
- * path.c - relations as hops in sequence, and the operations on them.
+ * path.c - relations as hops in sequence: compiling them, and the operations on them.
  *
- * A hop goes forward (from a referring row, through its foreign key and the unique index of the other table, to at most
- * one row) or backward (from a row, through its key and the index over the foreign key, to the rows that refer to it,
- * in order of arrival). Its where, order and limit apply to the rows of that step from one row. A single step takes the
- * first.
+ * A hop along a reference goes forward (from a referring row, through its foreign key and the unique index of the other table, to at
+ * most one row) or backward (from a row, through its key and the index over the foreign key, to the rows that refer to it, in order of
+ * arrival). A hop along paths takes the targets of one, of one again and again, or of several as a set (hops.c). The where, order,
+ * offset and limit of either apply to the rows of that step from one row. A single step takes the first.
  *
- * Walking is depth first, so the targets come in the order in which nested loops would meet them, and a visitor can end
- * the walk at any point. Postings are borrowed: nothing is changed during a walk.
+ * Each target once. A row has one parent by a given reference, so going backward from distinct rows gives distinct rows: such a hop
+ * *spreads*, and so does a hop along a path of such hops. Any other hop after a to-many step, and a hop along a path that does not give each
+ * target once by itself, can arrive somewhere twice: it is a joint, which has a set of the rows met while a walk wants them distinct.
  *
- * Each target once. A row has one parent by a given reference, so going backward from distinct rows gives distinct
- * rows: only a forward step after a to-many step (a joint) can arrive somewhere twice. Each joint has a set of rows
- * met; passing over a row met before loses nothing, since the same row leads to the same targets. Paths without joints
- * need no set and no memory.
- *
- * Costs: first O(hops) without conditions; count O(1) for one backward hop without conditions, else the rows walked,
- * except those of a last plain hop; contains O(1) for one hop without limit; semijoin the rows met on the way back.
- * Memory (SN_NOMEM): joints, ordered hops, results.
+ * Costs: contains O(1) for one hop along a reference without offset and limit; the rest is in walk.c and back.c.
  */
 #include "path.h"
 
@@ -26,18 +20,6 @@
 
 #include <assert.h>
 #include <string.h>
-
-const sn_table *
-sn__hop_from(const sn__hop *h)
-{
-    return h->backward ? h->reference->to->table : h->reference->from->table;
-}
-
-const sn_table *
-sn__hop_to(const sn__hop *h)
-{
-    return h->backward ? h->reference->from->table : h->reference->to->table;
-}
 
 /* ---------------------------------------------------------------- compiling */
 
@@ -63,49 +45,141 @@ note_node(sn_path *p, const sn_expr *e, sn_node node)
     p->nesting = t->nesting > p->nesting ? t->nesting : p->nesting;
 }
 
-/* Compiles one hop behind those that are there; `many`: one of them may lead to several rows. */
-static sn_status
-add_hop(sn_path *p, const sn_hop_def *def, sn_order *order, bool many)
+static void
+note_path(sn_path *p, const sn_path *inner)
 {
-    sn__hop *h = &p->hops[p->n];
-    *h = (sn__hop){.reference = def->reference,
-                   .expr = def->expr,
-                   .where = def->where,
-                   .order = order,
-                   .order_len = def->order_len,
-                   .backward = def->backward,
-                   .joint = SN__NO_JOINT};
-    if (p->n > 0 && sn__hop_from(h) != sn__hop_to(h - 1)) {
-        return SN_MISUSE;
+    p->height = inner->height + 1u > p->height ? (uint16_t)(inner->height + 1u) : p->height;
+    p->nesting = inner->nesting > p->nesting ? inner->nesting : p->nesting;
+}
+
+/* Where the hop starts and ends. False if its paths do not go together. */
+static bool
+find_ends(sn__hop *h, const sn_hop_def *def)
+{
+    if (def->kind == SN_HOP_REFERENCE) {
+        const sn_table *from = def->reference->from->table, *to = def->reference->to->table;
+        h->from = def->backward ? to : from;
+        h->to = def->backward ? from : to;
+        return true;
     }
-    if (sn__hop_from(h)->db != p->db || !hop_fits(def, sn__hop_to(h))) {
-        return SN_MISUSE;
+    bool one = def->kind == SN_HOP_THROUGH || def->kind == SN_HOP_RECURSIVE;
+    if (def->path_count == 0 || (one && def->path_count > 1)) {
+        return false;
     }
-    h->limit = def->single && def->limit > 1 ? 1 : def->limit;
-    bool one_to_one = !def->backward || def->reference->from->kind == SN_INDEX_UNIQUE;
-    h->to_one = one_to_one || h->limit <= 1;
-    h->joint = !def->backward && many ? p->joints++ : SN__NO_JOINT;
-    p->single &= h->to_one;
-    p->invertible &= h->limit == SIZE_MAX || (h->limit == 1 && one_to_one);
+    h->from = sn_path_from(def->paths[0]);
+    h->to = sn_path_to(def->paths[0]);
+    for (size_t i = 1; i < def->path_count; i++) {
+        if (sn_path_from(def->paths[i]) != h->from || sn_path_to(def->paths[i]) != h->to) {
+            return false;
+        }
+    }
+    return def->kind != SN_HOP_RECURSIVE || h->from == h->to;
+}
+
+/* What the kind of a hop says of its rows, before offset and limit. */
+typedef struct nature {
+    bool to_one;
+    bool spreads;
+    bool distinct; /* each row once, from one row */
+    bool invertible;
+} nature;
+
+static nature
+nature_of(const sn_hop_def *def)
+{
+    if (def->kind == SN_HOP_REFERENCE) {
+        bool one_to_one = !def->backward || def->reference->from->kind == SN_INDEX_UNIQUE;
+        return (nature){one_to_one, def->backward, true, true};
+    }
+    nature all = {false, false, true, def->kind != SN_HOP_INTERSECTION && def->kind != SN_HOP_DIFFERENCE};
+    for (size_t i = 0; i < def->path_count; i++) {
+        all.invertible &= def->paths[i]->invertible;
+    }
+    if (def->kind == SN_HOP_THROUGH) {
+        all.to_one = def->paths[0]->single;
+        all.spreads = def->paths[0]->spreads;
+        all.distinct = def->paths[0]->distinct || def->paths[0]->joints == 0;
+    }
+    return all;
+}
+
+/* The parts of the path's block behind its hops. */
+typedef struct tail {
+    const sn_path **paths;
+    sn_order *order;
+} tail;
+
+static void
+take_parts(sn_path *p, sn__hop *h, const sn_hop_def *def, tail *t)
+{
+    h->paths = t->paths;
+    h->path_count = def->kind == SN_HOP_REFERENCE ? 0 : def->path_count;
+    for (size_t i = 0; i < h->path_count; i++) {
+        note_path(p, def->paths[i]);
+        *t->paths++ = def->paths[i];
+    }
+    h->order = t->order;
     for (size_t i = 0; i < def->order_len; i++) {
-        order[i] = def->order[i];
-        note_node(p, def->expr, order[i].value);
+        note_node(p, def->expr, def->order[i].value);
+        *t->order++ = def->order[i];
     }
     if (def->where != SN_NO_NODE) {
         note_node(p, def->expr, def->where);
     }
+}
+
+static bool
+hop_belongs(const sn_path *p, const sn_hop_def *def, const sn__hop *h)
+{
+    for (size_t i = 0; i < h->path_count; i++) {
+        if (h->paths[i]->db != p->db) {
+            return false;
+        }
+    }
+    return h->from->db == p->db && (p->n == 0 || h->from == (h - 1)->to) && hop_fits(def, h->to);
+}
+
+/* Compiles one hop behind those that are there. */
+static sn_status
+add_hop(sn_path *p, const sn_hop_def *def, tail *t)
+{
+    sn__hop *h = &p->hops[p->n];
+    *h = (sn__hop){.reference = def->kind == SN_HOP_REFERENCE ? def->reference : NULL,
+                   .expr = def->expr,
+                   .where = def->where,
+                   .order_len = def->order_len,
+                   .offset = def->offset,
+                   .limit = def->single && def->limit > 1 ? 1 : def->limit,
+                   .kind = (uint8_t)def->kind,
+                   .backward = def->backward};
+    if (!find_ends(h, def)) {
+        return SN_MISUSE;
+    }
+    take_parts(p, h, def, t);
+    if (!hop_belongs(p, def, h)) {
+        return SN_MISUSE;
+    }
+    nature n = nature_of(def);
+    bool twice = !n.distinct || (!n.spreads && !p->single);
+    h->to_one = n.to_one || h->limit <= 1;
+    h->joint = twice ? p->joints++ : SN__NO_JOINT;
+    p->single &= h->to_one;
+    p->spreads &= n.spreads && n.distinct;
+    p->invertible &= n.invertible && h->offset == 0 && (h->limit == SIZE_MAX || (h->limit == 1 && n.to_one));
     p->n++;
     return p->height > SN_MAX_HEIGHT || p->nesting >= SN_MAX_NESTING ? SN_LIMIT : SN_OK;
 }
 
 static size_t
-block_size(const sn_hop_def *hops, size_t n)
+block_size(const sn_hop_def *hops, size_t n, size_t *paths)
 {
     size_t size = sizeof(sn_path) + n * sizeof(sn__hop);
+    *paths = 0;
     for (size_t i = 0; i < n; i++) {
         size += hops[i].order_len * sizeof(sn_order);
+        *paths += hops[i].kind == SN_HOP_REFERENCE ? 0 : hops[i].path_count;
     }
-    return size;
+    return size + *paths * sizeof(sn_path *);
 }
 
 sn_status
@@ -114,17 +188,17 @@ sn_path_new(sn_path **out, sn_db *db, const sn_hop_def *hops, size_t n, bool dis
     if (n == 0 || n > SN_MAX_HOPS) {
         return sn__failed(db, n == 0 ? SN_MISUSE : SN_LIMIT);
     }
-    size_t size = block_size(hops, n);
+    size_t paths, size = block_size(hops, n, &paths);
     sn_path *p = sn_mem_zero(&db->mem, size);
     if (!p) {
         return sn__failed(db, SN_NOMEM);
     }
-    *p = (sn_path){.db = db, .size = size, .distinct = distinct, .single = true, .invertible = true};
-    sn_order *order = (sn_order *)(void *)(p->hops + n);
+    *p = (sn_path){.db = db, .size = size, .distinct = distinct, .single = true, .spreads = true, .invertible = true};
+    tail t = {(const sn_path **)(void *)(p->hops + n), NULL};
+    t.order = (sn_order *)(void *)(t.paths + paths);
     sn_status status = SN_OK;
     for (size_t i = 0; i < n && status == SN_OK; i++) {
-        status = add_hop(p, &hops[i], order, !p->single);
-        order += hops[i].order_len;
+        status = add_hop(p, &hops[i], &t);
     }
     if (status) {
         sn_path_free(p);
@@ -143,13 +217,13 @@ sn_path_free(sn_path *p)
 const sn_table *
 sn_path_from(const sn_path *p)
 {
-    return sn__hop_from(&p->hops[0]);
+    return p->hops[0].from;
 }
 
 const sn_table *
 sn_path_to(const sn_path *p)
 {
-    return sn__hop_to(&p->hops[p->n - 1]);
+    return p->hops[p->n - 1].to;
 }
 
 bool
@@ -158,200 +232,21 @@ sn_path_single(const sn_path *p)
     return p->single;
 }
 
-/* ---------------------------------------------------------------- one hop */
-
-/* The rows of a hop from a row, before its conditions. `one` is where a single row is put. */
-static sn_posting_view
-hop_rows(const sn__hop *h, sn_row row, sn_row *one)
-{
-    const sn_reference *r = h->reference;
-    const sn_index *there = h->backward ? r->from : r->to;
-    sn_word key[SN_MAX_KEY];
-    if (!(h->backward ? sn__reference_referring(key, r, row) : sn__reference_target(key, r, row))) {
-        return (sn_posting_view){0};
-    }
-    if (there->kind == SN_INDEX_MANY) {
-        return sn__index_list(there, key);
-    }
-    *one = sn__index_find(there, key);
-    size_t n = *one != SN_NO_ROW;
-    return (sn_posting_view){one, n, n};
-}
+/* ---------------------------------------------------------------- from one row */
 
 static sn_status
-hop_holds(bool *out, const sn__hop *h, sn_row row)
+check_row(const sn_path *p, const sn_table *t, sn_row row)
 {
-    *out = true;
-    return h->where == SN_NO_NODE ? SN_OK : sn__test(out, h->expr, h->where, &(sn__scope){NULL, row});
-}
-
-static bool
-is_plain(const sn__hop *h)
-{
-    return h->where == SN_NO_NODE && h->limit == SIZE_MAX && h->joint == SN__NO_JOINT;
-}
-
-/* ---------------------------------------------------------------- walking */
-
-typedef struct walk {
-    const sn_path *path;
-    sn__visit *visit;
-    sn__seen *met;   /* one for each joint, or NULL: targets may come several times */
-    size_t *counted; /* not NULL: the rows of a last plain hop are added here instead of being visited */
-    size_t stop_at;  /* of counted */
-} walk;
-
-static sn_status step(walk *w, size_t at, sn_row row);
-
-/* Goes on from a row at which hop `at` has arrived. */
-static sn_status
-arrive(walk *w, size_t at, sn_row row)
-{
-    const sn__hop *h = &w->path->hops[at];
-    if (w->met && h->joint != SN__NO_JOINT) {
-        bool fresh;
-        sn_status status = sn__seen_add(&fresh, w->path->db, &w->met[h->joint], row, sn__hop_to(h)->positions);
-        if (status || !fresh) {
-            return status;
-        }
-    }
-    return at + 1 < w->path->n ? step(w, at + 1, row) : w->visit->at(w->visit, row);
-}
-
-/* The rows of a hop for which its condition holds, in its order, cut to its limit. */
-static sn_status
-ordered_rows(sn_rows *out, const walk *w, const sn__hop *h, sn_posting_view view)
-{
-    sn_db *db = w->path->db;
-    sn_status status = sn_rows_reserve(db, out, view.count);
-    for (size_t i = 0; i < view.len && status == SN_OK; i++) {
-        bool holds = false;
-        status = view.rows[i] == SN_NO_ROW ? SN_OK : hop_holds(&holds, h, view.rows[i]);
-        if (status == SN_OK && holds) {
-            out->rows[out->n++] = view.rows[i];
-        }
-    }
-    size_t need = out->n < h->limit ? out->n : h->limit;
-    status =
-        status ? status : sn__order_rows(db, h->expr, sn__hop_to(h), h->order, h->order_len, out->rows, out->n, need);
-    out->n = need;
-    return status;
-}
-
-static sn_status
-step_ordered(walk *w, size_t at, sn_posting_view view)
-{
-    sn_rows rows = {0};
-    sn_status status = ordered_rows(&rows, w, &w->path->hops[at], view);
-    for (size_t i = 0; i < rows.n && status == SN_OK && !w->visit->stop; i++) {
-        status = arrive(w, at, rows.rows[i]);
-    }
-    sn_rows_free(w->path->db, &rows);
-    return status;
-}
-
-static sn_status
-step_in_arrival(walk *w, size_t at, sn_posting_view view)
-{
-    const sn__hop *h = &w->path->hops[at];
-    sn_status status = SN_OK;
-    size_t left = h->limit;
-    for (size_t i = 0; i < view.len && left > 0 && status == SN_OK && !w->visit->stop; i++) {
-        bool holds = false;
-        status = view.rows[i] == SN_NO_ROW ? SN_OK : hop_holds(&holds, h, view.rows[i]);
-        if (status == SN_OK && holds) {
-            left--;
-            status = arrive(w, at, view.rows[i]);
-        }
-    }
-    return status;
-}
-
-static sn_status
-step(walk *w, size_t at, sn_row row)
-{
-    const sn__hop *h = &w->path->hops[at];
-    sn_row one;
-    sn_posting_view view = hop_rows(h, row, &one);
-    if (w->counted && at + 1u == w->path->n && is_plain(h)) {
-        *w->counted += view.count;
-        w->visit->stop = *w->counted >= w->stop_at;
-        return SN_OK;
-    }
-    return h->order_len > 0 && view.count > 1 ? step_ordered(w, at, view) : step_in_arrival(w, at, view);
-}
-
-static void
-free_met(walk *w)
-{
-    sn_db *db = w->path->db;
-    for (size_t i = 0; w->met && i < w->path->joints; i++) {
-        sn__seen_free(db, &w->met[i]);
-    }
-    sn_mem_free(&db->mem, w->met, w->met ? w->path->joints * sizeof *w->met : 0);
-    w->met = NULL;
-}
-
-static sn_status
-run_walk(walk *w, sn_row from, bool distinct)
-{
-    if (distinct && w->path->joints > 0) {
-        w->met = sn_mem_zero(&w->path->db->mem, w->path->joints * sizeof *w->met);
-        if (!w->met) {
-            return SN_NOMEM;
-        }
-    }
-    sn_status status = step(w, 0, from);
-    free_met(w);
-    return status;
+    return sn__alive(t, row)
+               ? SN_OK
+               : sn__fail(p->db, (sn_error){.status = SN_STALE, .table = t, .row = row, .other = SN_NO_ROW});
 }
 
 sn_status
-sn__path_walk(const sn_path *p, sn_row from, bool distinct, sn__visit *v)
+sn_path_first(sn_row *out, const sn_path *p, sn_row from)
 {
-    walk w = {.path = p, .visit = v};
-    return run_walk(&w, from, distinct);
-}
-
-/* ---------------------------------------------------------------- what walks are for */
-
-typedef struct find_visit {
-    sn__visit visit;
-    sn_row target; /* SN_NO_ROW: any */
-    sn_row found;
-} find_visit;
-
-static sn_status
-visit_find(sn__visit *visit, sn_row row)
-{
-    find_visit *v = (find_visit *)visit;
-    if (v->target == SN_NO_ROW || v->target == row) {
-        v->found = row;
-        visit->stop = true;
-    }
-    return SN_OK;
-}
-
-static sn_status
-find_target(sn_row *out, const sn_path *p, sn_row from, sn_row target)
-{
-    find_visit v = {.visit = {.at = visit_find}, .target = target, .found = SN_NO_ROW};
-    sn_status status = sn__path_walk(p, from, false, &v.visit);
-    *out = v.found;
-    return status;
-}
-
-/* Almost every to-one path is one forward hop without conditions. */
-sn_status
-sn__path_first(sn_row *out, const sn_path *p, sn_row from)
-{
-    const sn__hop *h = &p->hops[0];
-    if (p->n > 1 || h->backward || h->where != SN_NO_NODE || h->limit == 0) {
-        return find_target(out, p, from, SN_NO_ROW);
-    }
-    *out = SN_NO_ROW;
-    hop_rows(h, from, out);
-    return SN_OK;
+    sn_status status = check_row(p, sn_path_from(p), from);
+    return status ? status : sn__failed(p->db, sn__path_first(out, p, from));
 }
 
 typedef struct collect_visit {
@@ -370,68 +265,15 @@ visit_collect(sn__visit *visit, sn_row row)
 static sn_status
 append_targets(sn_rows *out, const sn_path *p, sn_row from)
 {
-    if (p->n == 1 && is_plain(&p->hops[0]) && p->hops[0].order_len == 0) {
+    if (p->n == 1 && sn__hop_is_plain(&p->hops[0]) && p->hops[0].order_len == 0) {
         sn_row one;
-        return sn__rows_append(p->db, out, hop_rows(&p->hops[0], from, &one));
+        return sn__rows_append(p->db, out, sn__hop_rows(&p->hops[0], from, &one));
     }
     size_t before = out->n;
     collect_visit v = {.visit = {.at = visit_collect}, .db = p->db, .rows = out};
     sn_status status = sn__path_walk(p, from, p->distinct, &v.visit);
     out->n = status ? before : out->n;
     return status;
-}
-
-typedef struct count_visit {
-    sn__visit visit;
-    size_t n;
-    size_t stop_at;
-} count_visit;
-
-static sn_status
-visit_count(sn__visit *visit, sn_row row)
-{
-    (void)row;
-    count_visit *v = (count_visit *)visit;
-    visit->stop = ++v->n >= v->stop_at;
-    return SN_OK;
-}
-
-/* The rows of a single hop without conditions are not walked: their list knows its count. */
-static size_t
-plain_count(const sn__hop *h, sn_row from)
-{
-    sn_row one;
-    return hop_rows(h, from, &one).count;
-}
-
-sn_status
-sn__path_tally(size_t *out, const sn_path *p, sn_row from, bool distinct, size_t stop_at)
-{
-    count_visit v = {.visit = {.at = visit_count, .stop = stop_at == 0}, .stop_at = stop_at};
-    walk w = {.path = p, .visit = &v.visit, .counted = &v.n, .stop_at = stop_at};
-    bool alone = p->n == 1 && is_plain(&p->hops[0]);
-    if (alone)
-        v.n = plain_count(&p->hops[0], from);
-    sn_status status = alone ? SN_OK : run_walk(&w, from, distinct);
-    *out = v.n < stop_at ? v.n : stop_at;
-    return status;
-}
-
-/* ---------------------------------------------------------------- the public operations */
-
-static sn_status
-check_row(const sn_path *p, const sn_table *t, sn_row row)
-{
-    return sn__alive(t, row)
-               ? SN_OK
-               : sn__fail(p->db, (sn_error){.status = SN_STALE, .table = t, .row = row, .other = SN_NO_ROW});
-}
-
-sn_status
-sn_path_first(sn_row *out, const sn_path *p, sn_row from)
-{
-    sn_status status = check_row(p, sn_path_from(p), from);
-    return status ? status : sn__failed(p->db, sn__path_first(out, p, from));
 }
 
 sn_status
@@ -460,7 +302,7 @@ hop_contains(bool *out, const sn__hop *h, sn_row from, sn_row target)
         *out = false;
         return SN_OK;
     }
-    return hop_holds(out, h, target);
+    return sn__hop_holds(out, h, target);
 }
 
 sn_status
@@ -471,14 +313,81 @@ sn_path_contains(bool *out, const sn_path *p, sn_row from, sn_row target)
     if (status) {
         return status;
     }
-    if (p->n == 1 && p->hops[0].limit == SIZE_MAX) {
+    if (p->n == 1 && p->hops[0].kind == SN_HOP_REFERENCE && !sn__hop_is_cut(&p->hops[0])) {
         return sn__failed(p->db, hop_contains(out, &p->hops[0], from, target));
     }
-    sn_row found;
-    status = find_target(&found, p, from, target);
-    *out = found == target;
+    return sn__failed(p->db, sn__path_find(out, p, from, target));
+}
+
+/* ---------------------------------------------------------------- how far away */
+
+/* Where each row of a list stands in it: a hash of positions + 1. */
+typedef struct places {
+    const sn_rows *rows;
+    sn_row *slots;
+    size_t cap; /* a power of two, at most half full */
+} places;
+
+static sn_row *
+place_of(const places *p, sn_row row)
+{
+    size_t at = (size_t)sn_hash_word(row) & (p->cap - 1);
+    while (p->slots[at] && p->rows->rows[p->slots[at] - 1] != row) {
+        at = (at + 1) & (p->cap - 1);
+    }
+    return &p->slots[at];
+}
+
+static sn_status
+places_init(places *p, sn_db *db, const sn_rows *rows)
+{
+    *p = (places){.rows = rows, .cap = 2};
+    while (p->cap < 2 * rows->n) {
+        p->cap *= 2;
+    }
+    p->slots = sn_mem_zero(&db->mem, p->cap * sizeof *p->slots);
+    for (size_t i = 0; p->slots && i < rows->n; i++) {
+        *place_of(p, rows->rows[i]) = (sn_row)i + 1;
+    }
+    return p->slots ? SN_OK : SN_NOMEM;
+}
+
+/* Appends the level of each of the rows, which are among those reached. */
+static sn_status
+append_levels(sn_rows *levels, sn_db *db, const sn_rows *reached, const sn_rows *level, const sn_rows *rows)
+{
+    places p;
+    sn_status status = places_init(&p, db, reached);
+    status = status ? status : sn_rows_reserve(db, levels, rows->n);
+    for (size_t i = 0; i < rows->n && status == SN_OK; i++) {
+        levels->rows[levels->n++] = level->rows[*place_of(&p, rows->rows[i]) - 1];
+    }
+    sn_mem_free(&db->mem, p.slots, p.slots ? p.cap * sizeof *p.slots : 0);
+    return status;
+}
+
+sn_status
+sn_path_levels(sn_rows *out, sn_rows *levels, const sn_path *p, sn_row from)
+{
+    sn_rows reached = {0}, level = {0};
+    size_t before = out->n;
+    if (p->n != 1 || p->hops[0].kind != SN_HOP_RECURSIVE) {
+        return sn__failed(p->db, SN_MISUSE);
+    }
+    sn_status status = check_row(p, sn_path_from(p), from);
+    status = status ? status : sn__hop_levels(&reached, &level, &p->hops[0], p->db, from);
+    status = status ? status : append_targets(out, p, from);
+    if (status == SN_OK) {
+        sn_rows rows = {out->rows + before, out->n - before, 0};
+        status = append_levels(levels, p->db, &reached, &level, &rows);
+    }
+    out->n = status ? before : out->n;
+    sn_rows_free(p->db, &reached);
+    sn_rows_free(p->db, &level);
     return sn__failed(p->db, status);
 }
+
+/* ---------------------------------------------------------------- from many rows */
 
 sn_status
 sn_path_expand(sn_rows *out, size_t *offsets, const sn_path *p, const sn_row *from, size_t n)
@@ -492,46 +401,6 @@ sn_path_expand(sn_rows *out, size_t *offsets, const sn_path *p, const sn_row *fr
     }
     offsets[n] = out->n;
     out->n = status ? before : out->n;
-    return status;
-}
-
-/* ---------------------------------------------------------------- backwards */
-
-/* Appends the rows from which hop h leads to `row`. */
-static sn_status
-predecessors(sn_rows *out, sn_db *db, const sn__hop *h, sn_row row)
-{
-    sn__hop inverse = {.reference = h->reference, .backward = !h->backward};
-    sn_row one;
-    return sn__rows_append(db, out, hop_rows(&inverse, row, &one));
-}
-
-static sn_status
-hop_back(sn_rows *out, sn_db *db, const sn__hop *h, const sn_rows *rows)
-{
-    sn_status status = SN_OK;
-    for (size_t i = 0; i < rows->n && status == SN_OK; i++) {
-        bool holds;
-        status = hop_holds(&holds, h, rows->rows[i]);
-        if (status == SN_OK && holds) {
-            status = predecessors(out, db, h, rows->rows[i]);
-        }
-    }
-    sn__rows_settle(db, out, 0);
-    return status;
-}
-
-sn_status
-sn__path_back(sn_rows *rows, const sn_path *p)
-{
-    assert(p->invertible);
-    sn_status status = SN_OK;
-    for (size_t i = p->n; i > 0 && status == SN_OK; i--) {
-        sn_rows before = {0};
-        status = hop_back(&before, p->db, &p->hops[i - 1], rows);
-        sn_rows_free(p->db, rows);
-        *rows = before;
-    }
     return status;
 }
 

@@ -1,5 +1,5 @@
 /*
- * path.h - compiled relations, and walking along them.
+ * path.h - compiled relations (path.c), walking along them (walk.c) and back (back.c).
  */
 #ifndef SN_PATH_H
 #define SN_PATH_H
@@ -9,14 +9,19 @@
 #define SN_MAX_HOPS 32
 #define SN__NO_JOINT UINT8_MAX
 
-/* Rows are looked up through the reference's indexes at each use: nothing here points into a table. */
+/* Rows are looked up through references' indexes at each use: nothing here points into a table. */
 typedef struct sn__hop {
-    const sn_reference *reference;
+    const sn_reference *reference; /* NULL: a hop along paths */
+    const sn_path *const *paths;   /* behind the hops, in the path's block, as is `order` */
+    size_t path_count;
+    const sn_table *from, *to;
     const sn_expr *expr;
     sn_node where;
-    const sn_order *order; /* behind the hops, in the path's block */
+    const sn_order *order;
     size_t order_len;
+    size_t offset;
     size_t limit; /* 1 for a single step; SIZE_MAX: none */
+    uint8_t kind; /* sn_hop_kind */
     bool backward;
     bool to_one;
     uint8_t joint; /* this step can arrive at a row several times: which set of rows met; or SN__NO_JOINT */
@@ -31,9 +36,19 @@ struct sn_path {
     uint16_t height;
     bool distinct;
     bool single;
+    bool spreads;    /* no row is the target of two: going on from distinct rows gives distinct rows */
     bool invertible; /* sn_path_semijoin works */
     sn__hop hops[];
 };
+
+/* Offset or limit: what a hop leads to depends on more than the two rows. */
+static inline bool
+sn__hop_is_cut(const sn__hop *h)
+{
+    return h->offset > 0 || h->limit != SIZE_MAX;
+}
+
+/* ---------------------------------------------------------------- walk.c */
 
 /* What a walk does at each target. Setting `stop` ends the walk. */
 typedef struct sn__visit sn__visit;
@@ -42,13 +57,28 @@ struct sn__visit {
     bool stop;
 };
 
-const sn_table *sn__hop_from(const sn__hop *h);
-const sn_table *sn__hop_to(const sn__hop *h);
+/* The rows along the hop's reference, before its conditions. `one` is where a single row is put. */
+sn_posting_view sn__hop_rows(const sn__hop *h, sn_row row, sn_row *one);
+/* Whether the hop's condition holds at a row that it leads to. */
+sn_status sn__hop_holds(bool *out, const sn__hop *h, sn_row row);
+/* A list of the reference's index that needs no looking at each row. */
+bool sn__hop_is_plain(const sn__hop *h);
 
 /* The targets from a live row, in order. distinct: each once. */
 sn_status sn__path_walk(const sn_path *p, sn_row from, bool distinct, sn__visit *v);
 sn_status sn__path_first(sn_row *out, const sn_path *p, sn_row from);
+sn_status sn__path_find(bool *out, const sn_path *p, sn_row from, sn_row target);
 sn_status sn__path_tally(size_t *out, const sn_path *p, sn_row from, bool distinct, size_t stop_at);
+
+/* ---------------------------------------------------------------- hops.c */
+
+/* The rows of a hop along paths, before its conditions, in its order. */
+sn_status sn__hop_along(const sn__hop *h, sn_db *db, sn_row from, sn__visit *v);
+/* All rows of a recursive hop, before its conditions; levels: how far away each is. Appends. */
+sn_status sn__hop_levels(sn_rows *out, sn_rows *levels, const sn__hop *h, sn_db *db, sn_row from);
+
+/* ---------------------------------------------------------------- back.c */
+
 /* The rows from which the path leads to one of the targets given, in insertion order, each once: replaces *rows. */
 sn_status sn__path_back(sn_rows *rows, const sn_path *p);
 

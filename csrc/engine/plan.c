@@ -284,15 +284,32 @@ plan_members(sn__access *a, const sn__find *f, const sn_index *ix)
 
 /* ---------------------------------------------------------------- semijoins */
 
+#define GENERATIONS 4 /* how often a recursive hop is thought to be repeated */
+
+static size_t fan_back(const sn_path *p, size_t rows);
+
+static size_t
+fan_back_hop(const sn__hop *h, size_t rows)
+{
+    size_t from = h->from->count, to = h->to->count;
+    if (h->kind == SN_HOP_REFERENCE) {
+        double many = h->backward || to == 0 ? (double)rows : (double)rows * (double)from / (double)to;
+        return many < (double)from ? (size_t)many + 1 : from;
+    }
+    size_t sum = 0;
+    for (size_t i = 0; i < h->path_count; i++) {
+        size_t found = fan_back(h->paths[i], rows);
+        sum = found < from - sum ? sum + found : from;
+    }
+    return h->kind == SN_HOP_RECURSIVE && sum < from / GENERATIONS ? sum * GENERATIONS : sum;
+}
+
 /* How many rows lead to `rows` of the path's targets, if all have as many as the average. */
 static size_t
 fan_back(const sn_path *p, size_t rows)
 {
     for (size_t i = p->n; i > 0; i--) {
-        const sn__hop *h = &p->hops[i - 1];
-        size_t from = sn__hop_from(h)->count, to = sn__hop_to(h)->count;
-        double many = h->backward || to == 0 ? (double)rows : (double)rows * (double)from / (double)to;
-        rows = many < (double)from ? (size_t)many + 1 : from;
+        rows = fan_back_hop(&p->hops[i - 1], rows);
     }
     return rows;
 }

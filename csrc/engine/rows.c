@@ -244,6 +244,15 @@ sn__seen_add(bool *fresh, sn_db *db, sn__seen *s, sn_row row, sn_row positions)
     return SN_OK;
 }
 
+bool
+sn__seen_has(const sn__seen *s, sn_row row)
+{
+    if (s->bits) {
+        return row >> 6 < s->words && (s->bits[row >> 6] >> (row & 63) & 1);
+    }
+    return s->cap > 0 && *slot_of(s->slots, s->cap, row) != 0;
+}
+
 void
 sn__seen_free(sn_db *db, sn__seen *s)
 {

@@ -23,6 +23,7 @@ typedef struct sn__seen {
 
 /* *fresh: the row was not met before; now it is. `positions`: of its table. */
 sn_status sn__seen_add(bool *fresh, sn_db *db, sn__seen *s, sn_row row, sn_row positions);
+bool sn__seen_has(const sn__seen *s, sn_row row);
 void sn__seen_free(sn_db *db, sn__seen *s);
 
 #endif

@@ -425,11 +425,29 @@ typedef struct sn_order {
 } sn_order;
 
 /*
- * One step of a relation. forward: from the referring row to its target (belongs_to). backward: from the target to the
- * rows that refer to it, in order of arrival (has_many), or only the first (single: has_one). where, order, limit apply
- * to the rows of this step from one row; their nodes live in `expr`, in which depth 0 is the row stepped to. expr must
- * outlive the path.
+ * One step of a relation: rows that a row leads to, of one table.
+ *
+ *   REFERENCE     forward: from the referring row to its target (belongs_to); backward: from the target to the rows that refer to
+ *                 it, in order of arrival (has_many)
+ *   THROUGH       the targets of paths[0]
+ *   RECURSIVE     the targets of paths[0], which ends where it starts, those of these targets, and so on: nearest first, each once.
+ *                 The row itself is among them only if it is met again, by a cycle
+ *   UNION         the targets of any of the paths, in the order of the paths, each once
+ *   INTERSECTION  the targets of paths[0] that are targets of all others; each once
+ *   DIFFERENCE    the targets of paths[0] that are targets of none of the others; each once
+ *
+ * where, order, offset and limit apply to the rows of this step from one row; single: only the first (has_one). The nodes live in
+ * `expr`, in which depth 0 is the row stepped to. expr and paths must outlive the path.
  */
+typedef enum sn_hop_kind {
+    SN_HOP_REFERENCE,
+    SN_HOP_THROUGH,
+    SN_HOP_RECURSIVE,
+    SN_HOP_UNION,
+    SN_HOP_INTERSECTION,
+    SN_HOP_DIFFERENCE
+} sn_hop_kind;
+
 typedef struct sn_hop_def {
     const sn_reference *reference;
     bool backward;
@@ -439,6 +457,10 @@ typedef struct sn_hop_def {
     const sn_order *order;
     size_t order_len;
     size_t limit; /* SIZE_MAX: none */
+    size_t offset;
+    sn_hop_kind kind;
+    const sn_path *const *paths; /* of all kinds but REFERENCE */
+    size_t path_count;
 } sn_hop_def;
 
 /* Hops in sequence, each starting where the one before ended. Immutable. distinct: each target once, in order of first
@@ -456,8 +478,11 @@ sn_status sn_path_count(size_t *out, const sn_path *p, sn_row from,
 sn_status sn_path_contains(bool *out, const sn_path *p, sn_row from, sn_row target);
 /* For each of n rows its targets: offsets has n + 1 entries into *out. */
 sn_status sn_path_expand(sn_rows *out, size_t *offsets, const sn_path *p, const sn_row *from, size_t n);
-/* The rows from which the path leads to one of `targets`, each once, in insertion order. SN_MISUSE for a path with a
- * limit or a single step. */
+/* For a path that is one recursive step: the targets with, in `levels`, how many steps each is away (appended alike). SN_MISUSE
+ * for any other. */
+sn_status sn_path_levels(sn_rows *out, sn_rows *levels, const sn_path *p, sn_row from);
+/* The rows from which the path leads to one of `targets`, each once, in insertion order. SN_MISUSE for a path with an offset, a
+ * limit, a single step, an intersection or a difference. */
 sn_status sn_path_semijoin(sn_rows *out, const sn_path *p, const sn_row *targets, size_t n);
 
 /* ---------------------------------------------------------------- queries */
