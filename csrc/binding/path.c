@@ -1,170 +1,71 @@
 /*
  * path.c - Path: a relation compiled for the engine.
  *
- * A Path keeps the hops it was made from (References, conditions and orders as plain data) beside what they compile to: the
- * engine's path and one arena of expressions that all its hops share. When the store's schema has changed since, it compiles
+ * A Path keeps the hops it was made from (References, other Paths, conditions and orders as plain data: hops.c) beside what they compile
+ * to: the engine's path and one arena of expressions that all its hops share. When the store's schema has changed since, it compiles
  * itself again before it is next used; so a column number of long ago never reaches the engine, and whoever holds a pointer
- * to the engine's path (plans, conditions of other paths) compiles again for the same reason before following it.
+ * to the engine's path (plans, other paths) compiles again for the same reason before following it.
  *
  * Invariant: path->path was compiled from path->hops at path->schema, or is NULL. While path->schema is the store's it is never
  * replaced.
  * Cost: ready is two comparisons; first, count and contains are one call of the engine, with nothing allocated.
  */
-#include "snpy.h"
+#include "hops.h"
 
 /* ---------------------------------------------------------------- compiling */
 
-/* What compiling makes, until it replaces what was there. */
-typedef struct draft {
-    snpy_ir ir;
-    sn_hop_def *defs;
-    sn_order **orders; /* one array per hop */
-    size_t n;
-    sn_path *path;
-} draft;
+/* Makes the engine's path from hops that have just been compiled. */
+static sn_path *
+make_path(snpy_path *self, const snpy_hops *h)
+{
+    sn_path *path = NULL;
+    sn_status status = sn_path_new(&path, self->store->db, h->defs, h->n, self->distinct);
+    if (status != SN_OK) {
+        snpy_raise_status(self->store, status);
+    }
+    return path;
+}
 
+/* Puts a path in place of what was there, which goes to *path and *ir. */
 static void
-draft_fini(draft *d)
+exchange(snpy_path *self, sn_path **path, snpy_ir *ir, uint64_t schema)
 {
-    if (d->path) {
-        sn_path_free(d->path);
-    }
-    for (size_t i = 0; d->orders && i < d->n; i++) {
-        PyMem_Free(d->orders[i]);
-    }
-    PyMem_Free(d->orders);
-    PyMem_Free(d->defs);
-    snpy_ir_fini(&d->ir);
-}
-
-static int
-malformed(snpy_store *store)
-{
-    return snpy_raise(store->state, "internal", "s", "a hop of a path is malformed");
-}
-
-/* Borrowed, or NULL with an exception: the reference of a hop, bound in this store. */
-static snpy_reference *
-hop_reference(snpy_store *store, PyObject *hop)
-{
-    if (!PyTuple_Check(hop) || PyTuple_GET_SIZE(hop) != 6
-        || !Py_IS_TYPE(PyTuple_GET_ITEM(hop, 0), store->state->Reference) || !PyBool_Check(PyTuple_GET_ITEM(hop, 1))
-        || !PyBool_Check(PyTuple_GET_ITEM(hop, 2))) {
-        malformed(store);
-        return NULL;
-    }
-    snpy_reference *ref = (snpy_reference *)PyTuple_GET_ITEM(hop, 0);
-    if (!ref->ref || ref->model->store != store) {
-        snpy_raise_text(store->state, "RelationError",
-                        "this leads over the relation %R, which has been defined anew since; ask for it again",
-                        ref->name);
-        return NULL;
-    }
-    return ref;
-}
-
-static int
-parse_limit(PyObject *object, size_t *out)
-{
-    *out = SIZE_MAX;
-    if (object != Py_None) {
-        *out = PyLong_AsSize_t(object);
-    }
-    return PyErr_Occurred() ? -1 : 0;
-}
-
-static int
-compile_hop(draft *d, snpy_store *store, PyObject *hop, size_t i)
-{
-    snpy_reference *ref = hop_reference(store, hop);
-    sn_hop_def *def = &d->defs[i];
-    if (!ref) {
-        return -1;
-    }
-    if (parse_limit(PyTuple_GET_ITEM(hop, 5), &def->limit) < 0) {
-        return -1;
-    }
-    def->backward = PyTuple_GET_ITEM(hop, 1) == Py_True;
-    def->single = PyTuple_GET_ITEM(hop, 2) == Py_True;
-    def->expr = d->ir.expr;
-    def->where = snpy_ir_predicate(&d->ir, PyTuple_GET_ITEM(hop, 3));
-    if (PyErr_Occurred() || snpy_ir_order(&d->ir, PyTuple_GET_ITEM(hop, 4), &d->orders[i], &def->order_len) < 0) {
-        return -1;
-    }
-    def->order = d->orders[i];
-    return 0;
-}
-
-/* The engine's references last, when no Python code runs any more. */
-static int
-take_references(draft *d, snpy_store *store, PyObject *hops)
-{
-    for (size_t i = 0; i < d->n; i++) {
-        snpy_reference *ref = hop_reference(store, PyTuple_GET_ITEM(hops, i));
-        if (!ref) {
-            return -1;
-        }
-        d->defs[i].reference = ref->ref;
-    }
-    return snpy_store_open(store) ? 0 : -1;
-}
-
-static int
-compile_draft(draft *d, snpy_path *self)
-{
-    d->n = (size_t)PyTuple_GET_SIZE(self->hops);
-    d->defs = PyMem_Calloc(d->n + 1, sizeof *d->defs);
-    d->orders = PyMem_Calloc(d->n + 1, sizeof *d->orders);
-    if (!d->defs || !d->orders) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    for (size_t i = 0; i < d->n; i++) {
-        if (compile_hop(d, self->store, PyTuple_GET_ITEM(self->hops, i), i) < 0) {
-            return -1;
-        }
-    }
-    if (take_references(d, self->store, self->hops) < 0) {
-        return -1;
-    }
-    sn_status status = sn_path_new(&d->path, self->store->db, d->defs, d->n, self->distinct);
-    return status == SN_OK ? 0 : snpy_raise_status(self->store, status);
-}
-
-static inline bool
-is_current(const snpy_path *self)
-{
-    return self->path && self->schema == self->store->schema;
+    sn_path *old = self->path;
+    snpy_ir old_ir = self->ir;
+    self->path = *path;
+    self->ir = *ir;
+    self->schema = schema;
+    *path = old;
+    *ir = old_ir;
 }
 
 static int
 path_compile(snpy_path *self)
 {
-    draft d = {0};
+    snpy_hops h = {0};
     uint64_t schema = self->store->schema;
     if (Py_EnterRecursiveCall(" in a path")) {
         return -1;
     }
-    int result = snpy_ir_init(&d.ir, self->store) < 0 ? -1 : compile_draft(&d, self);
+    int result = snpy_ir_init(&h.ir, self->store) < 0 ? -1 : snpy_hops_compile(&h, self->store, self->hops);
     Py_LeaveRecursiveCall();
-    /* Code that ran may have compiled it as well, and plans may follow that: then it stays, and the draft goes. */
-    if (result == 0 && !is_current(self)) { /* what was there goes with the draft */
-        sn_path *path = self->path;
-        snpy_ir ir = self->ir;
-        self->path = d.path;
-        self->ir = d.ir;
-        self->schema = schema;
-        d.path = path;
-        d.ir = ir;
+    sn_path *path = result < 0 ? NULL : make_path(self, &h);
+    result = path ? 0 : -1;
+    /* Code that ran may have compiled it as well, and plans may follow that: then it stays, and the new one goes. */
+    if (path && !snpy_path_is_current(self)) {
+        exchange(self, &path, &h.ir, schema);
     }
-    draft_fini(&d);
+    if (path) {
+        sn_path_free(path);
+    }
+    snpy_hops_fini(&h);
     return result;
 }
 
 int
 snpy_path_ready(snpy_path *self)
 {
-    while (self->store->db && !is_current(self)) {
+    while (self->store->db && !snpy_path_is_current(self)) {
         if (path_compile(self) < 0) { /* runs Python code, which may change the schema again */
             return -1;
         }
@@ -343,38 +244,50 @@ path_expand(PyObject *op, PyObject *given)
     return result;
 }
 
+/* A list of small numbers. */
+static PyObject *
+number_list(const sn_rows *numbers)
+{
+    PyObject *list = PyList_New((Py_ssize_t)numbers->n);
+    for (size_t i = 0; list && i < numbers->n; i++) {
+        PyObject *number = PyLong_FromUnsignedLong(numbers->rows[i]);
+        if (!number) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, (Py_ssize_t)i, number);
+    }
+    return list;
+}
+
+static PyObject *
+path_levels(PyObject *op, PyObject *record)
+{
+    snpy_path *self = (snpy_path *)op;
+    sn_row from;
+    sn_rows found = {0}, levels = {0};
+    if (snpy_path_ready(self) < 0 || snpy_path_row(&from, self, record) < 0) {
+        return NULL;
+    }
+    PyObject *rows = NULL, *numbers = NULL, *result = NULL;
+    if (check_status(self, sn_path_levels(&found, &levels, self->path, from)) == 0) {
+        rows = snpy_rows_take(target_model(self), &found);
+        found = (sn_rows){0};
+        numbers = rows ? number_list(&levels) : NULL;
+        result = numbers ? PyTuple_Pack(2, rows, numbers) : NULL;
+    }
+    sn_rows_free(self->store->engine, &found);
+    sn_rows_free(self->store->engine, &levels);
+    Py_XDECREF(rows);
+    Py_XDECREF(numbers);
+    return result;
+}
+
 static PyObject *
 path_single(PyObject *op, void *Py_UNUSED(closure))
 {
     snpy_path *self = (snpy_path *)op;
     return snpy_path_ready(self) < 0 ? NULL : PyBool_FromLong(sn_path_single(self->path));
-}
-
-/* The class that a hop starts from or leads to. Borrowed. */
-static PyObject *
-hop_class(PyObject *hop, bool far)
-{
-    snpy_reference *ref = (snpy_reference *)PyTuple_GET_ITEM(hop, 0);
-    bool backward = PyTuple_GET_ITEM(hop, 1) == Py_True;
-    return backward == far ? (PyObject *)ref->model->cls : (PyObject *)ref->target;
-}
-
-/* A tuple of hops, each one that hop_reference takes. */
-static PyObject *
-own_hops(snpy_store *store, PyObject *given)
-{
-    PyObject *hops = PySequence_Tuple(given);
-    bool right = hops && PyTuple_GET_SIZE(hops) > 0;
-    for (Py_ssize_t i = 0; right && i < PyTuple_GET_SIZE(hops); i++) {
-        right = hop_reference(store, PyTuple_GET_ITEM(hops, i)) != NULL;
-    }
-    if (hops && !right) {
-        Py_CLEAR(hops);
-        if (!PyErr_Occurred()) {
-            malformed(store);
-        }
-    }
-    return hops;
 }
 
 static PyObject *
@@ -387,7 +300,7 @@ path_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O|$p:Path", names, st->Store, &store, &given, &distinct)) {
         return NULL;
     }
-    PyObject *hops = own_hops((snpy_store *)store, given);
+    PyObject *hops = snpy_hops_own((snpy_store *)store, given);
     snpy_path *self = hops ? (snpy_path *)type->tp_alloc(type, 0) : NULL;
     if (!self) {
         Py_XDECREF(hops);
@@ -397,8 +310,9 @@ path_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->store = (snpy_store *)Py_NewRef(store);
     self->hops = hops;
     self->distinct = distinct;
-    self->source = Py_NewRef(hop_class(PyTuple_GET_ITEM(hops, 0), false));
-    self->target = Py_NewRef(hop_class(PyTuple_GET_ITEM(hops, PyTuple_GET_SIZE(hops) - 1), true));
+    PyObject *first = PyTuple_GET_ITEM(hops, 0), *last = PyTuple_GET_ITEM(hops, PyTuple_GET_SIZE(hops) - 1);
+    self->source = Py_NewRef(snpy_hop_class(self->store, first, false));
+    self->target = Py_NewRef(snpy_hop_class(self->store, last, true));
     if (snpy_path_ready(self) < 0) {
         Py_CLEAR(self);
     }
@@ -442,6 +356,7 @@ static PyMethodDef path_methods[] = {
     {"rows", path_rows, METH_O, "All targets of a record."},
     {"count", path_count, METH_O, "How many targets a record has."},
     {"contains", (PyCFunction)(void (*)(void))path_contains, METH_FASTCALL, "Whether the path leads to a target."},
+    {"levels", path_levels, METH_O, "The targets of a recursive path, and how many steps each is away."},
     {"expand", path_expand, METH_O, "The targets of rows, one after another, and where each one's begin."},
     {NULL, NULL, 0, NULL},
 };

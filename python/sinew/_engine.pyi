@@ -304,8 +304,9 @@ class Store:
 
 @final
 class Path:
-    """A compiled relation. hops: (Reference, backward, single, P | None, sequence of O, limit | None), each starting
-    where the one before ended."""
+    """A compiled relation. hops: (along, backward, single, P | None, sequence of O, cut), each starting where the one
+    before ended. along: a Reference; a Path, to go through it; ("recursive", Path), again and again; or ("union" |
+    "intersection" | "difference", Path, ...). cut: None, a limit, or (offset, limit | None)."""
 
     def __new__(cls, store: Store, hops: Sequence[tuple[Any, ...]], /, *, distinct: bool = True) -> Self: ...
     single: Final[bool]
@@ -317,6 +318,8 @@ class Path:
     def contains(self, record: Any, target: Any, /) -> bool: ...
     def expand(self, rows: Rows, /) -> tuple[Rows, list[int]]:
         """The targets of each of `rows`, one after another, and where each one's begin (len(rows) + 1 offsets)."""
+    def levels(self, record: Any, /) -> tuple[Rows, list[int]]:
+        """The targets of a path that is one recursive hop, and how many steps each is away."""
 
 class Collection:
     """The live other side of a to-many relation of one record; the Python layer derives its own from this one, with
