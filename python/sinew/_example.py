@@ -1,4 +1,4 @@
-"""The models of the examples in the docstrings: three authors, three posts, two categories, in a database of their
+"""The models of the examples in the docstrings: three authors, three posts, four categories, in a database of their
 own."""
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ db = Database()
 class Author(Model, db=db):
     name: Attr[str]
     posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
+    categories: HasMany[Category] = has_many(through=lambda: Author.posts.category)
 
 
 class Category(Model, db=db):
     title: Attr[str]
+    parent: BelongsTo[Category | None] = belongs_to(default=None)
     posts: HasMany[Post] = has_many(inverse=lambda: Post.category)
+    ancestors: HasMany[Category] = has_many(recursive=lambda: Category.parent)
 
 
 class Post(Model, db=db):
@@ -34,6 +37,8 @@ class Post(Model, db=db):
 
 ann, bob, cid = Author(name="Ann"), Author(name="Bob"), Author(name="Cid")
 news, art = Category(title="News"), Category(title="Art")
+prose = Category(title="Prose", parent=art)
+crime = Category(title="Crime", parent=prose)
 hello = Post(title="Hello", views=10, author=ann, category=news)
 again = Post(title="Again", views=3, author=ann)
 world = Post(title="World", views=30, author=bob, category=art)

@@ -10,7 +10,7 @@ checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -72,6 +72,23 @@ class Collection(_engine.Collection, Queryable):
         """Whether there is any."""
         return len(self) > 0
 
+    def pairs(self) -> Iterator[tuple[Any, int]]:
+        """Of a recursive relation: each record and how many steps it is away, 1 for the nearest. RelationError for any
+        other.
+
+        >>> from sinew._example import crime, prose
+        >>> [(category.title, depth) for category, depth in crime.ancestors.pairs()]
+        [('Prose', 1), ('Art', 2)]
+        """
+        relation: Relation = self.relation
+        if relation.along is None or relation.along[0] != "recursive":
+            raise RelationError(
+                f"{_name(relation)}.pairs(): pairs are of recursive relations (record, depth) and of many-to-many ones "
+                "(record, pivot)"
+            )
+        rows, levels = relation.path.levels(self.owner)
+        return zip(rows.records(), levels, strict=True)
+
     # ------------------------------------------------------------ joining
 
     def append(self, record: Any, /) -> None:
@@ -94,6 +111,7 @@ class Collection(_engine.Collection, Queryable):
     def extend(self, records: Iterable[Any], /) -> None:
         """Puts several records here: all or none."""
         relation: Relation = self.relation
+        _inverse(relation)
         joining = _members(relation, records)
         with relation.definition.db.transaction():
             for record in joining:
@@ -115,6 +133,7 @@ class Collection(_engine.Collection, Queryable):
         >>> hello.category is None
         True
         """
+        _inverse(self.relation)
         if record not in self:
             raise NotFound(f"{show(record)} is not in {_name(self.relation)} of {self.owner!r}; discard() accepts that")
         self.discard(record)
@@ -122,16 +141,18 @@ class Collection(_engine.Collection, Queryable):
     def discard(self, record: Any, /) -> None:
         """Takes a record out if it is here. RelationError if its belongs_to is required."""
         relation: Relation = self.relation
+        inverse = _inverse(relation)
         if record in self:
             _require_leaving(relation)
-            setattr(record, _inverse(relation).name, None)
+            setattr(record, inverse.name, None)
 
     def clear(self) -> None:
         """Takes every record out. RelationError if their belongs_to is required and there are any."""
         relation: Relation = self.relation
+        inverse = _inverse(relation)
         if len(self):
             _require_leaving(relation)
-            self._query().update(**{_inverse(relation).name: None})
+            self._query().update(**{inverse.name: None})
 
     # ------------------------------------------------------------ creating
 
@@ -156,6 +177,7 @@ class Collection(_engine.Collection, Queryable):
         ['a', 'b']
         """
         relation: Relation = self.relation
+        _inverse(relation)
         listed = list(rows)
         for row in listed:
             if not isinstance(row, Mapping):
@@ -177,6 +199,7 @@ def assign(record: Any, relation: Relation, values: Iterable[Any]) -> None:
     FieldError for anything but records of the target model."""
     if isinstance(values, Collection) and values.owner is record and values.relation is relation:
         return  # to itself, as `ann.posts += [...]` does in the end
+    _inverse(relation)
     wanted = _members(relation, values)
     if len(set(wanted)) < len(wanted):
         raise RelationError(f"{_name(relation)} cannot hold a record twice")
@@ -202,6 +225,7 @@ def assign_one(record: Any, relation: Relation, value: Any) -> None:
 
     RelationError if the old one's belongs_to is required, or if the relation would still show another record (its
     order_by puts that one first); nothing changes then."""
+    inverse = _inverse(relation)
     if value is not None:
         _members(relation, (value,))
     path = relation.path
@@ -211,7 +235,7 @@ def assign_one(record: Any, relation: Relation, value: Any) -> None:
     with relation.definition.db.transaction():
         if old is not None:
             _require_leaving(relation, old)
-            setattr(old, _inverse(relation).name, None)
+            setattr(old, inverse.name, None)
         if value is not None:
             _join(relation, record, value)
             if path.first(record) is not value:
@@ -306,7 +330,10 @@ def _inverse(relation: Relation) -> Relation:
 
 
 def _not_direct(relation: Relation) -> NoReturn:
-    raise RelationError(f"{_name(relation)} follows other relations and cannot be changed itself; change those")
+    steps = dict.fromkeys(_name(step) for route in relation.routes for step in route)
+    raise RelationError(
+        f"{_name(relation)} follows other relations and cannot be changed itself; change those ({', '.join(steps)})"
+    )
 
 
 def _name(relation: Relation) -> str:

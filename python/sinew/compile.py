@@ -384,7 +384,8 @@ class Lowering:
         target = Frame(relations[-1].target, frame)
         where = self.conjunction(node.conditions, target)
         value = None if node.over is None else self._aggregated(node.over, inner)
-        return ("aggregate", depth, node.op, self.path(relations, node.distinct), where, value, node.distinct)
+        distinct = node.distinct and (len(relations) > 1 or relations[0].distinct)
+        return ("aggregate", depth, node.op, self.path(relations, distinct), where, value, distinct)
 
     def targets(self, node: Aggregate, frame: Frame) -> IR:
         """The count of what an aggregate looks at: it has the same path and conditions."""
@@ -400,9 +401,9 @@ class Lowering:
 
     def path(self, relations: Sequence[Relation], distinct: bool = True) -> _engine.Path:
         """The engine's path along relations."""
-        if len(relations) == 1:
+        if len(relations) == 1 and relations[0].distinct == distinct:
             return relations[0].path
-        hops = [hop for relation in relations for hop in relation.hops()]
+        hops = [hop for relation in relations for hop in (relation.hops() if distinct else relation.whole())]
         return _engine.Path(self.db.store, hops, distinct=distinct)
 
     # ------------------------------------------------------------ orderings

@@ -19,7 +19,7 @@ from inspect import getattr_static
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, compile, expressions, keys, layout, resolve
+from . import _engine, compile, expressions, keys, layout, resolve, routes
 from .annotations import Annotation
 from .errors import DefinitionError, FieldError, SinewError, show, suggest
 from .fields import MISSING, FieldDeclaration, Type
@@ -159,6 +159,8 @@ class Relation:
         self.target_name = target_names(declaration, annotation)[0]
         self.required = self.kind == "belongs_to" and not is_optional(declaration, annotation)
         self.has_condition = declaration.where is not None
+        self.along = declaration.along
+        self.distinct = declaration.distinct
         self.descriptor: Any = None  # Reference, One or Many, from the layout on
         self._column_path: Any = None
         self.reset()
@@ -168,6 +170,7 @@ class Relation:
         self.foreign_key: tuple[FieldInfo, ...] = ()
         self.references: tuple[FieldInfo, ...] = ()
         self.inverse_of: Relation | None = None
+        self.routes: tuple[routes.Route, ...] = ()
         self.condition: Any = None
         self.ordering: tuple[Any, ...] = ()
         self.forget_path()
@@ -175,7 +178,7 @@ class Relation:
     def forget_path(self) -> None:
         """The path is compiled anew at its next use."""
         self._path: _engine.Path | None = None
-        self._hop: tuple[Any, ...] | None = None
+        self._hops: tuple[routes.Hop, ...] | None = None
 
     def move_to(self, definition: Definition) -> None:
         """Makes it a relation of another definition."""
@@ -208,27 +211,33 @@ class Relation:
     def path(self) -> _engine.Path:
         """The compiled relation, where, order and limit included; after the layout."""
         if self._path is None:
-            path = _engine.Path(self.definition.db.store, self.hops())
+            path = _engine.Path(self.definition.db.store, self.hops(), distinct=self.distinct)
             self._path = path
         return self._path
 
-    def hops(self) -> tuple[tuple[Any, ...], ...]:
-        """The steps of the path, as the extension takes them; lays the model out."""
-        if self._hop is None:
+    def hops(self) -> tuple[routes.Hop, ...]:
+        """The steps of the path, as the extension takes them; lays the model out. In a longer path that has each
+        target once they may stand for the relation."""
+        if self._hops is None:
             self.definition.ensure()
             if not self.definition.has_tables or not self.target.has_tables:
                 raise resolve.NotLaidOut
-            self._hop = self._compiled_hop()
-        return (self._hop,)
+            self._hops = (self._direct_hop(),) if self.along is None else routes.hops_of(self)
+        return self._hops
 
-    def _compiled_hop(self) -> tuple[Any, ...]:
+    def whole(self) -> tuple[routes.Hop, ...]:
+        """The same as one step, which gives each target as often as the relation itself does."""
+        return self.hops() if self.along is None else ((self.path, False, False, None, (), None),)
+
+    def _direct_hop(self) -> routes.Hop:
         if self.inverse_of is None:
             return (self.descriptor, False, False, None, (), None)
         where, order = self.compile_conditions()
         return (self.inverse_of.descriptor, True, self.kind == "has_one", where, order, self.declaration.limit)
 
-    def compile_conditions(self) -> tuple[Any, tuple[Any, ...]]:
-        """where= and order_by= as the extension takes them. Raises what the compiler raises."""
+    def compile_conditions(self) -> routes.Conditions:
+        """where= and order_by= as the extension takes them, if it goes along no other relation. Raises what the
+        compiler raises."""
         where = None if self.condition is None else compile.predicate_ir((self.condition,), self.target)
         return where, tuple(compile.order_ir(self.ordering, self.target))
 

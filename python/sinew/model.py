@@ -124,7 +124,7 @@ class KeyedModel(_engine.Record):
 
         >>> from sinew._example import news
         >>> news.to_dict()
-        {'id': 1, 'title': 'News'}
+        {'id': 1, 'title': 'News', 'parent_id': None}
         """
         definition = type(self).__sinew__  # type: ignore[attr-defined]
         fields = definition.fields

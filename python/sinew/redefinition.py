@@ -30,7 +30,17 @@ if TYPE_CHECKING:
 
 _CLASS_KEEPS = ("__dict__", "__weakref__", "__slots__", "__sinew__")
 _STATE = ("place", "options", "validators", "order", "declared", "fields", "relations", "resolved", "laid_out", "table")
-_RESOLVED = ("foreign_key", "references", "inverse_of", "condition", "ordering", "descriptor", "_path", "_hop")
+_RESOLVED = (
+    "foreign_key",
+    "references",
+    "inverse_of",
+    "routes",
+    "condition",
+    "ordering",
+    "descriptor",
+    "_path",
+    "_hops",
+)
 
 
 class Undo:
@@ -157,13 +167,17 @@ def _exchange_contents(cls: type[Any], contents: dict[str, Any]) -> None:
 
 
 def _leading_to(definition: Definition) -> list[Relation]:
-    """The relations of other models that have been resolved and lead here, or whose conditions may."""
+    """The relations of other models that have been resolved and lead here, or may on their way or in their
+    conditions."""
     return [
         relation
         for other in definition.db.definitions.values()
         if other is not definition and other.resolved
         for relation in other.relations.values()
-        if relation.target_name == definition.name or relation.declaration.where or relation.declaration.order_by
+        if relation.target_name == definition.name
+        or relation.along
+        or relation.declaration.where
+        or relation.declaration.order_by
     ]
 
 
@@ -182,7 +196,7 @@ def _resolve_relation(relation: Relation) -> None:
     if relation.kind == "belongs_to":
         keys.foreign_key_of(relation)
         return
-    resolve.find_inverse(relation)
+    resolve.find_other_side(relation)
     db = relation.definition.db
     db.resolving = True
     try:

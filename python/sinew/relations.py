@@ -25,7 +25,8 @@ HEAD_OF_KIND = {kind: head for head, kind in KIND_OF_HEAD.items()}
 
 @dataclass
 class RelationDeclaration:
-    """What one of the functions below was given. kind: its name. unbuilt: options given that are not built yet."""
+    """What one of the functions below was given. kind: its name. along: the option that makes it go along other
+    relations, and its value (routes.py). unbuilt: options given that are not built yet."""
 
     kind: str
     target: str | Sequence[str] | None = None
@@ -40,6 +41,7 @@ class RelationDeclaration:
     order_by: Any = None
     limit: Any = None
     distinct: bool = True
+    along: tuple[str, Any] | None = None
     init: bool = True
     unbuilt: tuple[str, ...] = ()
     problems: list[str] = dataclass_field(default_factory=list)
@@ -103,20 +105,25 @@ def has_one(
 ) -> Any:
     """Options of the one record that refers here: the first to arrive, or by order_by. Annotate it `HasOne[X | None]`.
 
-    inverse: the belongs_to of the target (a lambda or its name), needed only if several refer here. where: a lambda for
-    a condition on the target.
+    inverse: the belongs_to of the target (a lambda or its name), needed only if several refer here. through: a path of
+    relations (a lambda, or their names with dots between) instead; the first record at its end. where: a lambda for a
+    condition on the target.
 
         login: HasOne[Login | None] = has_one(order_by=lambda: Login.at.desc())
     """
+    along, problems = _along(through=through)
     return RelationDeclaration(
         "has_one",
         target,
         inverse=inverse,
         where=where,
         order_by=order_by,
+        along=along,
         init=init,
-        unbuilt=_unbuilt(through=through),
-        problems=unknown_options("has_one", positional, unknown, ("inverse", "through", "where", "order_by")),
+        problems=[
+            *unknown_options("has_one", positional, unknown, ("inverse", "through", "where", "order_by")),
+            *problems,
+        ],
     )
 
 
@@ -140,10 +147,19 @@ def has_many(
     """Options of the records that refer here, in order of arrival or by order_by.
 
     inverse: the belongs_to of the target (a lambda or its name), needed only if several refer here. where, order_by:
-    lambdas for a condition and an order; limit: at most so many.
+    lambdas for a condition and an order; limit: at most so many. Instead of the records that refer here, those at the
+    end of other relations (each a lambda, or names with dots between):
+
+    through: a path of any length; distinct=False gives a record once for each way to it.
+    recursive: a path that leads back to this model, again and again: nearest first, each record once.
+    union, intersection, difference: several paths, as a set.
 
         posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
+        categories: HasMany[Category] = has_many(through=lambda: Author.posts.category)
     """
+    along, problems = _along(
+        through=through, recursive=recursive, union=union, intersection=intersection, difference=difference
+    )
     options = ("inverse", "through", "recursive", "union", "intersection", "difference", "where", "order_by", "limit",
                "distinct")  # fmt: skip
     return RelationDeclaration(
@@ -154,11 +170,9 @@ def has_many(
         order_by=order_by,
         limit=limit,
         distinct=distinct,
+        along=along,
         init=init,
-        unbuilt=_unbuilt(
-            through=through, recursive=recursive, union=union, intersection=intersection, difference=difference
-        ),
-        problems=unknown_options("has_many", positional, unknown, options),
+        problems=[*unknown_options("has_many", positional, unknown, options), *problems],
     )
 
 
@@ -173,6 +187,15 @@ def many_to_many(target: str | None = None, /, **options: Any) -> Any:
         unbuilt=("many_to_many",),
         problems=unknown_options("many_to_many", (), unknown, known),
     )
+
+
+def _along(**options: Any) -> tuple[tuple[str, Any] | None, list[str]]:
+    """The one option that was given of those that make a relation go along others, and what is wrong with there being
+    more."""
+    given = [(name, value) for name, value in options.items() if value is not None]
+    if len(given) < 2:
+        return (given[0] if given else None), []
+    return None, [f"takes one of {' or '.join(f'{name}=' for name, _ in given)}, not several"]
 
 
 def _unbuilt(**options: Any) -> tuple[str, ...]:
@@ -250,6 +273,12 @@ def _check_has(d: RelationDeclaration, annotation: Annotation | None) -> Iterato
         yield f"may find no record: annotate it `HasOne[{annotation.targets[0]} | None]`"
     if d.kind == "has_many" and annotation is not None and annotation.optional:
         yield f"a collection is never None, only empty: annotate it `HasMany[{annotation.targets[0]}]`"
+    if d.along is not None and d.inverse is not None:
+        yield f"takes inverse= or {d.along[0]}=; what goes along other relations has no reference of its own"
+    if not isinstance(d.distinct, bool):
+        yield f"distinct= takes True or False, not {show(d.distinct)}"
+    elif not d.distinct and (d.along is None or d.along[0] != "through"):
+        yield "distinct=False goes with through=; without it no record comes twice"
     if not (d.limit is None or (type(d.limit) is int and d.limit >= 0)):
         yield f"limit= takes a number of records, not {show(d.limit)}"
     if not (d.where is None or callable(d.where)):

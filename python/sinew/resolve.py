@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import expressions
 from .errors import DefinitionError, SinewError, show, suggest
 from .keys import call, check_foreign_keys, expand, foreign_key_of, index_plans, key_of
+from .routes import conditions, find_routes
 
 if TYPE_CHECKING:
     from .database import Database
@@ -66,7 +67,7 @@ def _resolve(definitions: Sequence[Definition], problems: list[DefinitionError])
     attempt(check_foreign_keys, definitions)
     attempt(_plan_indexes, definitions)
     has = [r for each in definitions for r in each.relations.values() if r.kind != "belongs_to"]
-    attempt(find_inverse, has)
+    attempt(find_other_side, has)
     attempt(_check_inverse, [relation for each in definitions for relation in each.belongs_to()])
     if problems:
         return  # the lambdas below speak of fields and relations that may be missing
@@ -92,6 +93,14 @@ def _finish_fields(definition: Definition) -> None:
 
 
 # ---------------------------------------------------------------- inverses
+
+
+def find_other_side(relation: Relation) -> None:
+    """Finds what a has_one or has_many leads along: a belongs_to of the target, or other relations."""
+    if relation.along is None:
+        find_inverse(relation)
+    else:
+        find_routes(relation)
 
 
 def find_inverse(relation: Relation) -> None:
@@ -190,7 +199,10 @@ def call_lambdas(relation: Relation) -> None:
             )
     relation.ordering = _ordering(relation)
     try:
-        relation.compile_conditions()
+        if relation.along is None:
+            relation.compile_conditions()
+        else:
+            conditions(relation)
     except NotLaidOut:
         pass  # it goes over other relations: compiled after the layout
     except (SinewError, TypeError) as error:
