@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Clock", "Database", "Stats", "Transaction", "db", "transaction"]
 
 
+UNMOVED = timedelta()
+
+
 class Clock:
     """The time that `now()`, `created_at` and `updated_at` of a database see.
 
@@ -44,7 +47,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._frozen: datetime | None = None
-        self._shift = timedelta()
+        self._shift = UNMOVED
 
     def now(self) -> datetime:
         """The current moment, aware, in UTC."""
@@ -74,7 +77,7 @@ class Clock:
     def unfreeze(self) -> None:
         """Back to the time of day."""
         self._frozen = None
-        self._shift = timedelta()
+        self._shift = UNMOVED  # made before: without memory for it the clock would be half set back
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def _failures(function: Any, for_good: bool = False) -> Iterator[BaseException]:
     """The errors other than MemoryError and ValueError with which a function ends when its allocations fail."""
     import _testcapi
 
-    for n in range(1, 40):
+    for n in range(40):
         error: BaseException | None = None
         _testcapi.set_nomemory(n, 0 if for_good else n + 1)
         try:

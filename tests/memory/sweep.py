@@ -2,7 +2,7 @@
 
     python -m memory.sweep [--whole] [operation ...]      (run in the folder above)
 
-For n = 1, 2, ... an operation runs with its n-th allocation failing, with several from the n-th on, and with all from
+For n = 0, 1, ... an operation runs with its n-th allocation failing, with several from the n-th on, and with all from
 the n-th on, until it comes to its end without meeting the failure. Each time
 
     MemoryError comes out, and the world is what it was, and the operation works when it is tried again
@@ -99,7 +99,7 @@ def interpreters_own(outcome: Outcome, ignored: list[Any]) -> str | None:
 
 
 def places(whole: bool) -> Iterator[int]:
-    n = 1.0
+    n = 0.0
     while n < MOST:
         yield int(n)
         n = n + 1 if (whole and n < EACH) or n < 4 else n * (1.02 if whole else 1.6) + 1
