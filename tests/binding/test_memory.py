@@ -11,6 +11,7 @@ import gc
 import importlib.util
 import operator
 import sys
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -362,7 +363,9 @@ def attempt(testcapi: Any, operation: Callable[[Full], Any], w: Full, n: int) ->
 
 
 @pytest.mark.parametrize("indexed", [False, True], ids=["plain", "indexed"])
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=pytest.mark.keeps if each == "model" else ()) for each in OPERATIONS]
+)
 def test_every_allocation_refused(name: str, indexed: bool) -> None:
     testcapi = pytest.importorskip("_testcapi")
     operation, w, n, in_a_row = OPERATIONS[name], Full(indexed), -1, 0
@@ -380,6 +383,25 @@ def test_every_allocation_refused(name: str, indexed: bool) -> None:
         if outcome == "done" or several:
             w = Full(indexed)
     assert not name.startswith("refused") or outcome == "refused"
+
+
+@pytest.mark.keeps
+def test_a_model_that_lacks_memory_leaves_nothing() -> None:
+    """But where CPython keeps the bases of a class: type.mro() makes a list of a tuple (extended_lists in
+    tests/memory/interpreter.py)."""
+    testcapi = pytest.importorskip("_testcapi")
+    kept, n, in_a_row = 0, -1, 0
+    while in_a_row < ENOUGH:
+        n += 1
+        w: Any = Full(False)
+        seen = weakref.ref(w)
+        outcome = attempt(testcapi, make_model, w, n)
+        del w
+        gc.collect()
+        kept += seen() is not None
+        in_a_row = in_a_row + 1 if outcome == "done" else 0
+    assert n > 60
+    assert kept <= 1
 
 
 def test_a_module_that_lacks_memory_is_not_made() -> None:

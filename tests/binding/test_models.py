@@ -95,14 +95,15 @@ class World:
     def model(self, name: str, *fields: Any, validators: Mapping[str, Any] | None = None, references: Any = ()) -> Any:
         """A model with a counting id before `fields`, all of them parameters."""
         key = self.field("id", "int", automatic=True, read_only=True)
-        columns = (key, *fields)
-        body = {each.name: each for each in (*columns, *references)}
+        columns = (key,) + fields  # noqa: RUF005 - a starred tuple is kept by CPython when there is no memory for it
+        parameters = columns + tuple(references)
+        body = {each.name: each for each in parameters}
         cls = self.engine.ModelMeta(name, (self.engine.Record,), body)
         self.engine.bind_model(
             cls,
             self.store,
             fields=columns,
-            parameters=(*columns, *references),
+            parameters=parameters,
             primary_key=(key,),
             validators=validators or {},
         )

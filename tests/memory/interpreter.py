@@ -1,5 +1,5 @@
-"""What CPython itself makes of a lack of memory, each shown without sinew: the sweep excludes what is found here, and
-nothing else.
+"""What CPython itself makes of a lack of memory, each shown without sinew: the sweep and the leak loop exclude what is
+found here, and nothing else.
 
     python -m memory.interpreter [name]      (run in the folder above) prints what is found; with a name tries that one
 """
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from types import CodeType
 from typing import Any
 
@@ -77,6 +78,17 @@ def locks() -> str:
     return "; ".join(str(error) for error in _failures(threading.RLock))
 
 
+def extended_lists() -> str:
+    """A list made of a tuple keeps the tuple when there is no memory for its items (list_extend in listobject.c, before
+    3.13). `[*given]` and `(*given, *more)` do so, and type.mro(): what a class was made of is then never let go of."""
+    given = (object(), object())
+    before = sys.getrefcount(given)
+    for _ in _failures(partial(list, given)):
+        pass
+    kept = sys.getrefcount(given) - before
+    return f"{kept} references to a tuple kept" if kept else ""
+
+
 def _failures(function: Any, for_good: bool = False) -> Iterator[BaseException]:
     """The errors other than MemoryError and ValueError with which a function ends when its allocations fail."""
     import _testcapi
@@ -129,7 +141,16 @@ def _made_long() -> Any:
 
 _long = _made_long()
 
-_ALL = (closures, lost_errors, closed_generators, handlers_for_good, exhausted_errors, pickled_names, locks)
+_ALL = (
+    closures,
+    lost_errors,
+    closed_generators,
+    handlers_for_good,
+    exhausted_errors,
+    pickled_names,
+    locks,
+    extended_lists,
+)
 PROBES = {each.__name__: each for each in _ALL}
 SECONDS = 2
 
