@@ -404,18 +404,21 @@ def test_a_model_that_lacks_memory_leaves_nothing() -> None:
     assert kept <= 1
 
 
+@pytest.mark.keeps
 def test_a_module_that_lacks_memory_is_not_made() -> None:
-    """The extension itself, with each allocation of its beginning refused."""
+    """The extension itself, with each allocation of its beginning refused. Nothing of it stays, but once as above."""
     testcapi = pytest.importorskip("_testcapi")
     found = importlib.util.find_spec("sinew._engine")
     assert found is not None and found.loader is not None
-    n, in_a_row = -1, 0
+    kept, n, in_a_row = 0, -1, 0
     while in_a_row < ENOUGH:
         n += 1
         gc.collect()
+        module = found.loader.create_module(found)
+        assert module is not None
+        seen = weakref.ref(module)
         testcapi.set_nomemory(n, n + 1)
         try:
-            module = found.loader.create_module(found)
             found.loader.exec_module(module)
         except (MemoryError, SystemError, ImportError):  # CPython says that it could not import datetime
             in_a_row = 0
@@ -424,7 +427,11 @@ def test_a_module_that_lacks_memory_is_not_made() -> None:
             assert module.MISSING
         finally:
             testcapi.remove_mem_hooks()
+        del module
+        gc.collect()
+        kept += seen() is not None
     assert n > 100
+    assert kept <= 1
 
 
 def test_keys_that_grow_without_memory() -> None:
