@@ -127,15 +127,16 @@ many_init(PyObject *op, PyObject *args, PyObject *kwargs)
     static char *names[] = {"", "path", "setter", "doc", NULL};
     snpy_many *self = (snpy_many *)op;
     PyObject *name, *path = Py_None, *set = Py_None, *doc = Py_None;
-    if (self->name) {
+    if (self->name != Py_None) {
         PyErr_SetString(PyExc_TypeError, "a relation is initialised once");
         return -1;
     }
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|$OOO", names, &name, &path, &set, &doc)) {
         return -1;
     }
-    self->name = Py_NewRef(name);
-    PyUnicode_InternInPlace(&self->name);
+    Py_INCREF(name);
+    PyUnicode_InternInPlace(&name);
+    Py_SETREF(self->name, name);
     self->path = Py_NewRef(path);
     self->setter = Py_NewRef(set);
     self->doc = Py_NewRef(doc);
@@ -148,6 +149,7 @@ many_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     snpy_many *self = (snpy_many *)type->tp_alloc(type, 0);
     if (self) {
         self->state = snpy_state_of(type);
+        self->name = Py_NewRef(Py_None); /* until __init__: messages show it */
         self->relation = Py_NewRef(Py_None);
     }
     return (PyObject *)self;

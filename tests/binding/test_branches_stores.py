@@ -893,9 +893,21 @@ def test_classes_of_values_and_what_a_relation_holds_are_shown_to_the_collector(
     doc, path = ["doc"], ["path"]
     for relation in (engine.Many("r", path=path, setter=setter, doc=doc), engine.One("r", setter=setter, doc=doc)):
         assert all(any(each is held for each in referred(relation)) for held in (setter, doc))
+
+
+def test_a_relation_that_was_not_initialised_says_so_without_a_name(engine: ModuleType) -> None:
     for kind in (engine.Many, engine.One):
-        with pytest.raises(AttributeError, match="cannot be assigned"):
-            kind.__new__(kind).__set__(1, 2)
+        bare = kind.__new__(kind)
+        assert bare.name is None
+        with pytest.raises(AttributeError, match="relation None cannot be assigned"):
+            bare.__set__(1, 2)
+        with raised("internal") as caught:
+            bare.__get__(1)
+        assert caught.value.given == ("the relation None is used before its models are laid out",)
+        bare.__init__("r")
+        with pytest.raises(TypeError, match="initialised once"):
+            bare.__init__("other")
+        assert bare.name == "r"
 
 
 def test_a_weak_reference_to_a_store_dies_with_it(engine: ModuleType) -> None:
