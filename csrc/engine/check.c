@@ -6,6 +6,7 @@
  *   schema       columns count their indexes, indexes their references; both tables of a reference list it
  *   counters     next_number is above every number in the automatic column
  *   references   no unit open: every enforced reference has its target
+ *   members      the key of a row is null as a whole or not at all
  *   entries      an entry has at least as many uses as cells hold it (live rows, rows killed in the open unit, old
  *                words in the journal; constants of expressions and cells in the host's hands come on top)
  *   drop list    drop_len + drop_promised <= drop_cap, and the journal's records account for no more than was promised
@@ -76,6 +77,15 @@ check_lists(const sn_table *t)
     return NULL;
 }
 
+static size_t
+members_over(const sn_table *t, const sn_index *ix)
+{
+    size_t n = 0;
+    for (size_t r = 0; r < t->outgoing_count; r++)
+        n += t->outgoing[r]->from == ix && t->outgoing[r]->member;
+    return n;
+}
+
 static const char *
 check_numbers(const sn_table *t)
 {
@@ -85,6 +95,21 @@ check_numbers(const sn_table *t)
         bool numbered = sn__alive(t, row) && !sn__is_null(t, row, t->automatic);
         if (numbered && sn_word_int(sn__word(t, row, t->automatic)) >= t->next_number)
             return "table: a number is not below the counter";
+    }
+    return NULL;
+}
+
+static const char *
+check_members(const sn_table *t)
+{
+    for (size_t i = 0; i < t->index_count; i++) {
+        const sn_index *ix = t->indexes[i];
+        if (members_over(t, ix) != ix->members)
+            return "schema: an index miscounts its members";
+        for (sn_row row = 0; ix->members > 0 && row < t->positions; row++) {
+            if (sn__alive(t, row) && sn__key_is_half(ix, row))
+                return "reference: the key of a member is null in part";
+        }
     }
     return NULL;
 }
@@ -111,6 +136,8 @@ check_table(const sn_table *t)
         wrong = check_lists(t);
     if (!wrong)
         wrong = check_numbers(t);
+    if (!wrong)
+        wrong = check_members(t);
     for (size_t i = 0; !wrong && i < t->index_count; i++)
         wrong = sn__index_check(t->indexes[i]);
     return !wrong && t->db->depth == 0 ? check_references(t) : wrong;

@@ -40,6 +40,7 @@ struct sn_index {
     sn_col columns[SN_MAX_KEY];
     void *tag;
     size_t references;        /* sn_reference that use it */
+    size_t members;           /* those that are members over it: no key of a row is null in part */
     sn_index *next_unsettled; /* chained from sn_db.unsettled while rows left it in this unit (journal.c) */
     bool unsettled;
     union {

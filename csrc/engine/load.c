@@ -102,6 +102,20 @@ store_columns(const piece *p)
 
 /* ---------------------------------------------------------------- indexes and references */
 
+/* Keys that are null in part where they must not be. */
+static sn_status
+look_for_halves(const piece *p)
+{
+    for (size_t i = 0; i < p->table->index_count; i++) {
+        const sn_index *ix = p->table->indexes[i];
+        for (sn_row row = p->first; ix->members > 0 && row < p->first + p->n; row++) {
+            if (sn__key_is_half(ix, row))
+                return SN_HALF;
+        }
+    }
+    return SN_OK;
+}
+
 static sn_status
 enter_indexes(piece *p)
 {
@@ -168,6 +182,8 @@ load_piece(piece *p, size_t mark)
 {
     sn__table_extend_live(p->table, p->n);
     sn_status st = store_columns(p);
+    if (st == SN_OK)
+        st = look_for_halves(p);
     if (st == SN_OK)
         st = enter_indexes(p);
     if (st == SN_OK)

@@ -6,18 +6,36 @@
 
 #include "database.h"
 
+#include <string.h>
+
+/* The key of the target in the words of ref->from; false if these are for another member. */
+static inline bool
+sn__reference_leads(sn_word *out, const sn_reference *ref, const sn_word *words)
+{
+    if (ref->member && words[0] != ref->constant)
+        return false;
+    memcpy(out, words + ref->member, ref->to->column_count * sizeof *words);
+    return true;
+}
+
 /* The key of the target that a referring row has, in words of ref->to; false if it refers to nothing. */
 static inline bool
 sn__reference_target(sn_word *out, const sn_reference *ref, sn_row row)
 {
-    return sn__row_key(out, ref->from, row);
+    sn_word words[SN_MAX_KEY];
+    if (!ref->member)
+        return sn__row_key(out, ref->from, row);
+    return sn__row_key(words, ref->from, row) && sn__reference_leads(out, ref, words);
 }
 
 /* The key, in words of ref->from, of the rows that refer to this row of the target; false if none can. */
 static inline bool
 sn__reference_referring(sn_word *out, const sn_reference *ref, sn_row row)
 {
-    return sn__row_key(out, ref->to, row);
+    if (!ref->member)
+        return sn__row_key(out, ref->to, row);
+    out[0] = ref->constant;
+    return sn__row_key(out + 1, ref->to, row);
 }
 
 /* The row's key is not null and no row has it. */

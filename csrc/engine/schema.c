@@ -196,7 +196,7 @@ sn_table_drop_column(sn_table *t, sn_col col)
     return SN_OK;
 }
 
-/* A reference that nullifies needs one nullable column; this one may be the last. */
+/* A reference that nullifies needs one nullable column, and this one may be the last; as a member it needs all. */
 static bool
 needed_nullable(const sn_table *t, sn_col col)
 {
@@ -207,7 +207,7 @@ needed_nullable(const sn_table *t, sn_col col)
             here += from->columns[i] == col;
             others += from->columns[i] != col && t->columns[from->columns[i]].def.nullable;
         }
-        if (t->outgoing[r]->action == SN_NULLIFY && here > 0 && others == 0)
+        if (t->outgoing[r]->action == SN_NULLIFY && here > 0 && (others == 0 || t->outgoing[r]->member))
             return true;
     }
     return false;

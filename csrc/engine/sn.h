@@ -73,6 +73,7 @@ typedef enum sn_status {
     SN_DANGLING,   /* reference, row: refers to what does not exist; count: how many rows do (sn_commit) */
     SN_RESTRICTED, /* reference, row: a referring row, other: the deleted row; count: how many refer to it (sn_commit) */
     SN_KEY_IN_USE, /* reference, row: the row whose key would change; count: how many refer to it */
+    SN_HALF,       /* index, row (SN_NO_ROW: inserted): its key would be null in part, where it is that of a member */
     SN_STALE,      /* row: it is not alive */
     SN_OVERFLOW,   /* an integer or time result is out of range */
     SN_LIMIT,      /* more rows, columns, nodes or nesting than the engine can hold */
@@ -253,6 +254,14 @@ typedef enum sn_on_delete { SN_RESTRICT, SN_CASCADE, SN_NULLIFY, SN_KEEP } sn_on
  */
 sn_status sn_reference_new(sn_reference **out, sn_index *from, sn_index *to, sn_on_delete action, bool enforce,
                            void *tag);
+/*
+ * One member of a reference to rows of several tables: they share `from`, whose first column says which of them a row
+ * refers to. The rows that hold `constant` there (of a type whose words are the values) refer by this one, and the columns
+ * after it hold the key in `to`. Such a key is null as a whole or not at all (SN_HALF); SN_NULLIFY sets all of it, so all of
+ * its columns are nullable. A second member with the same constant is SN_MISUSE.
+ */
+sn_status sn_reference_new_member(sn_reference **out, sn_index *from, sn_index *to, sn_word constant,
+                                  sn_on_delete action, bool enforce, void *tag);
 sn_status sn_reference_drop(sn_reference *ref);
 void *sn_reference_tag(const sn_reference *ref);
 sn_table *sn_reference_from(const sn_reference *ref);

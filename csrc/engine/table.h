@@ -89,6 +89,8 @@ struct sn_reference {
     sn_index *to;
     sn_on_delete action;
     bool enforce;
+    bool member; /* rows refer by it that hold `constant` in the first column of `from` */
+    sn_word constant;
     void *tag;
 };
 
@@ -132,6 +134,16 @@ sn__row_key(sn_word *out, const sn_index *ix, sn_row row)
         out[i] = SN_LIKELY(ix->plain >> i & 1) ? word : sn_types[t->columns[col].def.type].key(word);
     }
     return true;
+}
+
+/* Whether some, and not all, of a row's key cells are null. */
+static inline bool
+sn__key_is_half(const sn_index *ix, sn_row row)
+{
+    size_t nulls = 0;
+    for (size_t i = 0; i < ix->column_count; i++)
+        nulls += sn__is_null(ix->table, row, ix->columns[i]);
+    return nulls > 0 && nulls < ix->column_count;
 }
 
 /* Storage (table.c); rules and the journal are above it (write.c). None of these touches an index. */

@@ -248,10 +248,22 @@ enter_unique(sn_index *ix, sn_row row, const sn_word *key)
 }
 
 static sn_status
+refuse_half(const sn_index *ix, sn_row row)
+{
+    sn_error e = SN_ERROR(SN_HALF);
+    e.table = ix->table;
+    e.index = ix;
+    e.row = row;
+    return sn__fail(ix->table->db, e);
+}
+
+static sn_status
 enter_index(sn_index *ix, sn_row row)
 {
     sn_word key[SN_MAX_KEY];
     bool whole = sn__row_key(key, ix, row);
+    if (!whole && ix->members > 0 && sn__key_is_half(ix, row))
+        return refuse_half(ix, row);
     sn_status st = whole && ix->kind == SN_INDEX_UNIQUE ? enter_unique(ix, row, key) : SN_OK;
     if (st != SN_OK)
         return st;

@@ -21,6 +21,7 @@
 
 #include "journal.h"
 #include "pending.h"
+#include "reference.h"
 
 /* Keys of the first indexes that are kept from the checks to the end. */
 #define KEPT_KEYS 8
@@ -105,10 +106,20 @@ draft_key(sn_word *key, const draft *d, const sn_index *ix)
     return whole;
 }
 
-static sn_status
-refuse_key(const sn_index *ix, sn_row other)
+/* One of the key's cells is null and another is not. */
+static bool
+draft_is_half(const draft *d, const sn_index *ix)
 {
-    sn_error e = SN_ERROR(SN_UNIQUE);
+    size_t nulls = 0;
+    for (size_t i = 0; i < ix->column_count; i++)
+        nulls += draft_cell(d, ix->columns[i]).null;
+    return nulls > 0 && nulls < ix->column_count;
+}
+
+static sn_status
+refuse_key(const sn_index *ix, sn_status status, sn_row other)
+{
+    sn_error e = SN_ERROR(status);
     e.table = ix->table;
     e.index = ix;
     e.other = other;
@@ -133,10 +144,12 @@ prepare_index(draft *d, size_t i)
     bool whole = draft_key(key, d, ix);
     if (whole)
         keep_key(d, i, key[0]);
+    else if (ix->members > 0 && draft_is_half(d, ix))
+        return refuse_key(ix, SN_HALF, SN_NO_ROW);
     if (whole && ix->kind == SN_INDEX_UNIQUE) {
         sn_row other = sn__index_find(ix, key);
         if (other != SN_NO_ROW && !ix->deferred)
-            return refuse_key(ix, other);
+            return refuse_key(ix, SN_UNIQUE, other);
         sn_status st = other == SN_NO_ROW ? SN_OK : sn__pending_add(d->table->db, SN_PENDING_UNIQUE, NULL, ix, d->row);
         if (st != SN_OK)
             return st;
@@ -148,8 +161,9 @@ prepare_index(draft *d, size_t i)
 static sn_status
 prepare_reference(const draft *d, const sn_reference *ref)
 {
-    sn_word key[SN_MAX_KEY];
-    if (!ref->enforce || !draft_key(key, d, ref->from) || sn__index_find(ref->to, key) != SN_NO_ROW)
+    sn_word words[SN_MAX_KEY], key[SN_MAX_KEY];
+    if (!ref->enforce || !draft_key(words, d, ref->from) || !sn__reference_leads(key, ref, words)
+        || sn__index_find(ref->to, key) != SN_NO_ROW)
         return SN_OK;
     return sn__pending_add(d->table->db, SN_PENDING_REFERENCE, ref, NULL, d->row);
 }
