@@ -286,7 +286,7 @@ settable(snpy_model *model, PyObject *name)
     snpy_state *st = model->store->state;
     if (found && Py_IS_TYPE(found, st->Field) && ((snpy_field *)found)->model == model)
         return found;
-    if (found && Py_IS_TYPE(found, st->Reference) && ((snpy_reference *)found)->model == model)
+    if (found && Py_IS_TYPE(found, st->Reference) && snpy_reference_model((snpy_reference *)found) == model)
         return found;
     snpy_raise(st, "unknown_argument", "OO", model->cls, name);
     return NULL;

@@ -131,6 +131,16 @@ key_at(snpy_model *model, sn_row row, PyObject *fields)
     return values_at(model, row, fields);
 }
 
+/* The key of its target that a row of a reference's model holds. */
+static PyObject *
+foreign_key_at(snpy_reference *ref, sn_row row)
+{
+    PyObject *fields = PyTuple_GetSlice(ref->fields, snpy_reference_lead(ref), PyTuple_GET_SIZE(ref->fields));
+    PyObject *key = fields ? key_at(ref->model, row, fields) : NULL;
+    Py_XDECREF(fields);
+    return key;
+}
+
 static PyObject *
 record_or_none(snpy_model *model, sn_row row)
 {
@@ -281,7 +291,7 @@ raise_restricted(snpy_store *store, const sn_error *e)
     snpy_model *model = model_of_table(sn_reference_to(e->reference));
     snpy_reference *ref = sn_reference_tag(e->reference);
     PyObject *referring = PyList_New(0);
-    PyObject *key = referring ? key_at(ref->model, e->row, ref->fields) : NULL; /* the deleted row's, seen from here */
+    PyObject *key = referring ? foreign_key_at(ref, e->row) : NULL; /* the deleted row's, seen from here */
     sn_error p;
     int r = key ? 0 : -1;
     for (size_t i = 0; r == 0 && PyList_GET_SIZE(referring) < SHOWN && sn_problem(&p, store->db, i); i++)
@@ -306,6 +316,14 @@ raise_key_in_use(snpy_state *st, const sn_error *e)
     Py_XDECREF(key);
     Py_XDECREF(names);
     return r;
+}
+
+/* A key that would be null in part: which fields go together. */
+static int
+raise_half(snpy_state *st, const sn_error *e)
+{
+    snpy_index *ix = sn_index_tag(e->index);
+    return snpy_raise(st, "half_key", "OO", ix->model->cls, ix->fields);
 }
 
 static int
@@ -346,6 +364,8 @@ snpy_raise_status(snpy_store *store, sn_status status)
         return raise_restricted(store, &e);
     case SN_KEY_IN_USE:
         return raise_key_in_use(st, &e);
+    case SN_HALF:
+        return raise_half(st, &e);
     case SN_STALE:
         return snpy_raise(st, "deleted", "Os", sn_table_tag(e.table), "the record");
     case SN_OVERFLOW:

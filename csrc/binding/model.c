@@ -76,6 +76,15 @@ snpy_model_of(PyObject *cls)
 
 /* ---------------------------------------------------------------- the end of a model */
 
+static void
+unbind_reference(snpy_model *model, snpy_reference *ref)
+{
+    if (ref->model == model)
+        ref->model = NULL;
+    for (Py_ssize_t i = 0; ref->members && i < PyTuple_GET_SIZE(ref->members); i++)
+        unbind_reference(model, (snpy_reference *)PyTuple_GET_ITEM(ref->members, i));
+}
+
 /* At the end of the module its state may be gone before the classes are, so nothing here looks at it: a parameter
  * that is no Field is a Reference. */
 static void
@@ -90,8 +99,8 @@ unbind(snpy_model *model)
     }
     for (Py_ssize_t i = 0; model->parameters && i < PyTuple_GET_SIZE(model->parameters); i++) {
         PyObject *parameter = PyTuple_GET_ITEM(model->parameters, i);
-        if (Py_TYPE(parameter)->tp_descr_get != snpy_field_get && ((snpy_reference *)parameter)->model == model)
-            ((snpy_reference *)parameter)->model = NULL;
+        if (Py_TYPE(parameter)->tp_descr_get != snpy_field_get)
+            unbind_reference(model, (snpy_reference *)parameter);
     }
 }
 

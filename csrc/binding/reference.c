@@ -6,6 +6,10 @@
  * object. Setting writes the target's key into the foreign key as one statement; the columns are the only truth, so
  * nothing else is to be kept in step. Validators of the relation's name see the record, those of its fields the key.
  *
+ * A polymorphic belongs_to has a member for each model that it may lead to: a Reference of its own, with the same fields,
+ * the first of which holds the member's tag. It stores nothing itself; it finds the member that a row's tag, or the model of
+ * a record, asks for, and that one does the rest. Paths go along members.
+ *
  * It is bound once the models on both sides have tables; the engine's reference carries the Reference as its tag, so the store
  * keeps it until unbind.
  */
@@ -14,11 +18,70 @@
 
 /* ---------------------------------------------------------------- reading */
 
+static inline Py_ssize_t
+member_count(const snpy_reference *self)
+{
+    return self->members ? PyTuple_GET_SIZE(self->members) : 0;
+}
+
+static inline snpy_reference *
+member_at(const snpy_reference *self, Py_ssize_t i)
+{
+    return (snpy_reference *)PyTuple_GET_ITEM(self->members, i);
+}
+
+static bool
+is_bound(const snpy_reference *self)
+{
+    bool bound = self->members || self->ref;
+    for (Py_ssize_t i = 0; i < member_count(self); i++) {
+        bound = bound && member_at(self, i)->ref;
+    }
+    return bound;
+}
+
+/* The member by which a row of this word leads somewhere, or NULL. */
+static snpy_reference *
+member_with(const snpy_reference *self, sn_word constant)
+{
+    for (Py_ssize_t i = 0; i < member_count(self); i++) {
+        if (member_at(self, i)->constant == constant) {
+            return member_at(self, i);
+        }
+    }
+    return NULL;
+}
+
+/* The member to records of this class, or NULL. */
+static snpy_reference *
+member_to(const snpy_reference *self, const PyTypeObject *cls)
+{
+    for (Py_ssize_t i = 0; i < member_count(self); i++) {
+        if (member_at(self, i)->target == cls) {
+            return member_at(self, i);
+        }
+    }
+    return NULL;
+}
+
+/* Where a belongs_to of a row leads: itself, or the member whose tag the row has; NULL for none. */
+static snpy_reference *
+way_of(snpy_reference *self, sn_row row)
+{
+    if (!self->members) {
+        return self;
+    }
+    const snpy_field *field = snpy_field_at(self->fields, 0);
+    sn_cell cell = sn_table_get(snpy_reference_model(self)->table, row, field->col);
+    return cell.null ? NULL : member_with(self, cell.word);
+}
+
 /* The record's row if it is a live one of the model that has this reference. 0 or -1. */
 static int
 own_row(snpy_reference *self, PyObject *record, sn_row *row)
 {
-    if (!self->model || Py_TYPE(record) != self->model->cls) {
+    snpy_model *model = snpy_reference_model(self);
+    if (!model || Py_TYPE(record) != model->cls) {
         snpy_raise_wrong_owner(self->name, record);
         return -1;
     }
@@ -26,7 +89,7 @@ own_row(snpy_reference *self, PyObject *record, sn_row *row)
         snpy_raise_deleted(record);
         return -1;
     }
-    if (!self->ref) {
+    if (!is_bound(self)) {
         snpy_raise_unbound(self->state, self->name);
         return -1;
     }
@@ -34,16 +97,16 @@ own_row(snpy_reference *self, PyObject *record, sn_row *row)
     return 0;
 }
 
-/* The foreign key of a row. False if a part of it is null. */
+/* The key of the target that a row holds. False if a part of it is null. */
 static bool
 foreign_key(const snpy_reference *self, sn_row row, sn_word *words)
 {
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->fields); i++) {
+    for (Py_ssize_t i = snpy_reference_lead(self); i < PyTuple_GET_SIZE(self->fields); i++) {
         sn_cell cell = sn_table_get(self->model->table, row, snpy_field_at(self->fields, i)->col);
         if (cell.null) {
             return false;
         }
-        words[i] = cell.word;
+        *words++ = cell.word;
     }
     return true;
 }
@@ -51,15 +114,15 @@ foreign_key(const snpy_reference *self, sn_row row, sn_word *words)
 static PyObject *
 raise_dangling_read(snpy_reference *self, sn_row row)
 {
-    Py_ssize_t n = PyTuple_GET_SIZE(self->fields);
+    Py_ssize_t lead = snpy_reference_lead(self), n = PyTuple_GET_SIZE(self->fields) - lead;
     sn_cell cells[SN_MAX_KEY];
     for (Py_ssize_t i = 0; i < n; i++) { /* owners of their own: making the key may run Python code */
-        snpy_field *field = snpy_field_at(self->fields, i);
+        snpy_field *field = snpy_field_at(self->fields, i + lead);
         snpy_cell_copy(&cells[i], self->model->store, field, sn_table_get(self->model->table, row, field->col));
     }
     PyObject *key = PyTuple_New(n);
     for (Py_ssize_t i = 0; i < n; i++) {
-        snpy_field *field = snpy_field_at(self->fields, i);
+        snpy_field *field = snpy_field_at(self->fields, i + lead);
         PyObject *value = key ? snpy_cell_out(field, cells[i]) : NULL;
         snpy_cell_release(self->model->store, field, cells[i]);
         if (value) {
@@ -88,49 +151,58 @@ reference_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
     if (own_row(self, record, &row) < 0) {
         return NULL;
     }
-    if (!foreign_key(self, row, words)) {
+    snpy_reference *way = way_of(self, row);
+    if (!way || !foreign_key(way, row, words)) {
         Py_RETURN_NONE;
     }
-    sn_row target = sn_index_find(sn_reference_to_index(self->ref), words);
+    sn_row target = sn_index_find(sn_reference_to_index(way->ref), words);
     if (target != SN_NO_ROW) {
-        return snpy_record_for(snpy_model_peek(self->target), target);
+        return snpy_record_for(snpy_model_peek(way->target), target);
     }
-    return self->required ? raise_dangling_read(self, row) : Py_NewRef(Py_None);
+    return way->required ? raise_dangling_read(way, row) : Py_NewRef(Py_None);
 }
 
 /* ---------------------------------------------------------------- setting */
+
+/* "an Author". New reference. */
+static PyObject *
+with_article(PyTypeObject *cls)
+{
+    const char *name = cls->tp_name, *dot = strrchr(name, '.');
+    name = dot ? dot + 1 : name;
+    return PyUnicode_FromFormat("%s %s", strchr("AEIOU", name[0]) ? "an" : "a", name);
+}
 
 /* FieldError: what the reference takes instead of this value. Always -1. */
 static int
 raise_bad_reference(snpy_reference *self, PyObject *value, const char *which)
 {
-    const char *name = self->target->tp_name, *dot = strrchr(name, '.');
-    name = dot ? dot + 1 : name;
-    PyObject *expected = PyUnicode_FromFormat("%s %s record%s", strchr("AEIOU", name[0]) ? "an" : "a", name, which);
-    if (expected) {
-        snpy_raise(self->state, "bad_reference", "OOO", self, value, expected);
-        Py_DECREF(expected);
+    PyObject *expected = NULL;
+    for (Py_ssize_t i = 0; i < (self->members ? member_count(self) : 1); i++) {
+        PyTypeObject *target = self->members ? member_at(self, i)->target : self->target;
+        if (i == 0) {
+            expected = with_article(target);
+            continue;
+        }
+        PyObject *more = expected ? with_article(target) : NULL;
+        Py_XSETREF(expected, more ? PyUnicode_FromFormat("%U or %U", expected, more) : NULL);
+        Py_XDECREF(more);
     }
+    PyObject *whole = expected ? PyUnicode_FromFormat("%U record%s", expected, which) : NULL;
+    if (whole) {
+        snpy_raise(self->state, "bad_reference", "OOO", self, value, whole);
+        Py_DECREF(whole);
+    }
+    Py_XDECREF(expected);
     return -1;
 }
 
-int
-snpy_reference_cells(sn_cell *out, snpy_reference *self, PyObject *target)
+/* The key of a live record, of the model that a plain reference or a member leads to, behind the member's tag. */
+static int
+cells_of_record(sn_cell *out, snpy_reference *self, PyObject *target)
 {
-    Py_ssize_t n = PyTuple_GET_SIZE(self->fields);
-    snpy_model *model = self->target ? snpy_model_peek(self->target) : NULL;
-    if (!model || !self->ref) {
-        return snpy_raise_unbound(self->state, self->name);
-    }
-    if (target == Py_None && !self->required) {
-        for (Py_ssize_t i = 0; i < n; i++) {
-            out[i] = SN_NULL_CELL;
-        }
-        return 0;
-    }
-    if (Py_TYPE(target) != self->target) {
-        return raise_bad_reference(self, target, "");
-    }
+    Py_ssize_t lead = snpy_reference_lead(self), n = PyTuple_GET_SIZE(self->fields) - lead;
+    snpy_model *model = snpy_model_peek(self->target);
     snpy_record *record = (snpy_record *)target;
     if (!snpy_record_alive(record)) {
         return snpy_store_open(model->store) ? snpy_raise_deleted(target) : -1;
@@ -142,16 +214,38 @@ snpy_reference_cells(sn_cell *out, snpy_reference *self, PyObject *target)
     }
     for (Py_ssize_t i = 0; i < n; i++) {
         snpy_field *field = snpy_field_at(self->target_fields, i);
-        snpy_cell_copy(&out[i], model->store, field, sn_table_get(model->table, record->row, field->col));
+        snpy_cell_copy(&out[i + lead], model->store, field, sn_table_get(model->table, record->row, field->col));
+    }
+    if (lead) {
+        out[0] = (sn_cell){self->constant, false};
     }
     return 0;
+}
+
+int
+snpy_reference_cells(sn_cell *out, snpy_reference *self, PyObject *target)
+{
+    if (!is_bound(self)) {
+        return snpy_raise_unbound(self->state, self->name);
+    }
+    if (target == Py_None && !self->required) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->fields); i++) {
+            out[i] = SN_NULL_CELL;
+        }
+        return 0;
+    }
+    snpy_reference *way = self->members ? member_to(self, Py_TYPE(target)) : self;
+    if (!way || Py_TYPE(target) != way->target) {
+        return raise_bad_reference(self, target, "");
+    }
+    return cells_of_record(out, way, target);
 }
 
 static void
 release_cells(snpy_reference *self, sn_cell *cells)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->fields); i++) {
-        snpy_cell_release(self->model->store, snpy_field_at(self->fields, i), cells[i]);
+        snpy_cell_release(snpy_reference_model(self)->store, snpy_field_at(self->fields, i), cells[i]);
     }
 }
 
@@ -159,7 +253,7 @@ release_cells(snpy_reference *self, sn_cell *cells)
 static int
 validate_key(snpy_reference *self, snpy_field *field, PyObject *record, sn_cell *cell)
 {
-    snpy_model *model = self->model;
+    snpy_model *model = snpy_reference_model(self);
     sn_cell checked;
     if (cell->null || (!field->check && !snpy_model_validates(model))) {
         return 0;
@@ -191,7 +285,7 @@ snpy_reference_prepare(sn_cell *cells, snpy_reference *self, PyObject *record, P
     PyObject *value = Py_NewRef(target);
     int result = record ? check_writable(self, target) : 0;
     if (result == 0 && target != Py_None) {
-        result = snpy_validate_named(self->model, self->name, record, &value);
+        result = snpy_validate_named(snpy_reference_model(self), self->name, record, &value);
     }
     if (result == 0) {
         result = snpy_reference_cells(cells, self, value);
@@ -220,9 +314,10 @@ reference_set(PyObject *op, PyObject *record, PyObject *target)
     if (own_row(self, record, &row) < 0) {
         return -1;
     }
-    uint64_t schema = self->model->store->schema;
+    snpy_store *store = snpy_reference_model(self)->store;
+    uint64_t schema = store->schema;
     if (snpy_reference_prepare(cells, self, record, target) < 0) {
-        snpy_drain(self->model->store);
+        snpy_drain(store);
         return -1;
     }
     snpy_field *const *fields = (snpy_field *const *)PySequence_Fast_ITEMS(self->fields);
@@ -258,12 +353,33 @@ check_binding(snpy_reference *self, snpy_index *from, snpy_index *to, PyTypeObje
         PyErr_Format(PyExc_ValueError, "relation %R is bound to indexes that do not belong together", self->name);
         return -1;
     }
-    if (PyTuple_GET_SIZE(target_fields) != PyTuple_GET_SIZE(self->fields)) {
+    if (self->members
+        || PyTuple_GET_SIZE(target_fields) != PyTuple_GET_SIZE(self->fields) - snpy_reference_lead(self)) {
         PyErr_Format(PyExc_ValueError, "relation %R has another number of columns than the key it refers to",
                      self->name);
         return -1;
     }
     return snpy_store_open(from->model->store) ? 0 : -1;
+}
+
+/* The word of a member's tag: an ordinal of its first field. 0 or -1. */
+static int
+read_tag(snpy_reference *self, snpy_store *store)
+{
+    sn_cell cell;
+    snpy_field *field = snpy_field_at(self->fields, 0);
+    if (!self->tag) {
+        return 0;
+    }
+    if (field->kind != SNPY_LITERAL) {
+        PyErr_Format(PyExc_ValueError, "the first field of a member, %R, is no Literal", field->name);
+        return -1;
+    }
+    if (snpy_cell_in(&cell, store, field, self->tag) < 0) {
+        return -1;
+    }
+    self->constant = cell.word;
+    return 0;
 }
 
 /* Makes the engine's reference, which the store keeps. 0 or -1. */
@@ -274,7 +390,10 @@ make_reference(snpy_reference *self, snpy_index *from, snpy_index *to, sn_on_del
     if (PyList_Append(store->kept, (PyObject *)self) < 0) {
         return -1;
     }
-    if (sn_reference_new(&self->ref, from->index, to->index, action, enforce, self) == SN_OK) {
+    sn_status status =
+        self->tag ? sn_reference_new_member(&self->ref, from->index, to->index, self->constant, action, enforce, self)
+                  : sn_reference_new(&self->ref, from->index, to->index, action, enforce, self);
+    if (status == SN_OK) {
         return 0;
     }
     self->ref = NULL;
@@ -298,6 +417,8 @@ reference_bind(PyObject *op, PyObject *args)
     snpy_index *from = (snpy_index *)from_object, *to = (snpy_index *)to_object;
     PyObject *target_fields = PySequence_Tuple(given);
     if (!target_fields || check_binding(self, from, to, (PyTypeObject *)target, target_fields) < 0
+        || read_tag(self, from->model->store) < 0
+        || check_binding(self, from, to, (PyTypeObject *)target, target_fields) < 0 /* reading it may run code */
         || make_reference(self, from, to, action, enforce) < 0) {
         Py_XDECREF(target_fields);
         return NULL;
@@ -333,6 +454,23 @@ reference_unbind(PyObject *op, PyObject *Py_UNUSED(ignored))
 
 /* ---------------------------------------------------------------- the type */
 
+/* What was given as members: a tuple of References, NULL for None, with or without an exception. */
+static PyObject *
+own_members(snpy_state *st, PyObject *given)
+{
+    PyObject *members = given == Py_None ? NULL : PySequence_Tuple(given);
+    bool right = members && PyTuple_GET_SIZE(members) > 0;
+    for (Py_ssize_t i = 0; right && i < PyTuple_GET_SIZE(members); i++) {
+        right = Py_IS_TYPE(PyTuple_GET_ITEM(members, i), st->Reference)
+                && ((snpy_reference *)PyTuple_GET_ITEM(members, i))->tag;
+    }
+    if (members && !right) {
+        PyErr_SetString(PyExc_TypeError, "members= takes References with a tag");
+        Py_CLEAR(members);
+    }
+    return members;
+}
+
 /* A tuple of 1 to SN_MAX_KEY Fields. New reference. */
 static PyObject *
 own_fields(snpy_state *st, PyObject *given)
@@ -352,11 +490,11 @@ own_fields(snpy_state *st, PyObject *given)
 static PyObject *
 reference_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"", "", "required", "path", "default", "doc", NULL};
-    PyObject *name, *given, *path = Py_None, *default_value = NULL, *doc = Py_None;
+    static char *names[] = {"", "", "required", "path", "default", "doc", "tag", "members", NULL};
+    PyObject *name, *given, *path = Py_None, *default_value = NULL, *doc = Py_None, *tag = Py_None, *ways = Py_None;
     int required = -1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UO|$pOOO:Reference", names, &name, &given, &required, &path,
-                                     &default_value, &doc)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "UO|$pOOOOO:Reference", names, &name, &given, &required, &path,
+                                     &default_value, &doc, &tag, &ways)) {
         return NULL;
     }
     if (required < 0) {
@@ -365,11 +503,15 @@ reference_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     snpy_state *st = snpy_state_of(type);
     PyObject *fields = own_fields(st, given);
-    snpy_reference *self = fields ? (snpy_reference *)type->tp_alloc(type, 0) : NULL;
+    PyObject *members = fields ? own_members(st, ways) : NULL;
+    snpy_reference *self = fields && !PyErr_Occurred() ? (snpy_reference *)type->tp_alloc(type, 0) : NULL;
     if (!self) {
         Py_XDECREF(fields);
+        Py_XDECREF(members);
         return NULL;
     }
+    self->members = members;
+    self->tag = tag == Py_None ? NULL : Py_NewRef(tag);
     self->state = st;
     self->name = Py_NewRef(name);
     PyUnicode_InternInPlace(&self->name);
@@ -392,6 +534,8 @@ reference_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->default_value);
     Py_VISIT(self->target);
     Py_VISIT(self->target_fields);
+    Py_VISIT(self->members);
+    Py_VISIT(self->tag);
     Py_VISIT(self->from_index);
     Py_VISIT(self->to_index);
     return 0;
@@ -420,6 +564,8 @@ reference_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     reference_clear(op);
     Py_XDECREF(self->fields);
+    Py_XDECREF(self->members);
+    Py_XDECREF(self->tag);
     Py_XDECREF(self->name);
     Py_XDECREF(self->doc);
     type->tp_free(op);
@@ -429,7 +575,7 @@ reference_dealloc(PyObject *op)
 static PyObject *
 reference_model(PyObject *op, void *Py_UNUSED(closure))
 {
-    snpy_model *model = ((snpy_reference *)op)->model;
+    snpy_model *model = snpy_reference_model((snpy_reference *)op);
     return Py_NewRef(model ? (PyObject *)model->cls : Py_None);
 }
 
@@ -449,6 +595,8 @@ static PyMemberDef reference_members[] = {
     {"fields", T_OBJECT, offsetof(snpy_reference, fields), READONLY, NULL},
     {"path", T_OBJECT, offsetof(snpy_reference, path), 0, NULL},
     {"target", T_OBJECT, offsetof(snpy_reference, target), READONLY, NULL},
+    {"members", T_OBJECT, offsetof(snpy_reference, members), READONLY, NULL},
+    {"tag", T_OBJECT, offsetof(snpy_reference, tag), READONLY, NULL},
     {"required", T_BOOL, offsetof(snpy_reference, required), READONLY, NULL},
     {"__doc__", T_OBJECT, offsetof(snpy_reference, doc), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},

@@ -307,6 +307,9 @@ struct snpy_reference {
     snpy_state *state;
     PyObject *name, *fields /* tuple of Field */, *path, *doc;
     PyObject *default_value; /* NULL: none; or None */
+    PyObject *members;       /* polymorphic: tuple of References, one for each model; NULL: it leads to one model */
+    PyObject *tag;           /* of a member: what its first field holds; else NULL */
+    sn_word constant;        /* of a member, once bound: the word of its tag */
     bool required;
     snpy_model *model;               // borrowed: see snpy_field
     PyTypeObject *target;            /* owned once bound */
@@ -314,6 +317,19 @@ struct snpy_reference {
     sn_reference *ref;               /* engine; NULL before binding */
     PyObject *from_index, *to_index; /* Index, once bound */
 };
+
+/* The fields that hold the target's key begin behind a member's tag. */
+static inline Py_ssize_t
+snpy_reference_lead(const snpy_reference *ref)
+{
+    return ref->tag != NULL;
+}
+/* The model that has this reference, NULL before binding: a polymorphic one is bound by its members. */
+static inline snpy_model *
+snpy_reference_model(const snpy_reference *ref)
+{
+    return ref->members ? ((snpy_reference *)PyTuple_GET_ITEM(ref->members, 0))->model : ref->model;
+}
 
 /* One and Many: a descriptor over a compiled path. */
 typedef struct snpy_many {

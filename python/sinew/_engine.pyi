@@ -178,7 +178,9 @@ class Field:
 class Reference:
     """The descriptor of a belongs_to: reads the target record, sets the foreign key `fields`.
 
-    path: what the class gives for this attribute."""
+    path: what the class gives for this attribute. A polymorphic one has members, one for each model that it may lead to,
+    with the same fields as its own; the first is a Literal that holds the member's tag. Hops go along members, which are
+    bound, not the whole."""
 
     def __new__(
         cls,
@@ -190,6 +192,8 @@ class Reference:
         path: Any = None,
         default: Any = ...,
         doc: str | None = None,
+        tag: Any = None,
+        members: Sequence[Reference] | None = None,
     ) -> Self:
         """default: MISSING, or None; Ellipsis is spelled by the Python layer. required: None is refused."""
     name: Final[str]
@@ -198,6 +202,8 @@ class Reference:
     path: Any
     model: Final[type | None]
     target: Final[type | None]
+    tag: Final[Any]
+    members: Final[tuple[Reference, ...] | None]
     def bind(
         self,
         target: type,
@@ -209,7 +215,7 @@ class Reference:
         /,
     ) -> None:
         """Makes the engine's reference. from_index: over `fields` (many, or unique); to_index: unique, over
-        target_fields."""
+        target_fields, which are those of `fields` behind a member's tag."""
     def unbind(self) -> None: ...
 
 @final

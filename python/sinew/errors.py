@@ -214,6 +214,10 @@ def _record(cls: object, key: object) -> str:
     return f"{model_name(cls)}[{show(key)}]"
 
 
+def _names(fields: Sequence[_engine.Field]) -> str:
+    return " and ".join(f"`{field.name}`" for field in fields)
+
+
 def _plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
@@ -281,7 +285,7 @@ def bad_reference(reference: _engine.Reference, value: object, expected: str) ->
         )
     hint = ""
     if reference.fields and not isinstance(value, type) and not hasattr(type(value), "__sinew__"):
-        hint = f"; a key goes into `{reference.fields[0].name}`"
+        hint = f"; a key goes into {_names(reference.fields)}"
     return FieldError(f"{field_name(reference)} takes {expected}, not {show(value)} ({kind_of(value)}){hint}")
 
 
@@ -292,6 +296,14 @@ def reference_contradiction(
     return FieldError(
         f"{field_name(reference)}={show(record)} and {field.name}={show(value)} contradict each other; "
         "give one of the two"
+    )
+
+
+def half_key(cls: Any, fields: Sequence[_engine.Field]) -> FieldError:
+    """The columns of a polymorphic belongs_to are None together or not at all."""
+    return FieldError(
+        f"{model_name(cls)}: {_names(fields)} say together which record is meant; "
+        "give them in one statement, or None for all of them"
     )
 
 
@@ -432,7 +444,7 @@ def dangling_read(reference: _engine.Reference, key: object) -> IntegrityError:
     """A required belongs_to whose target does not exist (yet)."""
     return IntegrityError(
         f"{field_name(reference)} refers to {_record(reference.target, key)}, which does not exist (yet); create it, "
-        f"or read `{reference.fields[0].name}`"
+        f"or read {_names(reference.fields)}"
     )
 
 
