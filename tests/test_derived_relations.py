@@ -698,3 +698,98 @@ def check_relation(naive: Naive, cls: Any, name: str) -> None:
         found = [record for record, wanted in expected.items() if pick in wanted]
         assert list(cls.where(path.id == pick.id)) == found, (name, pick)
         assert list(cls.where(~exists(path, target.id == pick.id))) == [each for each in ROWS[cls] if each not in found]
+
+
+# ---------------------------------------------------------------- trees without cycles
+
+
+@pytest.fixture
+def place() -> Any:
+    database = Database()
+    cls = define(
+        "Place",
+        {
+            "name": field(type=str, default=""),
+            "within": belongs_to("Place | None", default=None, acyclic=True),
+            "parts": has_many("Place"),
+            "around": has_many("Place", recursive="within"),
+        },
+        db=database,
+    )
+    return cls
+
+
+def test_acyclic_references_refuse_to_lead_around(place: Any) -> None:
+    world, land, town = place(id=0), None, None
+    land = place(within=world)
+    town = place(within=land)
+    with pytest.raises(RelationError) as caught:
+        world.within = town
+    assert str(caught.value) == (
+        "Place.within has acyclic=True, and here it would lead around in a circle: "
+        "Place[0] -> Place[2] -> Place[1] -> Place[0]; give one of them another within"
+    )
+    assert world.within is None
+    for attempt in (
+        lambda: setattr(town, "within", town),
+        lambda: setattr(land, "within_id", 2),
+        lambda: town.parts.append(world),
+        lambda: place.all().update(within=town),
+        lambda: place(id=7, within_id=7),
+        lambda: place.insert_many([{"id": 8, "within_id": 9}, {"id": 9, "within_id": 8}]),
+    ):
+        with pytest.raises(RelationError, match=r"Place.within has acyclic=True"):
+            attempt()
+    assert list(town.around) == [land, world]
+    assert place.count() == 3
+
+
+def test_acyclic_is_a_rule_for_the_end_of_a_transaction(place: Any) -> None:
+    world = place()
+    town = place(within=world)
+    database = place.__sinew__.db
+    with database.transaction():
+        world.within = town
+        town.within = None
+    assert world.within is town
+    with pytest.raises(RelationError, match="lead around in a circle: Place"), database.transaction():
+        town.within = world
+    assert town.within is None
+
+
+def test_long_circles_are_cut_short(place: Any) -> None:
+    place.insert_many([{"id": n, "within_id": n - 1 if n else None} for n in range(2000)])
+    with pytest.raises(RelationError) as caught:
+        place[0].within = place[1999]
+    assert "Place[0] -> Place[1999] -> Place[1998] -> Place[1997] -> Place[1996] -> ... -> Place[0] (2,000 steps)" in (
+        str(caught.value)
+    )
+
+
+def test_acyclic_is_for_references_to_the_model_itself() -> None:
+    def elsewhere(database: Database) -> None:
+        define("A", {"b": belongs_to("B", acyclic=True)}, db=database)
+        define("B", {"name": str}, db=database)
+
+    refused(elsewhere, "A.b takes acyclic=True only if it leads to A itself")
+
+
+def test_rows_may_refuse_that_cycles_are_forbidden() -> None:
+    database = Database()
+
+    def build(**options: Any) -> Any:
+        return define("Place", {"within": belongs_to("Place | None", default=None, **options)}, db=database)
+
+    place = build()
+    first = place()
+    first.within = first
+    with pytest.raises(DefinitionError, match=r"Place cannot be defined anew: .*Place\[1\] -> Place\[1\]"):
+        build(acyclic=True)
+    assert first.within is first
+    first.within = None
+    build(acyclic=True)
+    with pytest.raises(RelationError, match="acyclic=True"):
+        first.within = first
+    build()
+    first.within = first
+    assert first.within is first

@@ -258,6 +258,16 @@ raise_dangling(snpy_store *store, const sn_error *e)
     return r;
 }
 
+static int
+raise_cycle(snpy_state *st, const sn_error *e)
+{
+    snpy_reference *ref = sn_reference_tag(e->reference);
+    PyObject *record = record_or_none(ref->model, e->row);
+    int r = record ? snpy_raise(st, "cycle", "OOn", ref, record, (Py_ssize_t)e->count) : -1;
+    Py_XDECREF(record);
+    return r;
+}
+
 int
 snpy_raise_unbindable(snpy_reference *ref, snpy_model *from)
 {
@@ -360,6 +370,8 @@ snpy_raise_status(snpy_store *store, sn_status status)
         return raise_column(st, &e);
     case SN_DANGLING:
         return raise_dangling(store, &e);
+    case SN_CYCLE:
+        return raise_cycle(st, &e);
     case SN_RESTRICTED:
         return raise_restricted(store, &e);
     case SN_KEY_IN_USE:

@@ -432,6 +432,21 @@ reference_bind(PyObject *op, PyObject *args)
 }
 
 static PyObject *
+reference_forbid_cycles(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    snpy_reference *self = (snpy_reference *)op;
+    if (!self->ref) {
+        snpy_raise_unbound(self->state, self->name);
+        return NULL;
+    }
+    if (!snpy_store_open(self->model->store)) {
+        return NULL;
+    }
+    sn_status status = sn_reference_forbid_cycles(self->ref);
+    return status == SN_OK || snpy_raise_status(self->model->store, status) == 0 ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyObject *
 reference_unbind(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     snpy_reference *self = (snpy_reference *)op;
@@ -586,6 +601,7 @@ static PyGetSetDef reference_getset[] = {
 
 static PyMethodDef reference_methods[] = {
     {"bind", reference_bind, METH_VARARGS, "Makes the engine's reference."},
+    {"forbid_cycles", reference_forbid_cycles, METH_NOARGS, "No record may be met again by going on along it."},
     {"unbind", reference_unbind, METH_NOARGS, "Drops the engine's reference."},
     {NULL, NULL, 0, NULL},
 };

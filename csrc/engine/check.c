@@ -5,7 +5,7 @@
  *
  *   schema       columns count their indexes, indexes their references; both tables of a reference list it
  *   counters     next_number is above every number in the automatic column
- *   references   no unit open: every enforced reference has its target
+ *   references   no unit open: every enforced reference has its target, and none that forbids cycles has one
  *   members      the key of a row is null as a whole or not at all
  *   entries      an entry has at least as many uses as cells hold it (live rows, rows killed in the open unit, old
  *                words in the journal; constants of expressions and cells in the host's hands come on top)
@@ -15,6 +15,7 @@
  * It needs no memory, so that it can be called after a refused allocation: uses are counted down in the entries
  * themselves, judged, and counted up again. Cost: all rows times all columns and indexes.
  */
+#include "cycle.h"
 #include "database.h"
 #include "reference.h"
 
@@ -127,6 +128,19 @@ check_references(const sn_table *t)
 }
 
 static const char *
+check_cycles(const sn_table *t)
+{
+    size_t length;
+    for (size_t r = 0; r < t->outgoing_count; r++) {
+        for (sn_row row = 0; t->outgoing[r]->acyclic && row < t->positions; row++) {
+            if (sn__alive(t, row) && sn__cycle_at(t->outgoing[r], row, &length))
+                return "reference: a row is met again";
+        }
+    }
+    return NULL;
+}
+
+static const char *
 check_table(const sn_table *t)
 {
     const char *wrong = sn__table_check(t);
@@ -140,7 +154,9 @@ check_table(const sn_table *t)
         wrong = check_members(t);
     for (size_t i = 0; !wrong && i < t->index_count; i++)
         wrong = sn__index_check(t->indexes[i]);
-    return !wrong && t->db->depth == 0 ? check_references(t) : wrong;
+    if (!wrong && t->db->depth == 0)
+        wrong = check_references(t);
+    return !wrong && t->db->depth == 0 ? check_cycles(t) : wrong;
 }
 
 /* ---------------------------------------------------------------- uses of entries */

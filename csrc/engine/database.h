@@ -50,7 +50,12 @@ typedef struct sn_undo {
     } was;
 } sn_undo;
 
-typedef enum sn_pending_kind { SN_PENDING_REFERENCE, SN_PENDING_TARGET, SN_PENDING_UNIQUE } sn_pending_kind;
+typedef enum sn_pending_kind {
+    SN_PENDING_REFERENCE,
+    SN_PENDING_TARGET,
+    SN_PENDING_UNIQUE,
+    SN_PENDING_CYCLE
+} sn_pending_kind;
 
 typedef struct sn_pending {
     sn_pending_kind kind;

@@ -19,6 +19,7 @@
  *
  * Cost: for each cell a handful of instructions, for each index a probe and an insertion.
  */
+#include "cycle.h"
 #include "journal.h"
 #include "pending.h"
 #include "reference.h"
@@ -141,8 +142,11 @@ look_at_references(const piece *p)
 {
     sn_status st = SN_OK;
     for (size_t i = 0; st == SN_OK && i < p->table->outgoing_count; i++) {
-        if (p->table->outgoing[i]->enforce)
-            st = await_targets(p, p->table->outgoing[i]);
+        const sn_reference *ref = p->table->outgoing[i];
+        if (ref->enforce)
+            st = await_targets(p, ref);
+        if (st == SN_OK && ref->acyclic)
+            st = sn__cycle_loaded(ref, p->first, p->n);
     }
     return st;
 }

@@ -11,12 +11,16 @@
  *              stands while no row has its key again and rows refer to it
  *   UNIQUE     row shares a deferred key
  *              stands while another live row has the key
+ *   CYCLE      row may be met again along a reference that forbids it
+ *              stands while it lives and is
  *
  * A row that is changed several times may have several items, so a failing commit sorts them, drops doubles, and sorts
  * what is left by age, so that errors come in the order in which they were made: n log n, in place, no memory (heap
  * sort; qsort may allocate).
  */
 #include "pending.h"
+
+#include "cycle.h"
 
 #include "reference.h"
 
@@ -62,6 +66,19 @@ unique_stands(sn_pending *p)
 }
 
 static bool
+cycle_stands(sn_pending *p)
+{
+    sn_word key[SN_MAX_KEY];
+    const sn_reference *ref = p->reference;
+    size_t length;
+    if (!sn__alive(ref->from->table, p->row) || !sn__cycle_at(ref, p->row, &length))
+        return false;
+    p->count = length;
+    p->other = sn__reference_target(key, ref, p->row) ? sn__index_find(ref->to, key) : SN_NO_ROW;
+    return true;
+}
+
+static bool
 stands(sn_pending *p)
 {
     switch (p->kind) {
@@ -73,6 +90,8 @@ stands(sn_pending *p)
         return target_stands(p);
     case SN_PENDING_UNIQUE:
         return unique_stands(p);
+    case SN_PENDING_CYCLE:
+        return cycle_stands(p);
     }
     return false;
 }
@@ -159,7 +178,8 @@ describe(const sn_pending *p)
     e.row = p->row;
     e.other = p->other;
     e.count = p->count;
-    if (p->kind == SN_PENDING_REFERENCE) {
+    if (p->kind == SN_PENDING_REFERENCE || p->kind == SN_PENDING_CYCLE) {
+        e.status = p->kind == SN_PENDING_CYCLE ? SN_CYCLE : SN_DANGLING;
         e.table = p->reference->from->table;
     } else if (p->kind == SN_PENDING_TARGET) {
         e.status = SN_RESTRICTED;

@@ -70,6 +70,7 @@ typedef enum sn_status {
     SN_UNIQUE, /* index; row: the refused row or SN_NO_ROW when it was being inserted; other: the row that has the key */
     SN_NULL,   /* column: null where it is required */
     SN_NAN,    /* column: NaN in an indexed column */
+    SN_CYCLE, /* reference, row: it is met again along the reference, after `count` steps; other: the first of them (sn_commit) */
     SN_DANGLING,   /* reference, row: refers to what does not exist; count: how many rows do (sn_commit) */
     SN_RESTRICTED, /* reference, row: a referring row, other: the deleted row; count: how many refer to it (sn_commit) */
     SN_KEY_IN_USE, /* reference, row: the row whose key would change; count: how many refer to it */
@@ -262,6 +263,9 @@ sn_status sn_reference_new(sn_reference **out, sn_index *from, sn_index *to, sn_
  */
 sn_status sn_reference_new_member(sn_reference **out, sn_index *from, sn_index *to, sn_word constant,
                                   sn_on_delete action, bool enforce, void *tag);
+/* From now on no row may be met again by going on from it along the reference, which is one within a table (else SN_MISUSE).
+ * Rows that exist may refuse it: SN_CYCLE. */
+sn_status sn_reference_forbid_cycles(sn_reference *ref);
 sn_status sn_reference_drop(sn_reference *ref);
 void *sn_reference_tag(const sn_reference *ref);
 sn_table *sn_reference_from(const sn_reference *ref);
@@ -301,7 +305,7 @@ sn_posting_view sn_index_rows(const sn_index *ix, const sn_word *words);
 
 /* Opens a unit, or a savepoint within one. */
 sn_status sn_begin(sn_db *db);
-/* Closes the innermost. The outermost checks first: SN_DANGLING, SN_RESTRICTED or SN_UNIQUE (deferred) leave it open
+/* Closes the innermost. The outermost checks first: SN_DANGLING, SN_RESTRICTED, SN_CYCLE or SN_UNIQUE (deferred) leave it open
  * with nothing undone, so that the host can describe the rows; it then rolls back (or mends and commits again). */
 sn_status sn_commit(sn_db *db);
 /* Undoes and closes the innermost. Cannot fail. */

@@ -89,7 +89,8 @@ struct sn_reference {
     sn_index *to;
     sn_on_delete action;
     bool enforce;
-    bool member; /* rows refer by it that hold `constant` in the first column of `from` */
+    bool acyclic; /* no row is met again along it */
+    bool member;  /* rows refer by it that hold `constant` in the first column of `from` */
     sn_word constant;
     void *tag;
 };

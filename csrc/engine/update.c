@@ -17,6 +17,7 @@
  */
 #include "write.h"
 
+#include "cycle.h"
 #include "journal.h"
 #include "pending.h"
 #include "reference.h"
@@ -303,6 +304,8 @@ enter_indexes(sn_db *db, size_t from, size_t to)
         sn_undo left = db->journal[k];
         if (left.on.index->references > 0)
             st = watch_references(left.on.index, left.row);
+        if (st == SN_OK && left.on.index->references > 0)
+            st = sn__cycle_changed(left.on.index->table, left.on.index, left.row);
     }
     return st;
 }

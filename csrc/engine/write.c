@@ -19,6 +19,7 @@
  */
 #include "write.h"
 
+#include "cycle.h"
 #include "journal.h"
 #include "pending.h"
 #include "reference.h"
@@ -161,10 +162,12 @@ prepare_index(draft *d, size_t i)
 static sn_status
 prepare_reference(const draft *d, const sn_reference *ref)
 {
-    sn_word words[SN_MAX_KEY], key[SN_MAX_KEY];
-    if (!ref->enforce || !draft_key(words, d, ref->from) || !sn__reference_leads(key, ref, words)
-        || sn__index_find(ref->to, key) != SN_NO_ROW)
+    sn_word words[SN_MAX_KEY], key[SN_MAX_KEY], own[SN_MAX_KEY];
+    if (!(ref->enforce || ref->acyclic) || !draft_key(words, d, ref->from) || !sn__reference_leads(key, ref, words))
         return SN_OK;
+    sn_status st = ref->acyclic && draft_key(own, d, ref->to) ? sn__cycle_made(ref, d->row, key, own) : SN_OK;
+    if (st != SN_OK || !ref->enforce || sn__index_find(ref->to, key) != SN_NO_ROW)
+        return st;
     return sn__pending_add(d->table->db, SN_PENDING_REFERENCE, ref, NULL, d->row);
 }
 

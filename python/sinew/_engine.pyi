@@ -216,6 +216,8 @@ class Reference:
     ) -> None:
         """Makes the engine's reference. from_index: over `fields` (many, or unique); to_index: unique, over
         target_fields, which are those of `fields` behind a member's tag."""
+    def forbid_cycles(self) -> None:
+        """No record may be met again by going on along it. RelationError if one is."""
     def unbind(self) -> None: ...
 
 @final

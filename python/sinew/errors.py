@@ -16,10 +16,9 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from . import _engine
+from . import _engine
 
 SHOWN = 80
 """How many characters of a value a message shows."""
@@ -417,6 +416,24 @@ def dangling(problems: Sequence[tuple[Any, Any, str, Any]], count: int, in_trans
     error = IntegrityError(f"{_plural(count, 'reference')} to records that do not exist: {listed}; {remedy}")
     error.problems = tuple(problems)
     return error
+
+
+def cycle(reference: _engine.Reference, record: Any, count: int) -> RelationError:
+    """A record that is met again along a reference with acyclic=True, after so many steps."""
+    chain = [record]
+    while len(chain) <= min(count, _CHAIN):
+        chain.append(getattr(chain[-1], reference.name))
+    shown = [_record(type(each), _engine.key(each)) for each in chain]
+    if count > _CHAIN:
+        shown[-1:] = ["...", shown[0]]
+    return RelationError(
+        f"{field_name(reference)} has acyclic=True, and here it would lead around in a circle: {' -> '.join(shown)}"
+        f"{f' ({count:,} steps)' if count > _CHAIN else ''}; give one of them another {reference.name}"
+    )
+
+
+_CHAIN = 5
+"""How many steps of a circle a message shows."""
 
 
 def restricted(cls: Any, key: object, referring: Sequence[tuple[Any, str, int]]) -> DeleteRestricted:

@@ -195,6 +195,12 @@ def taken(definition: Definition, name: str) -> bool:
 def check_foreign_keys(definition: Definition) -> None:
     by_names: dict[frozenset[str], Relation] = {}
     for relation in definition.belongs_to():
+        if relation.declaration.acyclic and relation.target is not definition:
+            raise definition.problem(
+                relation.name,
+                f"takes acyclic=True only if it leads to {definition.name} itself; going on along it ends at "
+                f"{relation.target.name}",
+            )
         names = frozenset(info.name for info in relation.foreign_key)
         other = by_names.setdefault(names, relation) if names else relation
         if other is not relation:

@@ -193,6 +193,13 @@ def bind_reference(relation: Relation) -> None:
     fields = [info.engine for info in relation.references]
     relation.descriptor.bind(relation.target.cls, fields, from_index, to_index, d.on_delete, d.enforce)
     table.references.add(relation.name)
+    if relation.declaration.acyclic:
+        try:
+            relation.descriptor.forbid_cycles()
+        except BaseException:
+            relation.descriptor.unbind()
+            table.references.discard(relation.name)
+            raise
 
 
 def _bind_paths(definition: Definition, definitions: Sequence[Definition]) -> None:

@@ -328,7 +328,8 @@ def _reference_stays(definition: Definition, old: _Old, before: Relation) -> boo
         return False
     a, b = before.declaration, relation.declaration
     options = all(
-        getattr(a, name) == getattr(b, name) for name in ("on_delete", "enforce", "unique", "default", "init")
+        getattr(a, name) == getattr(b, name)
+        for name in ("on_delete", "enforce", "unique", "acyclic", "default", "init")
     )
     same = before.required == relation.required and before.foreign_key == relation.foreign_key
     if not (options and same and before.references == relation.references):

@@ -37,6 +37,7 @@ class RelationDeclaration:
     on_delete: Any = "restrict"
     enforce: bool = True
     unique: bool = False
+    acyclic: bool = False
     where: Any = None
     order_by: Any = None
     limit: Any = None
@@ -70,7 +71,7 @@ def belongs_to(
     unique field or fields of the target that they hold (its primary key). inverse: the has_one or has_many that shows
     the other side. default: None, or `...` if the argument may be left out because the foreign key is given. on_delete:
     what happens here when the target is deleted. enforce=False accepts keys without a target. unique: at most one
-    record per target.
+    record per target. acyclic, for a reference to the model itself: nobody is his own ancestor.
 
         author: BelongsTo[Author] = belongs_to(on_delete="cascade")
     """
@@ -86,8 +87,9 @@ def belongs_to(
         on_delete,
         enforce,
         unique,
+        acyclic,
         init=init,
-        unbuilt=_unbuilt(acyclic=acyclic, type_field=type_field, type_values=type_values),
+        unbuilt=_unbuilt(type_field=type_field, type_values=type_values),
         problems=unknown_options("belongs_to", positional, unknown, options),
     )
 
@@ -262,7 +264,7 @@ def _check_belongs_to(d: RelationDeclaration, annotation: Annotation | None) -> 
         yield f"default={show(d.default)} cannot be the default of a reference; only None and ... can"
     if d.default is None and not optional:
         yield f"default=None needs a reference that may be None; {remedy}"
-    for name in ("enforce", "unique", "init"):
+    for name in ("enforce", "unique", "acyclic", "init"):
         if not isinstance(getattr(d, name), bool):
             yield f"{name}= takes True or False, not {show(getattr(d, name))}"
     yield from _check_names("foreign_key", d.foreign_key)

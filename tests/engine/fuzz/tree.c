@@ -545,8 +545,14 @@ make_path(ask *a, route *p)
     for (size_t i = 0; i < p->n; i++) {
         const hop *h = &p->hops[i];
         tree_engine_orders(a, orders[i], h->orders, h->order_n);
-        defs[i] = (sn_hop_def){a->r->references[h->ref], h->backward, h->single,  a->e,
-                               node_of(a, h->where),     orders[i],   h->order_n, h->limit};
+        defs[i] = (sn_hop_def){.reference = a->r->references[h->ref],
+                               .backward = h->backward,
+                               .single = h->single,
+                               .expr = a->e,
+                               .where = node_of(a, h->where),
+                               .order = orders[i],
+                               .order_len = h->order_n,
+                               .limit = h->limit};
     }
     sn_status st = sn_path_new(&p->path, a->r->db, defs, p->n, p->distinct);
     REQUIRE(st == SN_OK || (st == SN_NOMEM && a->r->memory.refused));
