@@ -1,9 +1,12 @@
 /*
  * collection.c - Collection: the live other side of a to-many relation of one record.
  *
- * A collection holds its owner and its descriptor, nothing else: every question goes to the engine at the moment it is
- * asked, so a collection can be neither stale nor expensive to make. The Python layer derives its class from this one, with
+ * A collection holds its owner and its descriptor: every question goes to the engine at the moment it is asked, so a collection can be
+ * neither stale nor expensive to make. What it remembers is how many records it had when it was last counted, for as long as nothing
+ * at all has changed: list() asks for the length twice. The Python layer derives its class from this one, with
  * `__slots__ = ()`, and Many.__get__ makes instances of that class by tp_alloc alone.
+ *
+ * Invariant: while the store's revision and schema are those beside `count`, the path leads to so many records.
  *
  *   len, in     one call of the engine, O(1) on a direct relation without conditions
  *   iter        the rows as they are at its start, pinned; those deleted since are passed over (see rows.c)
@@ -15,6 +18,8 @@ typedef struct collection {
     PyObject_HEAD
     PyObject *owner; /* a record */
     snpy_many *many;
+    Py_ssize_t count;          /* -1: not counted yet */
+    uint64_t revision, schema; /* of the store when it was */
 } collection;
 
 /* The relation's path. Owned: compiling it may run code that binds the relation to another one. */
@@ -32,6 +37,7 @@ snpy_collection_new(snpy_many *many, PyObject *owner)
     if (self) {
         self->owner = Py_NewRef(owner);
         self->many = (snpy_many *)Py_NewRef(many);
+        self->count = -1;
     }
     return (PyObject *)self;
 }
@@ -43,11 +49,32 @@ collection_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSE
     return NULL;
 }
 
+/* Remembers a count that has just been made along a path that is compiled. */
+static void
+remember(collection *self, const snpy_path *path, Py_ssize_t count)
+{
+    self->count = count;
+    self->revision = sn_db_revision(path->store->engine);
+    self->schema = path->store->schema;
+}
+
+static bool
+remembers(const collection *self, const snpy_path *path)
+{
+    return self->count >= 0 && path->store->db && self->revision == sn_db_revision(path->store->engine)
+           && self->schema == path->store->schema && self->schema == path->schema;
+}
+
 static Py_ssize_t
 collection_len(PyObject *op)
 {
+    collection *self = (collection *)op;
     snpy_path *path = path_of(op);
-    Py_ssize_t n = snpy_path_count(path, ((collection *)op)->owner);
+    Py_ssize_t n = self->count;
+    if (!remembers(self, path)) {
+        n = snpy_path_count(path, self->owner);
+        remember(self, path, n);
+    }
     Py_DECREF(path);
     return n;
 }
@@ -66,6 +93,9 @@ all_rows(PyObject *op)
 {
     snpy_path *path = path_of(op);
     PyObject *rows = snpy_path_rows(path, ((collection *)op)->owner);
+    if (rows && ((snpy_rows *)rows)->revision == sn_db_revision(path->store->engine)) {
+        remember((collection *)op, path, (Py_ssize_t)((snpy_rows *)rows)->rows.n);
+    }
     Py_DECREF(path);
     return rows;
 }

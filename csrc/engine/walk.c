@@ -107,17 +107,34 @@ visit_relay(sn__visit *visit, sn_row row)
     return status;
 }
 
-/* Every row of a hop, before its conditions. */
-static sn_status
-each_row(const walk *w, const sn__hop *h, sn_row from, sn__visit *v)
+#define AHEAD 12 /* rows: what they need is asked of the memory that much before */
+
+/* The key by which the walk goes on from a row: the rows of a list lie anywhere. */
+static inline void
+ask_ahead(const sn__hop *next, sn_posting_view view, size_t i)
 {
+    if (next && i + AHEAD < view.len && view.rows[i + AHEAD] != SN_NO_ROW) {
+        const sn_index *ix = next->backward ? next->reference->to : next->reference->from;
+        sn_row row = view.rows[i + AHEAD];
+        __builtin_prefetch(
+            &ix->table->columns[ix->columns[ix->column_count - 1]].blocks[row >> SN_BLOCK_SHIFT][row & SN_BLOCK_MASK]);
+    }
+}
+
+/* Every row of hop `at`, before its conditions. */
+static sn_status
+each_row(const walk *w, size_t at, sn_row from, sn__visit *v)
+{
+    const sn__hop *h = &w->path->hops[at], *next = at + 1 < w->path->n ? h + 1 : NULL;
     if (h->kind != SN_HOP_REFERENCE) {
         return sn__hop_along(h, w->path->db, from, v);
     }
     sn_row one;
     sn_posting_view view = sn__hop_rows(h, from, &one);
     sn_status status = SN_OK;
+    next = next && next->kind == SN_HOP_REFERENCE ? next : NULL;
     for (size_t i = 0; i < view.len && status == SN_OK && !v->stop; i++) {
+        ask_ahead(next, view, i);
         status = view.rows[i] == SN_NO_ROW ? SN_OK : v->at(v, view.rows[i]);
     }
     return status;
@@ -128,7 +145,7 @@ step_in_turn(walk *w, size_t at, sn_row row)
 {
     const sn__hop *h = &w->path->hops[at];
     relay r = {{.at = visit_relay, .stop = h->limit == 0 || w->visit->stop}, w, h, at, h->offset, h->limit};
-    return r.visit.stop ? SN_OK : each_row(w, h, row, &r.visit);
+    return r.visit.stop ? SN_OK : each_row(w, at, row, &r.visit);
 }
 
 /* ---------------------------------------------------------------- hops with an order */
@@ -162,7 +179,7 @@ step_ordered(walk *w, size_t at, sn_row row)
     const sn__hop *h = &w->path->hops[at];
     sn_db *db = w->path->db;
     gather g = {{.at = visit_gather}, w, h, {0}};
-    sn_status status = each_row(w, h, row, &g.visit);
+    sn_status status = each_row(w, at, row, &g.visit);
     size_t wanted = rows_wanted(h, g.rows.n);
     if (status == SN_OK && g.rows.n > 1) {
         status = sn__order_rows(db, h->expr, h->to, h->order, h->order_len, g.rows.rows, g.rows.n, wanted);
@@ -176,11 +193,21 @@ step_ordered(walk *w, size_t at, sn_row row)
 
 /* ---------------------------------------------------------------- whole walks */
 
-/* At most one row: an order has nothing to do. */
+/* To the one target of a foreign key: an order has nothing to do. */
 static bool
-is_ordered(const sn__hop *h)
+is_forward(const sn__hop *h)
 {
-    return h->order_len > 0 && (h->kind != SN_HOP_REFERENCE || h->backward);
+    return h->kind == SN_HOP_REFERENCE && !h->backward && !sn__hop_is_cut(h);
+}
+
+static sn_status
+step_forward(walk *w, size_t at, sn_row row)
+{
+    const sn__hop *h = &w->path->hops[at];
+    sn_row target;
+    bool holds = sn__hop_rows(h, row, &target).count > 0;
+    sn_status status = holds ? sn__hop_holds(&holds, h, target) : SN_OK;
+    return status == SN_OK && holds ? arrive(w, at, target) : status;
 }
 
 static sn_status
@@ -193,7 +220,10 @@ step(walk *w, size_t at, sn_row row)
         w->visit->stop = *w->counted >= w->stop_at;
         return SN_OK;
     }
-    return is_ordered(h) ? step_ordered(w, at, row) : step_in_turn(w, at, row);
+    if (is_forward(h)) {
+        return step_forward(w, at, row);
+    }
+    return h->order_len > 0 ? step_ordered(w, at, row) : step_in_turn(w, at, row);
 }
 
 static void
