@@ -657,7 +657,15 @@ def test_declared_foreign_keys_must_fit(db: Database) -> None:
         ("HasMany[Bad]", lambda: has_many(where=3), ("where=", "lambda")),
         ("HasMany[Bad]", lambda: has_many(invrse="x"), ("invrse", "did you mean `inverse`")),
         ("HasMany[3]", lambda: has_many(), ("names no model",)),
-        ("ManyToMany[Bad]", lambda: many_to_many(), ("many_to_many", "not built yet")),
+        ("ManyToMany[Bad | None]", lambda: many_to_many(), ("ManyToMany[Bad]", "never None")),
+        ("ManyToMany[Bad]", lambda: many_to_many(unique=3), ("unique=", "True or False")),
+        ("ManyToMany[Bad]", lambda: many_to_many(symmetric="x"), ("symmetric=", "True or False")),
+        ("ManyToMany[Bad]", lambda: many_to_many(pivot=3), ("pivot=", "lambda: Tagging")),
+        ("ManyToMany[Bad]", lambda: many_to_many(foreign_key=3), ("foreign_key=",)),
+        ("ManyToMany[Bad]", lambda: many_to_many(other_key=[]), ("other_key=",)),
+        ("ManyToMany[Bad]", lambda: many_to_many(limit=3), ("limit",)),
+        ("ManyToMany[Bad, Other]", lambda: many_to_many(pivot="Third"), ("`Other`", "pivot=`Third`")),
+        ("ManyToMany[Bad, Other, Third]", lambda: many_to_many(), ("names no model",)),
     ],
 )
 def test_relations_that_contradict(annotation: str, declaration: Callable[[], Any], words: tuple[str, ...]) -> None:

@@ -40,14 +40,13 @@ from .explain import Plan
 from .expressions import Column, Ordering
 from .fields import created_at, deleted_at, field, updated_at
 from .groups import Groups
+from .links import Links, PivotChanges
 from .model import KeyedModel, Model, ModelMeta, validates
 from .moment import Moment, now
 from .notyet import (
     Diagram,
     Getter,
     GetterReport,
-    Links,
-    PivotChanges,
     Serializer,
     Tree,
     View,

@@ -1,11 +1,24 @@
-"""The models of the examples in the docstrings: three authors, three posts, four categories, in a database of their
-own."""
+"""The models of the examples in the docstrings: three authors, three posts, four categories, two tags, in a database of
+their own."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from . import Attr, BelongsTo, Database, Expr, HasMany, Model, belongs_to, field, has_many, now
+from . import (
+    Attr,
+    BelongsTo,
+    Database,
+    Expr,
+    HasMany,
+    ManyToMany,
+    Model,
+    belongs_to,
+    field,
+    has_many,
+    many_to_many,
+    now,
+)
 
 db = Database()
 
@@ -29,10 +42,22 @@ class Post(Model, db=db):
     published_at: Attr[datetime] = field(default=datetime(2024, 1, 1))
     author: BelongsTo[Author] = belongs_to()
     category: BelongsTo[Category | None] = belongs_to(default=None)
+    tags: ManyToMany[Tag, Tagging] = many_to_many(inverse=lambda: Tag.posts)
 
     @classmethod
     def published(cls) -> Expr:
         return cls.published_at <= now()
+
+
+class Tag(Model, db=db):
+    label: Attr[str]
+    posts: ManyToMany[Post, Tagging] = many_to_many(inverse=lambda: Post.tags)
+
+
+class Tagging(Model, db=db):
+    post: BelongsTo[Post] = belongs_to()
+    tag: BelongsTo[Tag] = belongs_to()
+    weight: Attr[int] = field(default=1)
 
 
 ann, bob, cid = Author(name="Ann"), Author(name="Bob"), Author(name="Cid")
@@ -42,3 +67,6 @@ crime = Category(title="Crime", parent=prose)
 hello = Post(title="Hello", views=10, author=ann, category=news)
 again = Post(title="Again", views=3, author=ann)
 world = Post(title="World", views=30, author=bob, category=art)
+python, c = Tag(label="python"), Tag(label="c")
+hello.tags.attach(c)
+hello.tags.attach(python, weight=2)

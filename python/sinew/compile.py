@@ -26,7 +26,7 @@ from .kinds import Kind
 from .moment import Instant, Moment
 from .path import Path, root_of, steps_of
 from .predicates import And, Between, Compare, Exists, Expr, IsNull, KeyAmong, KeyIs, Member, Not, Or, Test, Text, shown
-from .reach import as_operand, leaves, over, subject
+from .reach import as_operand, leaves, over, speaks_of_link, subject
 from .scope import Frame, field_of
 from .truths import COMPARE, columnwise, is_none, membership
 
@@ -61,21 +61,22 @@ class Slot:
 # ---------------------------------------------------------------- what relations are declared with
 
 
-def predicate_ir(conditions: Expr | Iterable[Expr], definition: Definition) -> IR | None:
-    """The conditions of a relation's where=, about its target. DefinitionError for what only a query can evaluate."""
-    lowering = Lowering(definition.db)
+def predicate_ir(conditions: Expr | Iterable[Expr], frame: Frame) -> IR | None:
+    """The conditions of a relation's where=, about the rows of a frame. DefinitionError for what only a query can
+    evaluate."""
+    lowering = Lowering(frame.definition.db)
     parts = (conditions,) if isinstance(conditions, Expr) else tuple(conditions)
-    ir = lowering.conjunction(parts, Frame(definition))
-    _only_for_queries(lowering, definition, parts)
+    ir = lowering.conjunction(parts, frame)
+    _only_for_queries(lowering, frame.definition, parts)
     return ir
 
 
-def order_ir(terms: Iterable[Operand | Ordering], definition: Definition) -> list[IR]:
-    """The terms of a relation's order_by=, about its target."""
-    lowering = Lowering(definition.db)
+def order_ir(terms: Iterable[Operand | Ordering], frame: Frame) -> list[IR]:
+    """The terms of a relation's order_by=, about the rows of a frame."""
+    lowering = Lowering(frame.definition.db)
     listed = tuple(terms)
-    orders = [lowering.order(term, Frame(definition)) for term in listed]
-    _only_for_queries(lowering, definition, listed)
+    orders = [lowering.order(term, frame) for term in listed]
+    _only_for_queries(lowering, frame.definition, listed)
     return orders
 
 
@@ -97,6 +98,10 @@ def equalities(condition: Expr, definition: Definition) -> Iterator[tuple[str, A
         column = condition.left
         if isinstance(column, Column) and not column.steps and column.root.cls is definition.cls:
             yield column.field.name, condition.right
+    elif isinstance(condition, IsNull):
+        column = condition.value
+        if isinstance(column, Column) and not column.steps and column.root.cls is definition.cls:
+            yield column.field.name, None
     elif isinstance(condition, KeyIs) and root_of(condition.path).cls is definition.cls:
         steps = steps_of(condition.path)
         if len(steps) == 1 and steps[0].kind == "belongs_to":
@@ -161,7 +166,8 @@ class Lowering:
             if column.some and (key := scope.key_of(column.root, column.some)) not in bound:
                 bound.add(key)
                 relations = scope.walk(column.root, column.some)
-                heads.append(("exists", scope.find(column.root, column, frame)[1], self.path(relations)))
+                _, depth, way = scope.find(column.root, column, frame)
+                heads.append(("exists", depth, self.path([*way, *relations])))
                 frame = Frame(relations[-1].target, frame, key)
         said = say(frame)
         for head in reversed(heads):
@@ -170,9 +176,16 @@ class Lowering:
 
     def _exists(self, expr: Exists, frame: Frame) -> IR:
         root = root_of(expr.path)
-        _, depth = scope.find(root, expr.path, frame)
-        relations = scope.walk(root, steps_of(expr.path))
-        inner = Frame(relations[-1].target, frame)
+        _, depth, way = scope.find(root, expr.path, frame)
+        relations = [*way, *scope.walk(root, steps_of(expr.path))]
+        last = relations[-1]
+        if speaks_of_link(last, expr.conditions):
+            assert last.link is not None
+            inner = Frame(last.link.pivot, frame, None, last)
+            there = ("exists", 0, last.link.far.path, None)
+            said = both([there, *(self.predicate(each, inner) for each in expr.conditions)])
+            return ("exists", depth, self.path_to_link(relations), said)
+        inner = Frame(last.target, frame)
         return ("exists", depth, self.path(relations), self.conjunction(expr.conditions, inner))
 
     def _key_is(self, expr: KeyIs, frame: Frame) -> IR:
@@ -361,8 +374,7 @@ class Lowering:
         _, depth, rest = scope.locate(column, frame)
         if not rest:
             return ("column", depth, field)
-        whole = scope.walk(column.root, column.steps)
-        return ("follow", depth, self.path(whole[len(whole) - len(rest) :]), ("column", 0, field))
+        return ("follow", depth, self.path(rest), ("column", 0, field))
 
     def _arithmetic(self, node: Arithmetic, frame: Frame, zone: str | None) -> IR:
         left, right = self.kind(node.left), self.kind(node.right)
@@ -380,12 +392,34 @@ class Lowering:
     def _aggregate(self, node: Aggregate, frame: Frame) -> IR:
         self.kind(node)
         root, relations, inner = over(node, frame)
-        _, depth = scope.find(root, subject(node), frame)
-        target = Frame(relations[-1].target, frame)
-        where = self.conjunction(node.conditions, target)
+        _, depth, way = scope.find(root, subject(node), frame)
         value = None if node.over is None else self._aggregated(node.over, inner)
         distinct = node.distinct and (len(relations) > 1 or relations[0].distinct)
-        return ("aggregate", depth, node.op, self.path(relations, distinct), where, value, distinct)
+        if speaks_of_link(relations[-1], node.conditions):
+            path, where = self._narrowed([*way, *relations], node, distinct), None
+        else:
+            path = self.path([*way, *relations], distinct)
+            where = self.conjunction(node.conditions, Frame(relations[-1].target, frame))
+        return ("aggregate", depth, node.op, path, where, value, distinct)
+
+    def _narrowed(self, relations: Sequence[Relation], node: Aggregate, distinct: bool) -> _engine.Path:
+        """A path that ends with a many-to-many, along those of its links only that meet the conditions of an aggregate:
+        so each target still counts once."""
+        last = relations[-1]
+        inside = Lowering(self.db, self.instant)
+        conditions = inside.conjunction(node.conditions, last.frame)
+        self.volatile = self.volatile or inside.volatile
+        if inside.slots:
+            raise FieldError(
+                f"{node!r}: what Python computes (Decimals, functions) cannot be asked of links in an aggregate; write "
+                "it with exists(...)"
+            )
+        near, far = last.hops()
+        reference, backward, single, where, order, cut = near
+        said = both([each for each in (where, conditions) if each is not None])
+        before = [hop for step in relations[:-1] for hop in (step.hops() if distinct else step.whole())]
+        hops = [*before, (reference, backward, single, said, order, cut), far]
+        return _engine.Path(self.db.store, hops, distinct=distinct)
 
     def targets(self, node: Aggregate, frame: Frame) -> IR:
         """The count of what an aggregate looks at: it has the same path and conditions."""
@@ -399,9 +433,14 @@ class Lowering:
             return ("column", 0, field_of(operand).engine)
         return self.value(operand, inner)
 
+    def path_to_link(self, relations: Sequence[Relation]) -> _engine.Path:
+        """The engine's path along relations, the last a many-to-many: to the rows of its pivot."""
+        hops = [hop for relation in relations[:-1] for hop in relation.hops()]
+        return _engine.Path(self.db.store, [*hops, relations[-1].hops()[0]])
+
     def path(self, relations: Sequence[Relation], distinct: bool = True) -> _engine.Path:
         """The engine's path along relations."""
-        if len(relations) == 1 and relations[0].distinct == distinct:
+        if len(relations) == 1 and (relations[0].distinct == distinct or relations[0].link is not None):
             return relations[0].path
         hops = [hop for relation in relations for hop in (relation.hops() if distinct else relation.whole())]
         return _engine.Path(self.db.store, hops, distinct=distinct)
@@ -439,8 +478,8 @@ class Lowering:
         found = {}
         for operand in operands:
             for leaf in leaves(operand):
-                here, depth = (
-                    scope.locate(leaf, frame)[:2]
+                here, depth, _ = (
+                    scope.locate(leaf, frame)
                     if isinstance(leaf, Column)
                     else scope.find(over(leaf, frame)[0], subject(leaf), frame)
                 )

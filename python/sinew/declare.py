@@ -344,6 +344,19 @@ def _define(cls: type[Any], place: Place) -> Definition:
     return definition
 
 
+def made(place: Place, db: database.Database, references: Mapping[str, RelationDeclaration]) -> Definition:
+    """A model that nobody declared: the pivot of a many-to-many that names none."""
+    from .model import Model
+
+    attributes = {name: Attribute(declaration, None, None) for name, declaration in references.items()}
+    body = Body(attributes, Options(), db, False)
+    names = {"__module__": place.module, "__qualname__": place.qualname, "__sinew__": None, "__sinew_body__": body}
+    definition = _define(_engine.new_class(type(Model), place.name, (Model,), names), place)
+    _dress(definition)
+    db.pending[place.name] = db.definitions[place.name] = definition
+    return definition
+
+
 def _database_of(bodies: Iterable[Body]) -> database.Database:
     """The last that a class statement names, or the default database."""
     named = [body.db for body in bodies if body.db is not None]

@@ -19,11 +19,12 @@ from inspect import getattr_static
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, compile, expressions, keys, layout, resolve, routes
+from . import _engine, compile, expressions, keys, layout, pivots, resolve, routes
 from .annotations import Annotation
 from .errors import DefinitionError, FieldError, SinewError, show, suggest
 from .fields import MISSING, FieldDeclaration, Type
-from .relations import RelationDeclaration, is_optional, target_names
+from .relations import RelationDeclaration, is_optional, pivot_name, target_names
+from .scope import Frame
 
 if TYPE_CHECKING:
     from .database import Database
@@ -146,7 +147,7 @@ class FieldInfo:
 
 
 class Relation:
-    """One relation of one concrete model. kind: belongs_to, has_one or has_many."""
+    """One relation of one concrete model. kind: belongs_to, has_one, has_many or many_to_many."""
 
     def __init__(
         self, definition: Definition, name: str, declaration: RelationDeclaration, annotation: Annotation | None
@@ -155,12 +156,13 @@ class Relation:
         self.name = name
         self.declaration = declaration
         self.kind = declaration.kind
-        self.to_many = self.kind == "has_many"
+        self.to_many = self.kind in ("has_many", "many_to_many")
         self.target_name = target_names(declaration, annotation)[0]
+        self.pivot_name = pivot_name(annotation)
         self.required = self.kind == "belongs_to" and not is_optional(declaration, annotation)
         self.has_condition = declaration.where is not None
         self.along = declaration.along
-        self.distinct = declaration.distinct
+        self.distinct = declaration.distinct and self.kind != "many_to_many"  # entries are links
         self.descriptor: Any = None  # Reference, One or Many, from the layout on
         self._column_path: Any = None
         self.reset()
@@ -171,6 +173,7 @@ class Relation:
         self.references: tuple[FieldInfo, ...] = ()
         self.inverse_of: Relation | None = None
         self.routes: tuple[routes.Route, ...] = ()
+        self.link: pivots.Link | None = None
         self.condition: Any = None
         self.ordering: tuple[Any, ...] = ()
         self.forget_path()
@@ -178,6 +181,7 @@ class Relation:
     def forget_path(self) -> None:
         """The path is compiled anew at its next use."""
         self._path: _engine.Path | None = None
+        self._pair_path: _engine.Path | None = None
         self._hops: tuple[routes.Hop, ...] | None = None
 
     def move_to(self, definition: Definition) -> None:
@@ -215,35 +219,63 @@ class Relation:
             self._path = path
         return self._path
 
+    @property
+    def pair_path(self) -> _engine.Path:
+        """Of a many-to-many: the first half of its path, to the rows of the pivot."""
+        if self._pair_path is None:
+            path = _engine.Path(self.definition.db.store, self.hops()[:1])
+            self._pair_path = path
+        return self._pair_path
+
+    @property
+    def on_delete(self) -> str:
+        """What happens here when the target of a belongs_to is deleted."""
+        d = self.declaration
+        return "cascade" if not d.on_delete_given and pivots.is_used(self) else d.on_delete
+
     def hops(self) -> tuple[routes.Hop, ...]:
         """The steps of the path, as the extension takes them; lays the model out. In a longer path that has each
         target once they may stand for the relation."""
         if self._hops is None:
             self.definition.ensure()
-            if not self.definition.has_tables or not self.target.has_tables:
+            ends = (self.definition, self.target, self.target if self.link is None else self.link.pivot)
+            if not all(each.has_tables for each in ends):
                 raise resolve.NotLaidOut
-            self._hops = (self._direct_hop(),) if self.along is None else routes.hops_of(self)
+            self._hops = self._compiled_hops()
         return self._hops
 
     def whole(self) -> tuple[routes.Hop, ...]:
         """The same as one step, which gives each target as often as the relation itself does."""
         return self.hops() if self.along is None else ((self.path, False, False, None, (), None),)
 
-    def _direct_hop(self) -> routes.Hop:
+    def _compiled_hops(self) -> tuple[routes.Hop, ...]:
+        if self.along is not None:
+            return routes.hops_of(self)
+        if self.link is not None:  # conditions and order look at the rows of the pivot, and from there at the target
+            where, order = self.compile_conditions()
+            near, far = self.link.near.descriptor, self.link.far.descriptor
+            return (near, True, False, where, order, None), (far, False, False, None, (), None)
         if self.inverse_of is None:
-            return (self.descriptor, False, False, None, (), None)
+            return ((self.descriptor, False, False, None, (), None),)
         where, order = self.compile_conditions()
-        return (self.inverse_of.descriptor, True, self.kind == "has_one", where, order, self.declaration.limit)
+        return ((self.inverse_of.descriptor, True, self.kind == "has_one", where, order, self.declaration.limit),)
+
+    @property
+    def frame(self) -> Frame:
+        """The rows that its conditions and its order look at."""
+        return Frame(self.target) if self.link is None else Frame(self.link.pivot, link=self)
 
     def compile_conditions(self) -> routes.Conditions:
         """where= and order_by= as the extension takes them, if it goes along no other relation. Raises what the
         compiler raises."""
-        where = None if self.condition is None else compile.predicate_ir((self.condition,), self.target)
-        return where, tuple(compile.order_ir(self.ordering, self.target))
+        where = None if self.condition is None else compile.predicate_ir((self.condition,), self.frame)
+        return where, tuple(compile.order_ir(self.ordering, self.frame))
 
     def where_values(self) -> dict[str, Any]:
         """The equalities of its condition: what a record created through it is given."""
         where = self.hops()[0][3]
+        if where is not None and self.link is not None:
+            return dict(compile.equalities(self.condition, self.target))
         return {} if where is None else dict(_equalities(where))
 
 
@@ -293,6 +325,7 @@ class Definition:
         self.resolved = False
         self.laid_out = False
         self.table = layout.Table()
+        self.made = False  # a pivot that nobody declared
 
     def __repr__(self) -> str:
         return f"<Definition {self.qualified}>"
@@ -463,6 +496,10 @@ class Place:
         """Module and qualified name."""
         return f"{self.module}.{self.qualname}"
 
+    def within(self, name: str, attribute: str) -> Place:
+        """The place of a model that is made for an attribute of this class."""
+        return Place(name, self.module, f"{self.qualname}.{attribute}", self.file, self.line)
+
     def problem(self, name: str | None, text: str) -> DefinitionError:
         """The error for a mistake in this class: `Post.title: text (file:line)`."""
         subject = self.name if name is None else f"{self.name}.{name}"
@@ -470,4 +507,5 @@ class Place:
         return DefinitionError(f"{subject}{joint}{text}", file=self.file, line=self.line)
 
 
-_PREDICATES = ("has ", "is ", "leads ", "takes ", "needs ", "would ", "may ", "does ", "refers ", "cannot ", "defines ")
+_PREDICATES = ("has ", "is ", "leads ", "takes ", "needs ", "would ", "may ", "does ", "refers ", "cannot ", "defines ",
+               "goes ", "links ", "and ")  # fmt: skip

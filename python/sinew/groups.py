@@ -12,10 +12,10 @@ from .columns import Column, Operand, to_many
 from .errors import FieldError, UnknownName, show
 from .path import is_path, root_of, steps_of
 from .predicates import shown
-from .scope import Frame, field_of, walk
+from .scope import Frame, field_of, find, walk
 
 if TYPE_CHECKING:
-    from .definition import Relation
+    from .definition import Definition, Relation
     from .query import Query
 
 
@@ -27,6 +27,7 @@ class _By:
     name: str
     columns: tuple[Operand, ...]
     steps: tuple[Relation, ...] | None
+    root: Definition
 
 
 class Groups:
@@ -63,19 +64,19 @@ class Groups:
         aggregates: count(), sum_(column), avg, min_, max_."""
         for name, aggregate in aggregates.items():
             self._check(name, aggregate)
-        query = self._query
-        definition = query._definition
-        rows = query._rows()
-        run = host.start(definition.db)
-        lowering, frame = run.lowering(), Frame(definition)
+        columns = [column for each in self._by for column in each.columns]
+        query = self._query._over_links([*columns, *aggregates.values()])
+        frame, rows = query._found()
+        run = host.start(query._definition.db)
+        lowering = run.lowering()
         for each in self._by:
             _need_key(each)
-        keys = [lowering.computed(column, frame) for each in self._by for column in each.columns]
-        plan = _engine.Plan(definition.cls, values=keys)
+        keys = [lowering.computed(column, frame) for column in columns]
+        plan = _engine.Plan(frame.definition.cls, values=keys)
         host.fill(plan, lowering.slots, run)
         firsts, groups = plan.group(range(len(keys)), rows)
-        shown_keys = [_shown(each, definition, firsts, run) for each in self._by]
-        found = [_computed(aggregate, query, rows, groups, len(firsts), run) for aggregate in aggregates.values()]
+        shown_keys = [_shown(each, frame, firsts, run) for each in self._by]
+        found = [_computed(aggregate, frame, rows, groups, len(firsts), run) for aggregate in aggregates.values()]
         names = [*(each.name for each in self._by), *aggregates]
         return [dict(zip(names, row, strict=True)) for row in zip(*shown_keys, *found, strict=True)]
 
@@ -97,7 +98,7 @@ def _key(value: Any) -> _By:
     if is_path(value):
         return _relation_key(value)
     if isinstance(value, Column):
-        return _By(value.name, (value,), None)
+        return _By(value.name, (value,), None, value.root)
     raise FieldError(f"group_by() takes columns and relations such as Post.author, not {show(value)}")
 
 
@@ -122,33 +123,32 @@ def _relation_key(path: Any) -> _By:
     else:
         target = last.target
         columns = tuple(Column(root, steps, target.fields[name]) for name in target.primary_key)
-    return _By(last.name, columns, steps)
+    return _By(last.name, columns, steps, root)
 
 
-def _shown(by: _By, definition: Any, firsts: _engine.Rows, run: host.Run) -> list[Any]:
+def _shown(by: _By, frame: Frame, firsts: _engine.Rows, run: host.Run) -> list[Any]:
     """What stands for each group: a value, or the record."""
     if by.steps is None:
-        return host.columns(definition, by.columns, firsts, run)[0]
-    path = run.lowering().path(by.steps)
+        return host.columns(frame, by.columns, firsts, run)[0]
+    path = run.lowering().path([*find(by.root, by.name, frame)[2], *by.steps])
     return [path.first(record) for record in firsts]
 
 
 def _computed(
-    aggregate: Aggregate, query: Query, rows: _engine.Rows, groups: Sequence[int], count: int, run: host.Run
+    aggregate: Aggregate, frame: Frame, rows: _engine.Rows, groups: Sequence[int], count: int, run: host.Run
 ) -> list[Any]:
     """One aggregate, a value for each group."""
-    definition = query._definition
     if aggregate.over is None:
-        return _engine.Plan(definition.cls).group_aggregate("count", None, rows, groups, count)
+        return _engine.Plan(frame.definition.cls).group_aggregate("count", None, rows, groups, count)
     kind = kinds.of_value(aggregate.over, field_of)
     kinds.aggregated(aggregate.op, aggregate.over, kind)
     if kinds.computed_in_python(aggregate, field_of):
         listed: list[list[Any]] = [[] for _ in range(count)]
-        for group, value in zip(groups, host.columns(definition, [aggregate.over], rows, run)[0], strict=True):
+        for group, value in zip(groups, host.columns(frame, [aggregate.over], rows, run)[0], strict=True):
             if group < count:  # else it has been deleted since
                 listed[group].append(value)
         return [host.fold(aggregate.op, values, kind) for values in listed]
     lowering = run.lowering()
-    plan = _engine.Plan(definition.cls, values=[lowering.value(aggregate.over, Frame(definition))])
+    plan = _engine.Plan(frame.definition.cls, values=[lowering.value(aggregate.over, frame)])
     host.fill(plan, lowering.slots, run)
     return plan.group_aggregate(aggregate.op, 0, rows, groups, count)

@@ -27,7 +27,6 @@ from .scope import Frame, field_of
 
 if TYPE_CHECKING:
     from .database import Database
-    from .definition import Definition
 
 
 @dataclass(slots=True, eq=False)
@@ -57,13 +56,12 @@ def fill(plan: _engine.Plan, slots: Iterable[Slot], run: Run, left: _engine.Rows
         plan.set_host(slot.number, model, rows, slot.function(*columns))
 
 
-def columns(definition: Definition, operands: Sequence[Operand], rows: _engine.Rows, run: Run) -> list[list[Any]]:
-    """The values of operands at rows of a model, a list for each operand."""
-    frame = Frame(definition)
+def columns(frame: Frame, operands: Sequence[Operand], rows: _engine.Rows, run: Run) -> list[list[Any]]:
+    """The values of operands at rows of a frame's model, a list for each operand."""
     lowering = run.lowering()
     in_python = [kinds.computed_in_python(each, field_of) for each in operands]
     by_engine = [lowering.value(each, frame) for each, here in zip(operands, in_python, strict=True) if not here]
-    plan = _engine.Plan(definition.cls, values=by_engine)
+    plan = _engine.Plan(frame.definition.cls, values=by_engine)
     fill(plan, lowering.slots, run)
     listed = iter(plan.columns(rows) if by_engine else ())
     return [

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, expressions
+from . import _engine, expressions, pivots
 from .errors import DefinitionError, show
 from .fields import MISSING, FieldDeclaration, Type
 
@@ -232,6 +232,9 @@ def index_plans(definition: Definition, *, references: bool = True) -> tuple[Ind
     for relation in definition.belongs_to() if references else ():
         names = tuple(info.name for info in foreign_key_of(relation))
         plans.append(IndexPlan("unique" if relation.declaration.unique else "many", names))
+    for names in pivots.unique_pairs(definition) if references else ():
+        if not any(plan.kind == "unique" and sorted(plan.names) == sorted(names) for plan in plans):
+            plans.append(IndexPlan("unique", names))
     return _without_repetition(definition, plans)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, collection
+from . import _engine, collection, links
 from .errors import DefinitionError, SinewError, TransactionError
 from .keys import IndexPlan
 from .resolve import resolve_all
@@ -30,6 +30,7 @@ class Table:
     plan: tuple[IndexPlan, ...] = ()
     indexes: dict[IndexPlan, _engine.Index] = field(default_factory=dict)
     references: set[str] = field(default_factory=set)
+    actions: dict[str, str] = field(default_factory=dict)  # on_delete of each reference
 
     def index(self, kind: str, names: tuple[str, ...]) -> _engine.Index | None:
         """The index of this kind over exactly these fields."""
@@ -156,9 +157,10 @@ def make_descriptor(relation: Relation) -> Any:
 
         made = _engine.One(relation.name, path=path, setter=assign_one)
     else:
+        to = links if relation.kind == "many_to_many" else collection
 
         def assign(record: Any, values: Any) -> None:
-            collection.assign(record, made.relation, values)
+            to.assign(record, made.relation, values)
 
         made = _engine.Many(relation.name, path=path, setter=assign)
     made.relation = relation
@@ -191,8 +193,9 @@ def bind_reference(relation: Relation) -> None:
     assert from_index is not None and to_index is not None
     d = relation.declaration
     fields = [info.engine for info in relation.references]
-    relation.descriptor.bind(relation.target.cls, fields, from_index, to_index, d.on_delete, d.enforce)
+    relation.descriptor.bind(relation.target.cls, fields, from_index, to_index, relation.on_delete, d.enforce)
     table.references.add(relation.name)
+    table.actions[relation.name] = relation.on_delete
     if relation.declaration.acyclic:
         try:
             relation.descriptor.forbid_cycles()
@@ -225,3 +228,5 @@ def bind_path(relation: Relation) -> None:
         relation.descriptor.bind(path)
     elif relation.kind == "has_many":
         relation.descriptor.bind(path, collection.Collection)
+    elif relation.kind == "many_to_many":
+        relation.descriptor.bind(path, links.Links)

@@ -130,14 +130,6 @@ class View(_Unbuilt):
     """A record within a tree. Not built yet."""
 
 
-class Links(_Unbuilt):
-    """A collection through a pivot. Not built yet."""
-
-
-class PivotChanges(_Unbuilt):
-    """What a change of links did. Not built yet."""
-
-
 class Diagram(_Unbuilt):
     """A picture of the models. Not built yet."""
 

@@ -8,6 +8,10 @@ Conditions and orders given after an offset or limit apply to the whole query, b
 Orders add up: a later one breaks the ties of the earlier. Python predicates run last, on the rows that everything else
 left, before the cut.
 
+A query of a many-to-many of one record that names the pivot, in a condition, in its order or in what it is asked for,
+is run over the links: the pivot's rows, from which the target is one step away (scope.py). Its records are still the
+targets.
+
 Every verb stands in Queryable, which asks `_query()` for the description, so that collections have them all; Query
 holds the state."""
 
@@ -27,7 +31,7 @@ from .errors import DefinitionError, FieldError, SinewError, show
 from .moment import Instant
 from .predicates import And, Compare, Expr
 from .queryable import Queryable
-from .reach import as_operand
+from .reach import as_operand, speaks_of_link
 from .scope import Frame, field_of, relation_now
 
 if TYPE_CHECKING:
@@ -42,11 +46,12 @@ Predicate = Callable[[Any], object]
 
 @dataclass(slots=True, eq=False)
 class Compiled:
-    """What a query became for the engine. conditions: how many of the query's are in where, all of which must hold;
-    plain: those of where that need nothing from Python. order: one for each term. slots: what Python computes before
-    each run. volatile: good for one run. schema: the store's, which must not have changed since."""
+    """What a query became for the engine. frame: what its rows are: those of the model, or links. conditions: how many
+    of the query's are in where, all of which must hold; plain: those of where that need nothing from Python. order: one
+    for each term. slots: what Python computes before each run. volatile: good for one run. schema: the store's, which
+    must not have changed since."""
 
-    definition: Definition
+    frame: Frame
     conditions: int
     where: list[IR]
     plain: list[IR]
@@ -76,6 +81,7 @@ class Query(Queryable, metaclass=ABCMeta):
         "_explicit",
         "_known",
         "_limit",
+        "_linked",
         "_model",
         "_offset",
         "_seen",
@@ -96,6 +102,7 @@ class Query(Queryable, metaclass=ABCMeta):
         self._offset = 0
         self._limit: int | None = None
         self._explicit = False
+        self._linked = False  # whether it is run over links, whatever it names
         self._compiled: Compiled | None = None
         self._known: Compiled | None = None  # what the query from which this was made became
         self._seen: tuple[int, int] | None = None  # revision and number of rows of the last iteration
@@ -156,7 +163,7 @@ class Query(Queryable, metaclass=ABCMeta):
         other = object.__new__(Query)
         other._model, other._source, other._conditions = self._model, self._source, self._conditions
         other._tests, other._terms, other._explicit = self._tests, self._terms, self._explicit
-        other._offset, other._limit = self._offset, self._limit
+        other._offset, other._limit, other._linked = self._offset, self._limit, self._linked
         other._known = self._known if self._compiled is None else self._compiled
         other._compiled = other._seen = None
         for name, value in changes.items():
@@ -197,7 +204,7 @@ class Query(Queryable, metaclass=ABCMeta):
     def _ready(self) -> Compiled:
         """The query for the engine; kept for the next run unless it holds moments or needs Python. FieldError if its
         conditions are nested too deep."""
-        if self._compiled is not None and self._compiled.schema == self._compiled.definition.db.store.schema:
+        if self._compiled is not None and self._compiled.schema == self._definition.db.store.schema:
             return self._compiled
         self._definition.ensure()
         try:
@@ -214,12 +221,15 @@ class Query(Queryable, metaclass=ABCMeta):
     def _compile(self) -> Compiled:
         """The query for the engine, with the time that it is now. Conditions and terms are only ever added, so what
         is known of those that were there before still holds. Where Python predicates are to come, it does not cut."""
-        definition = self._definition
-        schema = definition.db.store.schema
-        instant = Instant(definition.db.clock)
-        lowering, frame = Lowering(definition.db, instant), Frame(definition)
+        db = self._definition.db
+        schema = db.store.schema
+        instant = Instant(db.clock)
+        lowering, (frame, source, there) = Lowering(db, instant), self._start()
         known = self._known if self._known is not None and self._known.schema == schema else None
+        known = known if known is not None and known.frame.definition is frame.definition else None
         where, order = (list(known.where), list(known.order)) if known is not None else ([], [])
+        if known is None:
+            where += there
         plain = list(where)  # what is kept needs no slots
         for part in _parts(self._conditions[0 if known is None else known.conditions :]):
             slots = len(lowering.slots)
@@ -228,9 +238,8 @@ class Query(Queryable, metaclass=ABCMeta):
                 plain.append(where[-1])
         order += [lowering.order(term, frame) for term in self._terms[len(order) :]]
         offset, limit = (0, None) if self._tests else (min(self._offset, MOST), self._limit)
-        source = None if self._source is None else (relation_now(self._source[0]).path, self._source[1])
         plan = _engine.Plan(
-            definition.cls,
+            frame.definition.cls,
             where=both(where),
             order=order,
             offset=offset,
@@ -238,29 +247,56 @@ class Query(Queryable, metaclass=ABCMeta):
             source=source,
         )
         return Compiled(
-            *(definition, len(self._conditions), where, plain, order, source, plan, tuple(lowering.slots)),
+            *(frame, len(self._conditions), where, plain, order, source, plan, tuple(lowering.slots)),
             *(lowering.volatile, instant, schema),
         )
 
+    def _start(self) -> tuple[Frame, Any, list[IR]]:
+        """The rows that the query is about, where they come from, and what must hold for each of them."""
+        if self._source is None:
+            return Frame(self._definition), None, []
+        relation, owner = relation_now(self._source[0]), self._source[1]
+        link = relation.link
+        if link is None or not (self._linked or speaks_of_link(relation, (*self._conditions, *self._terms))):
+            return Frame(self._definition), (relation.path, owner), []
+        return relation.frame, (relation.pair_path, owner), [("exists", 0, link.far.path, None)]
+
+    def _over_links(self, operands: Iterable[object]) -> Query:
+        """This query, over links if these operands speak of them."""
+        if self._source is None or self._linked or not speaks_of_link(relation_now(self._source[0]), operands):
+            return self
+        return self._replace(linked=True)
+
     def _plan(self) -> _engine.Plan:
-        """The plan, ready to run. What Python computes of a row is computed for those that the other conditions leave:
-        about the rest they have said no."""
+        """The plan, ready to run."""
+        return self._prepared().plan
+
+    def _prepared(self) -> Compiled:
+        """The query for the engine, with all that it needs to run. What Python computes of a row is computed for those
+        that the other conditions leave: about the rest they have said no."""
         made = self._ready()
         if made.slots:
             narrowed = made.source is not None or made.plain
-            left = _engine.Plan(self._model, where=both(made.plain), source=made.source).rows() if narrowed else None
-            host.fill(made.plan, made.slots, host.Run(made.definition.db, made.instant), left)
-        return made.plan
+            model = made.frame.definition.cls
+            left = _engine.Plan(model, where=both(made.plain), source=made.source).rows() if narrowed else None
+            host.fill(made.plan, made.slots, host.Run(self._definition.db, made.instant), left)
+        return made
+
+    def _found(self) -> tuple[Frame, _engine.Rows]:
+        """The rows, now, and what they are: those of the model, or links."""
+        made = self._prepared()
+        frame, rows = made.frame, made.plan.rows()
+        if not self._tests:
+            return frame, rows
+        for test in self._tests:
+            rows = rows.filter(_of_target(frame, test))
+        stop = len(rows) if self._limit is None else min(len(rows), self._offset + self._limit)
+        return frame, rows.slice(min(self._offset, stop), stop)
 
     def _rows(self) -> _engine.Rows:
-        """The rows, now."""
-        rows = self._plan().rows()
-        if not self._tests:
-            return rows
-        for test in self._tests:
-            rows = rows.filter(test)
-        stop = len(rows) if self._limit is None else min(len(rows), self._offset + self._limit)
-        return rows.slice(min(self._offset, stop), stop)
+        """The rows of the model, now."""
+        frame, rows = self._found()
+        return rows if frame.link is None or frame.link.link is None else frame.link.link.far.path.expand(rows)[0]
 
     def _forgetful(self, rows: _engine.Rows) -> Iterator[Any]:
         """The records. Their number is not remembered from the first on: time and Python functions may say
@@ -290,20 +326,20 @@ class Query(Queryable, metaclass=ABCMeta):
                 yield batch
 
     def _values(self, operands: list[Operand]) -> list[list[Any]]:
-        rows = self._rows()
-        return host.columns(self._definition, operands, rows, host.start(self._definition.db))
+        frame, rows = self._over_links(operands)._found()
+        return host.columns(frame, operands, rows, host.start(self._definition.db))
 
     def _aggregate(self, op: str, column: Any) -> Any:
         value = as_operand(column, op)
         kind = kinds.of_value(value, field_of)
         result = kinds.aggregated(op, value, kind)
-        rows = self._rows()
+        frame, rows = self._over_links([value])._found()
         run = host.start(self._definition.db)
         in_python = result.name in ("Decimal", "object") and (op in ("sum", "avg") or kind.key is not None)
         if in_python or kinds.computed_in_python(value, field_of):
-            return host.fold(op, host.columns(self._definition, [value], rows, run)[0], kind)
+            return host.fold(op, host.columns(frame, [value], rows, run)[0], kind)
         lowering = run.lowering()
-        plan = _engine.Plan(self._model, values=[lowering.value(value, Frame(self._definition))])
+        plan = _engine.Plan(frame.definition.cls, values=[lowering.value(value, frame)])
         host.fill(plan, lowering.slots, run)
         return plan.aggregate(op, 0, rows)
 
@@ -312,6 +348,14 @@ def _parts(conditions: Iterable[Expr]) -> Iterator[Expr]:
     """What must hold for all of several conditions to hold."""
     for condition in conditions:
         yield from condition.parts if isinstance(condition, And) else (condition,)
+
+
+def _of_target(frame: Frame, test: Predicate) -> Predicate:
+    """A predicate on records, asked of the rows of a frame."""
+    if frame.link is None or frame.link.link is None:
+        return test
+    far = frame.link.link.far.name
+    return lambda link: test(getattr(link, far))
 
 
 def _index(value: Any) -> int:

@@ -139,7 +139,8 @@ class Queryable:
         query = self._query()
         if query._tests:
             return query._at(0)
-        return query._plan().first()
+        made = query._prepared()
+        return made.plan.first() if made.frame.link is None else query._at(0)
 
     def last(self) -> Any:
         """The last record in the query's order, or None."""

@@ -1,8 +1,9 @@
-"""What an operand reaches: the columns and aggregates in it, and the path over which an aggregate goes."""
+"""What expressions reach: the columns and aggregates in an operand, the path over which an aggregate goes, the models
+of which a condition speaks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import scope
@@ -10,6 +11,7 @@ from .aggregates import Aggregate
 from .columns import Arithmetic, Column, Operand, Ordering, columns_of
 from .errors import FieldError, show
 from .path import is_path, root_of, steps_of
+from .predicates import Between, Compare, Exists, IsNull, Joined, KeyAmong, KeyIs, Member, Not, Test, Text
 from .scope import Frame
 
 if TYPE_CHECKING:
@@ -68,3 +70,47 @@ def _common_path(node: Aggregate) -> tuple[Any, Sequence[Relation]]:
     if len(found) > 1:
         raise FieldError(f"{node!r} goes along several to-many paths; aggregate over one of them")
     return next(iter(found.values()), (None, ()))
+
+
+def speaks_of_link(relation: Relation, things: Iterable[object]) -> bool:
+    """Whether expressions name the pivot of a many-to-many: then they speak of its links, not of the targets alone."""
+    link = relation.link
+    return link is not None and any(root.cls is link.pivot.cls for thing in things for root in roots(thing))
+
+
+def roots(thing: object) -> Iterator[Definition]:
+    """The models that an expression names, also those in conditions within it."""
+    waiting = [thing]
+    while waiting:
+        each = waiting.pop()
+        if is_path(each):
+            yield root_of(each)
+        elif isinstance(each, Column):
+            yield each.root
+        else:
+            waiting += _parts(each)
+
+
+def _parts(thing: object) -> Sequence[object]:
+    match thing:
+        case Joined():
+            return thing.parts
+        case Not():
+            return (thing.part,)
+        case Compare() | Arithmetic():
+            return (thing.left, thing.right)
+        case Aggregate():
+            return (thing.path, thing.over, *thing.conditions)
+        case Exists():
+            return (thing.path, *thing.conditions)
+        case KeyIs() | KeyAmong():
+            return (thing.path,)
+        case Between():
+            return (thing.value, thing.low, thing.high)
+        case Member():
+            return (thing.value, *thing.values)
+        case Text():
+            return (thing.value, thing.pattern)
+        case Ordering() | IsNull() | Test():
+            return (thing.value,)
+    return ()

@@ -34,11 +34,13 @@ _RESOLVED = (
     "foreign_key",
     "references",
     "inverse_of",
+    "link",
     "routes",
     "condition",
     "ordering",
     "descriptor",
     "_path",
+    "_pair_path",
     "_hops",
 )
 
@@ -111,6 +113,7 @@ def replace(definition: Definition, new: Definition) -> None:
             _resolve_relation(relation)
         exchanged = _exchange_fields(definition, old, undo)
         leaving = _take_down(definition, old, leading, undo)
+        leaving += _settle_pivots(definition, old, undo)
         _put_up(definition, old, found, leading, undo)
     for index in leaving:
         db.store.drop_index(index)
@@ -176,6 +179,7 @@ def _leading_to(definition: Definition) -> list[Relation]:
         for relation in other.relations.values()
         if relation.target_name == definition.name
         or relation.along
+        or (relation.link is not None and relation.link.pivot is definition)
         or relation.declaration.where
         or relation.declaration.order_by
     ]
@@ -328,9 +332,9 @@ def _reference_stays(definition: Definition, old: _Old, before: Relation) -> boo
         return False
     a, b = before.declaration, relation.declaration
     options = all(
-        getattr(a, name) == getattr(b, name)
-        for name in ("on_delete", "enforce", "unique", "acyclic", "default", "init")
+        getattr(a, name) == getattr(b, name) for name in ("enforce", "unique", "acyclic", "default", "init")
     )
+    options = options and old.table.actions.get(before.name) == relation.on_delete
     same = before.required == relation.required and before.foreign_key == relation.foreign_key
     if not (options and same and before.references == relation.references):
         return False
@@ -342,6 +346,7 @@ def _reference_stays(definition: Definition, old: _Old, before: Relation) -> boo
         relation.descriptor = before.descriptor
         relation.descriptor.path = relation.column_path
         definition.table.references.add(relation.name)
+        definition.table.actions[relation.name] = relation.on_delete
         return True
     return False
 
@@ -361,6 +366,44 @@ def _unbind(relation: Relation, table: layout.Table, undo: Undo) -> None:
         layout.bind_reference(relation)
 
     undo.rebuild(again)
+
+
+def _settle_pivots(definition: Definition, old: _Old, undo: Undo) -> list[_engine.Index]:
+    """Alters the pivots that a many-to-many of this model goes through, or went: which pairs are unique, and what
+    happens when one of the two is deleted. Returns the indexes to be dropped at the end."""
+    relations = (*old.relations.values(), *definition.relations.values())
+    found = {id(link.pivot): link.pivot for link in (relation.link for relation in relations) if link is not None}
+    leaving: list[_engine.Index] = []
+    for pivot in found.values():
+        if pivot is not definition and pivot.laid_out:
+            try:
+                leaving += _settle_pivot(pivot, undo)
+            except SinewError as error:
+                raise definition.problem(None, f"cannot be defined anew: {error}") from error
+    return leaving
+
+
+def _settle_pivot(pivot: Definition, undo: Undo) -> list[_engine.Index]:
+    table, store = pivot.table, pivot.db.store
+    undo.attributes(table, ("plan", "indexes"))
+    plan, before = keys.index_plans(pivot), table.indexes
+    table.plan = plan
+    table.indexes = {each: index for each, index in before.items() if each in plan}
+    for each in plan:
+        if each not in table.indexes:
+            layout.add_index(pivot, each)
+            undo.add(lambda index=table.indexes[each]: store.drop_index(index))  # type: ignore[misc]
+    for reference in pivot.belongs_to():
+        if reference.name in table.references and table.actions[reference.name] != reference.on_delete:
+            _unbind(reference, table, undo)
+            layout.bind_reference(reference)
+            undo.add(lambda reference=reference: _let_go(reference, table))  # type: ignore[misc]
+    return [index for each, index in before.items() if each not in table.indexes]
+
+
+def _let_go(reference: Relation, table: layout.Table) -> None:
+    reference.descriptor.unbind()
+    table.references.discard(reference.name)
 
 
 def _put_up(definition: Definition, old: _Old, found: list[Definition], leading: list[Relation], undo: Undo) -> None:

@@ -7,7 +7,7 @@ declarations mean (targets, foreign keys, inverses) is worked out in keys.py and
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, Literal, get_args
@@ -44,6 +44,10 @@ class RelationDeclaration:
     distinct: bool = True
     along: tuple[str, Any] | None = None
     init: bool = True
+    on_delete_given: bool = False
+    pivot: Any = None
+    other_key: str | Sequence[str] | None = None
+    symmetric: bool = False
     unbuilt: tuple[str, ...] = ()
     problems: list[str] = dataclass_field(default_factory=list)
 
@@ -56,7 +60,7 @@ def belongs_to(
     references: Any = None,
     inverse: Any = None,
     default: Any = MISSING,
-    on_delete: Any = "restrict",
+    on_delete: Any = MISSING,
     enforce: bool = True,
     unique: bool = False,
     acyclic: bool = False,
@@ -71,7 +75,8 @@ def belongs_to(
     unique field or fields of the target that they hold (its primary key). inverse: the has_one or has_many that shows
     the other side. default: None, or `...` if the argument may be left out because the foreign key is given. on_delete:
     what happens here when the target is deleted. enforce=False accepts keys without a target. unique: at most one
-    record per target. acyclic, for a reference to the model itself: nobody is his own ancestor.
+    record per target. acyclic, for a reference to the model itself: nobody is his own ancestor. Without on_delete=
+    deleting the target is refused ("restrict"); on a pivot, the rows go with what they link ("cascade").
 
         author: BelongsTo[Author] = belongs_to(on_delete="cascade")
     """
@@ -84,11 +89,12 @@ def belongs_to(
         references,
         inverse,
         MISSING if default is ... else default,
-        on_delete,
+        "restrict" if on_delete is MISSING else on_delete,
         enforce,
         unique,
         acyclic,
         init=init,
+        on_delete_given=on_delete is not MISSING,
         unbuilt=_unbuilt(type_field=type_field, type_values=type_values),
         problems=unknown_options("belongs_to", positional, unknown, options),
     )
@@ -178,16 +184,46 @@ def has_many(
     )
 
 
-def many_to_many(target: str | None = None, /, **options: Any) -> Any:
-    """Links through a pivot. Not built yet: a class that declares it raises DefinitionError."""
-    known = ("inverse", "pivot", "foreign_key", "other_key", "unique", "where", "order_by", "symmetric", "init")
-    unknown = {name: value for name, value in options.items() if name not in known}
+def many_to_many(
+    target: str | None = None,
+    /,
+    *positional: Any,
+    inverse: Any = None,
+    pivot: Any = None,
+    foreign_key: str | Sequence[str] | None = None,
+    other_key: str | Sequence[str] | None = None,
+    unique: bool = True,
+    where: Callable[[], Any] | None = None,
+    order_by: Any = None,
+    symmetric: bool = False,
+    init: Literal[False] = False,
+    **unknown: Any,
+) -> Any:
+    """Options of the records that rows of a pivot link to this one, in the order in which they were linked, or by
+    order_by.
+
+    pivot: the model of the links (a lambda or its name), unless the annotation names it; without one it is made.
+    foreign_key, other_key: the pivot's reference to this side and to the other (its name, or its column), needed if
+    several lead there. inverse: the many_to_many of the other side. unique: two records are linked at most once. where,
+    order_by: lambdas for a condition and an order, of the target or of the pivot. symmetric: a link between two
+    records of this model is seen from both.
+
+        tags: ManyToMany[Tag, Tagging] = many_to_many(inverse=lambda: Tag.posts)
+    """
+    options = ("inverse", "pivot", "foreign_key", "other_key", "unique", "where", "order_by", "symmetric")
     return RelationDeclaration(
         "many_to_many",
         target,
-        init=False,
-        unbuilt=("many_to_many",),
-        problems=unknown_options("many_to_many", (), unknown, known),
+        foreign_key,
+        inverse=inverse,
+        unique=unique,
+        where=where,
+        order_by=order_by,
+        init=init,
+        pivot=pivot,
+        other_key=other_key,
+        symmetric=symmetric,
+        problems=unknown_options("many_to_many", positional, unknown, options),
     )
 
 
@@ -228,7 +264,8 @@ def check_relation(d: RelationDeclaration, annotation: Annotation | None) -> Ite
         yield "a reference to one of several models (polymorphic) is not built yet"
     elif not target_names(d, annotation):
         yield f"does not say which model it leads to; write `{head}[Post]`, or {d.kind}('Post')"
-    yield from _check_belongs_to(d, annotation) if d.kind == "belongs_to" else _check_has(d, annotation)
+    check = {"belongs_to": _check_belongs_to, "many_to_many": _check_many_to_many}.get(d.kind, _check_has)
+    yield from check(d, annotation)
 
 
 def target_names(d: RelationDeclaration, annotation: Annotation | None) -> tuple[str, ...]:
@@ -264,17 +301,15 @@ def _check_belongs_to(d: RelationDeclaration, annotation: Annotation | None) -> 
         yield f"default={show(d.default)} cannot be the default of a reference; only None and ... can"
     if d.default is None and not optional:
         yield f"default=None needs a reference that may be None; {remedy}"
-    for name in ("enforce", "unique", "acyclic", "init"):
-        if not isinstance(getattr(d, name), bool):
-            yield f"{name}= takes True or False, not {show(getattr(d, name))}"
+    yield from _check_bools(d, ("enforce", "unique", "acyclic", "init"))
     yield from _check_names("foreign_key", d.foreign_key)
 
 
 def _check_has(d: RelationDeclaration, annotation: Annotation | None) -> Iterator[str]:
     if d.kind == "has_one" and annotation is not None and not annotation.optional and annotation.targets:
         yield f"may find no record: annotate it `HasOne[{annotation.targets[0]} | None]`"
-    if d.kind == "has_many" and annotation is not None and annotation.optional:
-        yield f"a collection is never None, only empty: annotate it `HasMany[{annotation.targets[0]}]`"
+    if d.kind != "has_one" and annotation is not None and annotation.optional and annotation.targets:
+        yield f"a collection is never None, only empty: annotate it `{annotation.head}[{annotation.targets[0]}]`"
     if d.along is not None and d.inverse is not None:
         yield f"takes inverse= or {d.along[0]}=; what goes along other relations has no reference of its own"
     if not isinstance(d.distinct, bool):
@@ -285,6 +320,36 @@ def _check_has(d: RelationDeclaration, annotation: Annotation | None) -> Iterato
         yield f"limit= takes a number of records, not {show(d.limit)}"
     if not (d.where is None or callable(d.where)):
         yield f"where= takes a lambda, such as `lambda: Post.title != ''`, not {show(d.where)}"
+
+
+def _check_many_to_many(d: RelationDeclaration, annotation: Annotation | None) -> Iterator[str]:
+    yield from _check_has(d, annotation)
+    yield from _check_bools(d, ("unique", "symmetric"))
+    yield from _check_names("foreign_key", d.foreign_key)
+    yield from _check_names("other_key", d.other_key)
+    if not (d.pivot is None or isinstance(d.pivot, str) or callable(d.pivot)):
+        yield f"pivot= takes the name of a model, or a lambda such as `lambda: Tagging`, not {show(d.pivot)}"
+    said = pivot_name(annotation)
+    if said is not None and isinstance(d.pivot, str) and d.pivot != said:
+        yield pivots_differ(said, d.pivot)
+
+
+def pivot_name(annotation: Annotation | None) -> str | None:
+    """The name of the pivot in an annotation. `Model`, which is what the checkers take for a pivot that is not named,
+    names none."""
+    named = None if annotation is None else annotation.pivot
+    return None if named in ("Model", "KeyedModel", "Any") else named
+
+
+def pivots_differ(annotated: str, given: str) -> str:
+    """What is wrong where the annotation and pivot= disagree."""
+    return f"is annotated with the pivot `{annotated}` but declared with pivot=`{given}`; leave pivot= out"
+
+
+def _check_bools(d: RelationDeclaration, names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        if not isinstance(getattr(d, name), bool):
+            yield f"{name}= takes True or False, not {show(getattr(d, name))}"
 
 
 def _is_name(name: Any) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import expressions
+from . import expressions, pivots
 from .errors import DefinitionError, SinewError, show, suggest
 from .keys import call, check_foreign_keys, expand, foreign_key_of, index_plans, key_of
 from .routes import conditions, find_routes
@@ -37,6 +37,9 @@ def resolve_all(db: Database, definitions: Iterable[Definition]) -> tuple[list[D
         if problems or not all(each.resolved for each in found):
             for each in found:
                 each.reset()
+                if each.made and not each.table.bound:  # to be made again
+                    db.definitions.pop(each.name, None)
+                    db.pending.pop(each.name, None)
     return found, problems
 
 
@@ -49,7 +52,8 @@ def _reachable(definitions: Iterable[Definition]) -> list[Definition]:
             continue
         found[each.name] = each
         models = each.db.definitions
-        waiting += [models[r.target_name] for r in each.relations.values() if r.target_name in models]
+        names = [name for relation in each.relations.values() for name in pivots.reached(relation)]
+        waiting += [models[name] for name in names if name in models]
     return list(found.values())
 
 
@@ -65,9 +69,9 @@ def _resolve(definitions: Sequence[Definition], problems: list[DefinitionError])
     attempt(foreign_key_of, [relation for each in definitions for relation in each.belongs_to()])
     attempt(key_of, definitions)
     attempt(check_foreign_keys, definitions)
-    attempt(_plan_indexes, definitions)
     has = [r for each in definitions for r in each.relations.values() if r.kind != "belongs_to"]
     attempt(find_other_side, has)
+    attempt(_plan_indexes, definitions)
     attempt(_check_inverse, [relation for each in definitions for relation in each.belongs_to()])
     if problems:
         return  # the lambdas below speak of fields and relations that may be missing
@@ -96,11 +100,13 @@ def _finish_fields(definition: Definition) -> None:
 
 
 def find_other_side(relation: Relation) -> None:
-    """Finds what a has_one or has_many leads along: a belongs_to of the target, or other relations."""
-    if relation.along is None:
-        find_inverse(relation)
-    else:
+    """Finds what a relation leads along: a belongs_to of the target, other relations, or the references of a pivot."""
+    if relation.along is not None:
         find_routes(relation)
+    elif relation.kind == "many_to_many":
+        pivots.connect(relation)
+    else:
+        find_inverse(relation)
 
 
 def find_inverse(relation: Relation) -> None:
@@ -211,17 +217,20 @@ def call_lambdas(relation: Relation) -> None:
 
 def _ordering(relation: Relation) -> tuple[Any, ...]:
     given, target = relation.declaration.order_by, relation.target
+    pivot = None if relation.link is None else relation.link.pivot
+    models = target.name if pivot is None else f"{target.name} or {pivot.name}"
     if given is None:
         return ()
     value = call(relation, "order_by", given)
     terms = []
     for each in value if isinstance(value, (list, tuple)) else [value]:
         if isinstance(each, str):
-            each = expand(target, [each], "order_by")[0].column
+            of_pivot = pivot is not None and each not in {*target.fields, *target.relations}
+            each = expand(pivot if of_pivot and pivot is not None else target, [each], "order_by")[0].column
         if not isinstance(each, (expressions.Column, expressions.Ordering)):
             raise relation.definition.problem(
                 relation.name,
-                f"order_by= takes columns of {target.name}, such as `lambda: {target.name}.id`, not {show(each)}",
+                f"order_by= takes columns of {models}, such as `lambda: {target.name}.id`, not {show(each)}",
             )
         terms.append(each)
     return tuple(terms)

@@ -19,6 +19,7 @@ from . import _engine, compile, expressions
 from .errors import DefinitionError, RelationError, show, suggest
 from .keys import call
 from .predicates import And
+from .scope import Frame
 
 if TYPE_CHECKING:
     from .definition import Definition, Relation
@@ -130,11 +131,11 @@ def conditions(relation: Relation) -> dict[int, Conditions]:
     where: dict[int, list[Any]] = {}
     order: dict[int, list[Any]] = {}
     for part in _parts(relation.condition):
-        at, ir = _said_at(stations, lambda model, part=part: compile.predicate_ir((part,), model))
+        at, ir = _said_at(stations, lambda model, part=part: compile.predicate_ir((part,), Frame(model)))
         where.setdefault(at, []).append(ir)
     last = 0
     for term in relation.ordering:
-        at, (ir,) = _said_at(stations, lambda model, term=term: compile.order_ir((term,), model))
+        at, (ir,) = _said_at(stations, lambda model, term=term: compile.order_ir((term,), Frame(model)))
         place = len(stations) if at < 0 else at
         if place < last:
             raise DefinitionError(

@@ -8,6 +8,9 @@ Frame, the innermost first; its depth is how many frames stand inside of it. Two
     bound   the "some" row of one comparison over a to-many path;
             only columns of that comparison with just that path see it
 
+The row of a frame may be a link: a row of a pivot, for which its own names are looked up, and those of the target to
+which it leads as well. That is one step further, along the pivot's reference.
+
 A path is cut in two: up to the last to-many step (that is what a comparison binds), and the to-one steps after it
 (followed as part of the value). Names are looked up in the definitions as they are now, so that a model may have been
 defined anew since."""
@@ -31,15 +34,26 @@ Key: TypeAlias = tuple[type, tuple[str, ...]]
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """A row that conditions look at. bound: the path that a comparison went along to it; None for a named frame."""
+    """A row that conditions look at. bound: the path that a comparison went along to it; None for a named frame.
+    link: the many-to-many of which the row is a link."""
 
     definition: Definition
     outer: Frame | None = None
     bound: Key | None = None
+    link: Relation | None = None
 
     def alone(self) -> Frame:
         """The same row with nothing around it."""
-        return Frame(self.definition, None, self.bound)
+        return Frame(self.definition, None, self.bound, self.link)
+
+    def way_to(self, cls: type) -> tuple[Relation, ...] | None:
+        """The to-one steps from the row to the one of this model that it stands for; None if it stands for none."""
+        if self.bound is not None:
+            return None
+        if self.definition.cls is cls:
+            return ()
+        link = None if self.link is None else self.link.link
+        return (link.far,) if self.link is not None and link is not None and self.link.target.cls is cls else None
 
 
 def current(definition: Definition) -> Definition:
@@ -88,26 +102,29 @@ def key_of(root: Definition, steps: Sequence[Relation]) -> Key:
 
 
 def locate(column: Column, frame: Frame) -> tuple[Frame, int, Sequence[Relation]]:
-    """The frame of which a column speaks, its depth, and the to-one steps from there. RelationError for a column of a
-    model that is not in sight, or over a to-many path that no comparison has bound."""
+    """The frame of which a column speaks, its depth, and the to-one steps from there, as they are now. RelationError
+    for a column of a model that is not in sight, or over a to-many path that no comparison has bound."""
     if not column.some:
-        return (*find(column.root, column, frame), column.steps)
+        here, depth, way = find(column.root, column, frame)
+        return here, depth, (*way, *walk(column.root, column.steps))
     key = key_of(column.root, column.some)
     depth, here = 0, frame
     while here.bound != key:
         if here.outer is None:
             _several(column)
         depth, here = depth + 1, here.outer
-    return here, depth, column.steps[len(column.some) :]
+    return here, depth, walk(column.root, column.steps)[len(column.some) :]
 
 
-def find(root: Definition, thing: object, frame: Frame) -> tuple[Frame, int]:
-    """The innermost named frame of a model, and its depth. RelationError naming the path to write if there is none."""
+def find(root: Definition, thing: object, frame: Frame) -> tuple[Frame, int, tuple[Relation, ...]]:
+    """The innermost named frame of a model, its depth, and the steps from its row to the one that is meant.
+    RelationError naming the path to write if there is none."""
     depth = 0
     here: Frame | None = frame
     while here is not None:
-        if here.bound is None and here.definition.cls is root.cls:
-            return here, depth
+        way = here.way_to(root.cls)
+        if way is not None:
+            return here, depth, way
         depth, here = depth + 1, here.outer
     _foreign(root, thing, frame)
 
@@ -117,11 +134,11 @@ def _foreign(root: Definition, thing: object, frame: Frame) -> NoReturn:
     while here.bound is not None and here.outer is not None:
         here = here.outer
     rest = repr(thing).removeprefix(root.name)
-    written = [f"`{path}{rest}`" for path in paths_to(here.definition, root.cls)]
-    hint = f"write {' or '.join(written)}" if written else f"no relation of {here.definition.name} leads to {root.name}"
-    raise RelationError(
-        f"{thing!r} speaks of {root.name}, but here the rows are those of {here.definition.name}; {hint}"
-    )
+    definition = here.definition if here.link is None else here.link.target
+    written = [f"`{path}{rest}`" for path in paths_to(definition, root.cls)]
+    hint = f"write {' or '.join(written)}" if written else f"no relation of {definition.name} leads to {root.name}"
+    rows = definition.name if here.link is None else f"{definition.name} and {here.definition.name}"
+    raise RelationError(f"{thing!r} speaks of {root.name}, but here the rows are those of {rows}; {hint}")
 
 
 def _several(column: Column) -> NoReturn:

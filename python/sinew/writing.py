@@ -11,6 +11,7 @@ from .columns import Operand
 from .errors import FieldError
 from .moment import Moment
 from .path import is_path
+from .scope import Frame
 
 if TYPE_CHECKING:
     from .definition import Definition, FieldInfo, Relation
@@ -71,7 +72,7 @@ def apply(definition: Definition, assignments: list[Assignment], rows: _engine.R
     """Sets the fields of all rows as one statement."""
     run = host.start(definition.db)
     computed = [each.value for each in assignments if isinstance(each.value, Operand)]
-    columns = iter(host.columns(definition, computed, rows, run) if computed else ())
+    columns = iter(host.columns(Frame(definition), computed, rows, run) if computed else ())
     given: list[Any] = []
     for each in assignments:
         if isinstance(each.value, Operand):
