@@ -228,6 +228,11 @@ class Relation:
         return self._pair_path
 
     @property
+    def each_once(self) -> bool:
+        """Whether no target comes twice."""
+        return self.declaration.distinct if self.link is None else pivots.is_unique(self.link)
+
+    @property
     def on_delete(self) -> str:
         """What happens here when the target of a belongs_to is deleted."""
         d = self.declaration

@@ -100,9 +100,9 @@ class Links(Collection):
     def detach(self, target: Any = ..., /) -> PivotChanges:
         """Unlinks records, all of them without an argument; what is not linked stays so.
 
-        >>> from sinew._example import again, python
-        >>> again.tags.detach(python).detached == [python], again.tags.detach([]).detached
-        (True, [])
+        >>> from sinew._example import hello, python
+        >>> hello.tags.detach([]).detached, hello.tags.detach(python).detached == [python], len(hello.tags)
+        ([], True, 1)
         """
         given = None if target is ... else _given(self, target, {}, "detach")
         with _unit(self):
@@ -445,7 +445,8 @@ class _Work:
         if not given:
             return
         cls, near, far = self.link.pivot.cls, self.link.near.name, self.link.far.name
-        demanded = dict(equalities(self.relation.condition, self.link.pivot)) if self.relation.condition else {}
+        condition = self.relation.condition
+        demanded = {} if condition is None else dict(equalities(condition, self.link.pivot))
         rows = [{**demanded, **values, near: self.owner, far: record} for record, values in given]
         if len(rows) == 1:
             cls(**rows[0])

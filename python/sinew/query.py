@@ -298,6 +298,17 @@ class Query(Queryable, metaclass=ABCMeta):
         frame, rows = self._found()
         return rows if frame.link is None or frame.link.link is None else frame.link.link.far.path.expand(rows)[0]
 
+    def _changing(self) -> _engine.Rows:
+        """The rows of the model, now, each once: to be changed."""
+        rows = self._rows()
+        relation = None if self._source is None else relation_now(self._source[0])
+        if relation is None or relation.each_once:
+            return rows
+        definition = self._definition
+        fields = [definition.fields[name].engine for name in definition.primary_key]
+        plan = _engine.Plan(self._model, values=[("column", 0, each.key_field or each) for each in fields])
+        return plan.group(range(len(fields)), rows)[0]
+
     def _forgetful(self, rows: _engine.Rows) -> Iterator[Any]:
         """The records. Their number is not remembered from the first on: time and Python functions may say
         otherwise."""

@@ -262,7 +262,7 @@ class Queryable:
         """
         query = self._query()._writable("update")
         assignments = writing.parse(query._definition, values)
-        rows = query._rows()
+        rows = query._changing()
         return writing.apply(query._definition, assignments, rows) if assignments else len(rows)
 
     def delete(self, *, force: bool = False) -> int:
@@ -270,7 +270,7 @@ class Queryable:
 
         A query of all rows needs `.all()`. DeleteRestricted if others refer to some; nothing has changed then. `force`
         means something with soft delete only."""
-        return self._query()._writable("delete")._rows().delete()
+        return self._query()._writable("delete")._changing().delete()
 
 
 # ---------------------------------------------------------------- arguments

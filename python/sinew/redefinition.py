@@ -109,7 +109,8 @@ def replace(definition: Definition, new: Definition) -> None:
         found = _resolve(definition, leading)
         _check_key(definition, old)
         _keep_fields(definition, old, undo)
-        for relation in (*definition.relations.values(), *leading):
+        with_it = [relation for each in found if each is not definition for relation in each.relations.values()]
+        for relation in (*definition.relations.values(), *leading, *with_it):
             _resolve_relation(relation)
         exchanged = _exchange_fields(definition, old, undo)
         leaving = _take_down(definition, old, leading, undo)
