@@ -94,12 +94,27 @@ class User(Base):
     following: ManyToMany[User, Follow] = many_to_many(inverse=lambda: User.followers, foreign_key="follower")
     followers: ManyToMany[User, Follow] = many_to_many(inverse=lambda: User.following, foreign_key="followed")
     blocked: ManyToMany[User] = many_to_many()
+    friends: ManyToMany[User, Friendship] = many_to_many(symmetric=True, foreign_key="a", other_key="b")
+    close: ManyToMany[User, Friendship] = many_to_many(
+        symmetric=True,
+        foreign_key="a",
+        other_key="b",
+        where=lambda: (Friendship.since > 5) & (User.name != "q"),
+        order_by=lambda: User.name.desc(),
+    )
+    peers: ManyToMany[User] = many_to_many(symmetric=True)
 
 
 class Follow(Base, primary_key=("follower", "followed")):
     follower: BelongsTo[User] = belongs_to()
     followed: BelongsTo[User] = belongs_to()
     since: Attr[int] = field(default=0)
+
+
+class Friendship(Base):
+    a: BelongsTo[User] = belongs_to()
+    b: BelongsTo[User] = belongs_to()
+    since: Attr[int | None] = field(default=0)
 
 
 class Shelf(KeyedModel, db=db, primary_key=("room", "number")):
@@ -577,7 +592,7 @@ def test_several_links_of_one_pair(w: World) -> None:
     assert labels(marks) == "aaba" and len(marks) == 4 and [row.at for _, row in marks.pairs()] == [1, 2, 2, 2]
     assert [post.title for post in w.a.marked] == ["one"] * 3
     assert w.a in marks and w.c not in marks
-    assert Post.select(n=count(Post.marks), m=count(Post.marks, distinct=False))[0] == {"n": 2, "m": 4}
+    assert Post.select(n=count(Post.marks), m=count(Post.marks, distinct=False))[0] == {"n": 4, "m": 4}
     assert marks.where(Mark.at == 2).pluck(Tag.label) == ["a", "b", "a"] and marks.sum(Mark.at) == 7
     assert marks.where(Mark.at == 2).count() == 3 and marks.count() == 4
     assert marks.update_pivot(w.a, at=5).updated == [w.a] * 3
@@ -648,6 +663,90 @@ def test_links_within_one_model_by_a_pivot_that_is_made(users: list[Any]) -> Non
     row = dict(x.blocked.pairs())[y]
     assert row.from_user is x and row.to_user is y and list(y.blocked) == []
     assert type(row) is db.models["UserBlocked"] and row.id == 1
+
+
+# ---------------------------------------------------------------- links that look the same from both sides
+
+
+def names(users: Any) -> str:
+    return "".join(user.name for user in users)
+
+
+def test_friends(users: list[Any]) -> None:
+    x, y, z = users
+    assert x.friends.attach(y, since=9).attached == [y] and z.friends.attach([x], since=2).attached == [x]
+    assert names(x.friends) == "yz" and names(y.friends) == "x" and names(z.friends) == "x"
+    assert len(x.friends) == 2 and y in x.friends and x in y.friends and z not in y.friends and x not in x.friends
+    assert Friendship.count() == 2 and x.friends[0] is y and x.friends[-1] is z
+    assert [(user.name, row.since) for user, row in x.friends.pairs()] == [("y", 9), ("z", 2)]
+    assert [(user.name, row.since) for user, row in y.friends.pairs()] == [("x", 9)]
+    assert y.friends.attach(x) == PivotChanges() and y.friends.attach(x, since=10).updated == [x]
+    assert dict(x.friends.pairs())[y].since == 10 and Friendship.count() == 2
+    assert x.friends.update_pivot([y, z], since=7).updated == [y, z]
+    assert z.friends.toggle([x, y]) == PivotChanges([y], [x], []) and names(x.friends) == "y"
+    assert y.friends.sync([z]) == PivotChanges([], [x], []) and names(x.friends) == "" and names(z.friends) == "y"
+    refused(lambda: x.friends.update_pivot(y, since=1), NotFound, "is not in User.friends")
+    refused(lambda: x.friends.attach([y, 1]), RelationError, "twice")
+    x.friends = [z, y]
+    assert sorted(names(x.friends)) == ["y", "z"] and names(y.friends) == "zx" and Friendship.count() == 3
+    made = y.friends.create(name="w", pivot={"since": 3})
+    assert names(made.friends) == "y" and made.friends.pluck(Friendship.since) == [3]
+    assert y.friends.detach().detached and names(x.friends) == "z" and Friendship.count() == 1
+    x.delete()
+    assert Friendship.count() == 0 and names(z.friends) == ""
+
+
+def test_a_friend_of_oneself(users: list[Any]) -> None:
+    x, y, _ = users
+    x.friends.attach([x, y], since=4)
+    assert names(x.friends) == "xy" and len(x.friends) == 2 and x in x.friends and names(y.friends) == "x"
+    assert [(user.name, row.since) for user, row in x.friends.pairs()] == [("x", 4), ("y", 4)]
+    assert x.friends.where(Friendship.since > 1).order_by(User.name.desc()).pluck(User.name) == ["y", "x"]
+    assert x.friends.detach(x).detached == [x] and names(x.friends) == "y"
+
+
+def test_queries_over_friends(users: list[Any]) -> None:
+    x, y, z = users
+    x.friends.attach(y, since=9)
+    z.friends.attach({x: {"since": 2}, y: {"since": None}})
+    assert User.where(User.friends.name == "x").pluck(User.name) == ["y", "z"]
+    assert User.where(exists(User.friends, User.name == "x", Friendship.since > 5)).pluck(User.name) == ["y"]
+    assert User.where(exists(User.friends, Friendship.since > 5)).pluck(User.name) == ["x", "y"]
+    assert User.where(exists(User.friends, Friendship.since.is_null())).pluck(User.name) == ["y", "z"]
+    assert User.where(friends=x).pluck(User.name) == ["y", "z"]
+    assert [row["n"] for row in User.select(n=count(User.friends))] == [2, 2, 2]
+    assert [row["n"] for row in User.select(n=count(User.friends, Friendship.since > 1))] == [2, 1, 1]
+    assert [row["n"] for row in User.select(n=count(User.friends.friends))] == [3, 3, 3]
+    assert x.friends.where(Friendship.since < 5).pluck(User.name, Friendship.since) == [("z", 2)]
+    assert x.friends.order_by(Friendship.since).pluck(User.name) == ["z", "y"]
+    assert y.friends.order_by(Friendship.since).pluck(User.name, Friendship.since) == [("x", 9), ("z", None)]
+    assert y.friends.where(lambda user: user.name == "z").pluck(Friendship.since) == [None]
+    assert y.friends.where(Friendship.since > 1, User.friends.name == "z").pluck(User.name) == ["x"]
+    assert x.friends.sum(Friendship.since) == 11 and x in y.friends.where(Friendship.since > 1)
+    assert y.friends.where(Friendship.since > 1).update(name="q") == 1 and x.name == "q"
+    assert y.friends.where(Friendship.since > 1).first() is x
+
+
+def test_where_and_order_among_friends(users: list[Any]) -> None:
+    x, y, z = users
+    x.friends.attach({y: {"since": 9}})
+    z.friends.attach({x: {"since": 8}, y: {"since": 1}})
+    assert names(x.close) == "zy" and names(y.close) == "x" and names(z.close) == "x" and len(y.close) == 1
+    assert [row["n"] for row in User.select(n=count(User.close))] == [2, 1, 1]
+    assert [row["n"] for row in User.select(n=count(User.close, Friendship.since > 8))] == [1, 1, 0]
+    x.name = "q"
+    assert names(y.close) == "" and names(x.close) == "zy" and x not in y.close
+    for since in (3, 9):
+        refused(lambda since=since: y.close.attach(z, since=since), RelationError, "does so already", "<Friendship 3")
+    made = y.close.create(name="w", pivot={"since": 7})
+    assert names(y.close) == "w" and made.close == [y]
+    refused(lambda: y.close.create(name="w"), RelationError, "User.close holds only")
+
+
+def test_a_symmetric_pivot_that_is_made(users: list[Any]) -> None:
+    x, y, _ = users
+    x.peers.attach(y)
+    assert y.peers == [x] and x.peers == [y] and y.peers.detach().detached == [x] and x.peers == []
 
 
 # ---------------------------------------------------------------- pivots that are made, keys of several columns
@@ -851,6 +950,10 @@ WRONG: list[tuple[dict[str, dict[str, Any]], tuple[str, ...]]] = [
      ("Post.tags cannot be symmetric: it leads from Post to Tag",)),
     ({"User": {"friends": many_to_many("User", symmetric=True, inverse="friends")}},
      ("is symmetric, which makes it its own inverse",)),
+    ({"User": {"friends": many_to_many("User", pivot="Edge", symmetric=True, foreign_key="a", other_key="b",
+                                       order_by="at")},
+      "Edge": {"a": belongs_to("User"), "b": belongs_to("User"), "at": int}},
+     ("User.friends: where= or order_by= cannot be used", "speaks of Edge")),
     ({"Post": {"tags": many_to_many("Tag", order_by="wieght", pivot="Tagging")}, "Tag": {}, "Tagging": LINKS},
      ("order_by= names `wieght`",)),
     ({"Post": {"tags": many_to_many("Tag", order_by=lambda: 3, pivot="Tagging")}, "Tag": {}, "Tagging": LINKS},

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import _engine, kinds, scope
+from . import _engine, kinds, pivots, scope
 from .aggregates import Aggregate
 from .columns import Arithmetic, Column, Operand, Ordering, columns_of
 from .errors import DefinitionError, FieldError, show
@@ -33,6 +33,7 @@ from .truths import COMPARE, columnwise, is_none, membership
 if TYPE_CHECKING:
     from .database import Database
     from .definition import Definition, Relation
+    from .pivots import Link
 
 IR: TypeAlias = tuple[Any, ...]
 NEVER: IR = ("or",)
@@ -180,13 +181,18 @@ class Lowering:
         relations = [*way, *scope.walk(root, steps_of(expr.path))]
         last = relations[-1]
         if speaks_of_link(last, expr.conditions):
-            assert last.link is not None
-            inner = Frame(last.link.pivot, frame, None, last)
-            there = ("exists", 0, last.link.far.path, None)
-            said = both([there, *(self.predicate(each, inner) for each in expr.conditions)])
-            return ("exists", depth, self.path_to_link(relations), said)
+            said = [self._exists_link(depth, relations, link, expr, frame) for link in pivots.branches(last)]
+            return said[0] if len(said) == 1 else ("or", *said)
         inner = Frame(last.target, frame)
         return ("exists", depth, self.path(relations), self.conjunction(expr.conditions, inner))
+
+    def _exists_link(self, depth: int, relations: Sequence[Relation], link: Link, expr: Exists, frame: Frame) -> IR:
+        """The same of the links of a many-to-many at the end of a path."""
+        hops = [hop for relation in relations[:-1] for hop in relation.hops()]
+        path = _engine.Path(self.db.store, [*hops, pivots.near_hop(relations[-1], link)])
+        inner = Frame(link.pivot, frame, None, link)
+        there = ("exists", 0, link.far.path, None)
+        return ("exists", depth, path, both([there, *(self.predicate(each, inner) for each in expr.conditions)]))
 
     def _key_is(self, expr: KeyIs, frame: Frame) -> IR:
         root, steps = root_of(expr.path), scope.walk(root_of(expr.path), steps_of(expr.path))
@@ -405,21 +411,20 @@ class Lowering:
     def _narrowed(self, relations: Sequence[Relation], node: Aggregate, distinct: bool) -> _engine.Path:
         """A path that ends with a many-to-many, along those of its links only that meet the conditions of an aggregate:
         so each target still counts once."""
-        last = relations[-1]
         inside = Lowering(self.db, self.instant)
-        conditions = inside.conjunction(node.conditions, last.frame)
+
+        def said(link: Link) -> IR | None:
+            return inside.conjunction(node.conditions, Frame(link.pivot, link=link))
+
+        last = pivots.narrowed(relations[-1], said)
         self.volatile = self.volatile or inside.volatile
         if inside.slots:
             raise FieldError(
                 f"{node!r}: what Python computes (Decimals, functions) cannot be asked of links in an aggregate; write "
                 "it with exists(...)"
             )
-        near, far = last.hops()
-        reference, backward, single, where, order, cut = near
-        said = both([each for each in (where, conditions) if each is not None])
         before = [hop for step in relations[:-1] for hop in (step.hops() if distinct else step.whole())]
-        hops = [*before, (reference, backward, single, said, order, cut), far]
-        return _engine.Path(self.db.store, hops, distinct=distinct)
+        return _engine.Path(self.db.store, [*before, *last], distinct=distinct)
 
     def targets(self, node: Aggregate, frame: Frame) -> IR:
         """The count of what an aggregate looks at: it has the same path and conditions."""
@@ -432,11 +437,6 @@ class Lowering:
         if isinstance(operand, Column):
             return ("column", 0, field_of(operand).engine)
         return self.value(operand, inner)
-
-    def path_to_link(self, relations: Sequence[Relation]) -> _engine.Path:
-        """The engine's path along relations, the last a many-to-many: to the rows of its pivot."""
-        hops = [hop for relation in relations[:-1] for hop in relation.hops()]
-        return _engine.Path(self.db.store, [*hops, relations[-1].hops()[0]])
 
     def path(self, relations: Sequence[Relation], distinct: bool = True) -> _engine.Path:
         """The engine's path along relations."""

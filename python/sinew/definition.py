@@ -223,8 +223,8 @@ class Relation:
     def pair_path(self) -> _engine.Path:
         """Of a many-to-many: the first half of its path, to the rows of the pivot."""
         if self._pair_path is None:
-            path = _engine.Path(self.definition.db.store, self.hops()[:1])
-            self._pair_path = path
+            self.hops()  # lays the model out
+            self._pair_path = _engine.Path(self.definition.db.store, [pivots.pair_hop(self)])
         return self._pair_path
 
     @property
@@ -256,25 +256,19 @@ class Relation:
     def _compiled_hops(self) -> tuple[routes.Hop, ...]:
         if self.along is not None:
             return routes.hops_of(self)
-        if self.link is not None:  # conditions and order look at the rows of the pivot, and from there at the target
-            where, order = self.compile_conditions()
-            near, far = self.link.near.descriptor, self.link.far.descriptor
-            return (near, True, False, where, order, None), (far, False, False, None, (), None)
+        if self.link is not None:
+            return pivots.hops_of(self)
         if self.inverse_of is None:
             return ((self.descriptor, False, False, None, (), None),)
         where, order = self.compile_conditions()
         return ((self.inverse_of.descriptor, True, self.kind == "has_one", where, order, self.declaration.limit),)
 
-    @property
-    def frame(self) -> Frame:
-        """The rows that its conditions and its order look at."""
-        return Frame(self.target) if self.link is None else Frame(self.link.pivot, link=self)
-
     def compile_conditions(self) -> routes.Conditions:
         """where= and order_by= as the extension takes them, if it goes along no other relation. Raises what the
         compiler raises."""
-        where = None if self.condition is None else compile.predicate_ir((self.condition,), self.frame)
-        return where, tuple(compile.order_ir(self.ordering, self.frame))
+        rows = Frame(self.target) if self.link is None else Frame(self.link.pivot, link=self.link)
+        where = None if self.condition is None else compile.predicate_ir((self.condition,), rows)
+        return where, tuple(compile.order_ir(self.ordering, Frame(self.target) if self.declaration.symmetric else rows))
 
     def where_values(self) -> dict[str, Any]:
         """The equalities of its condition: what a record created through it is given."""

@@ -73,7 +73,7 @@ class Links(Collection):
         [('c', 1), ('python', 2)]
         """
         relation: Relation = self.relation
-        return iter(_pairs(relation, relation.pair_path.rows(self.owner)))
+        return iter(_pairs(relation, self.owner, relation.pair_path.rows(self.owner)))
 
     # ------------------------------------------------------------ linking
 
@@ -353,11 +353,9 @@ def _unit(links: Links) -> AbstractContextManager[Any]:
     return relation.definition.db.transaction()
 
 
-def _pairs(relation: Relation, rows: _engine.Rows) -> Pairs:
+def _pairs(relation: Relation, owner: Any, rows: _engine.Rows) -> Pairs:
     """The targets of rows of the pivot; one whose target is missing is left out."""
-    link = relation.link
-    assert link is not None
-    targets, starts = link.far.path.expand(rows)
+    targets, starts = pivots.link_from(relation, owner).step.path.expand(rows)
     found = targets.records()
     return [
         (found[start], row) for row, (start, stop) in zip(rows.records(), pairwise(starts), strict=True) if stop > start
@@ -366,25 +364,31 @@ def _pairs(relation: Relation, rows: _engine.Rows) -> Pairs:
 
 def _pair_index(relation: Relation) -> _engine.Index | None:
     """The unique index over the two keys, if a row in it is surely an entry of the collection."""
+    return _unique_index(relation) if relation.condition is None else None
+
+
+def _unique_index(relation: Relation) -> _engine.Index | None:
     link = relation.link
-    if link is None or relation.condition is not None or not pivots.is_unique(link):
+    if link is None or not pivots.is_unique(link):
         return None
     names = sorted(info.name for side in (link.near, link.far) for info in side.foreign_key)
-    table = link.pivot.table.indexes.items()
-    return next(
-        (i for plan, i in table if plan.kind == "unique" and not plan.deferred and sorted(plan.names) == names), None
-    )
+    for plan, index in link.pivot.table.indexes.items():
+        if plan.kind == "unique" and not plan.deferred and sorted(plan.names) == names:
+            return index
+    return None
 
 
 def _probe(relation: Relation, index: _engine.Index, owner: Any, record: Any) -> Any:
     """The row that links two records, or None."""
-    link = relation.link
-    assert link is not None
-    keys: dict[Any, Any] = {}
-    for side, each in ((link.near, owner), (link.far, record)):
-        values = _engine.values(each, [info.engine for info in side.references])
-        keys.update(zip((info.engine for info in side.foreign_key), values, strict=True))
-    return index.find([keys[each] for each in index.fields])
+    for link in pivots.branches(relation):
+        keys: dict[Any, Any] = {}
+        for side, each in ((link.near, owner), (link.far, record)):
+            values = _engine.values(each, [info.engine for info in side.references])
+            keys.update(zip((info.engine for info in side.foreign_key), values, strict=True))
+        found = index.find([keys[each] for each in index.fields])
+        if found is not None:
+            return found
+    return None
 
 
 # ---------------------------------------------------------------- changing links
@@ -403,7 +407,7 @@ class _Work:
 
     def all(self) -> Pairs:
         """Every link."""
-        return _pairs(self.relation, self.relation.pair_path.rows(self.owner))
+        return _pairs(self.relation, self.owner, self.relation.pair_path.rows(self.owner))
 
     def of(self, records: Sequence[Any]) -> Pairs:
         """The links to these records, in the order of the collection."""
@@ -411,7 +415,10 @@ class _Work:
         if index is not None:
             found = [(record, _probe(self.relation, index, self.owner, record)) for record in records]
             return [(record, row) for record, row in found if row is not None]
-        return _pairs(self.relation, self._rows(KeyAmong(self.link.far.column_path, tuple(records))))
+        among: list[Expr] = [KeyAmong(link.far.column_path, tuple(records)) for link in pivots.branches(self.relation)]
+        pairs = _pairs(self.relation, self.owner, self._rows(among[0] if len(among) == 1 else among[0] | among[1]))
+        wanted = set(records)
+        return [(record, row) for record, row in pairs if record in wanted]
 
     def _rows(self, condition: Expr) -> _engine.Rows:
         """The rows of the pivot that are links of the owner and for which a condition holds."""
@@ -444,6 +451,7 @@ class _Work:
         """New rows of the pivot, as one statement."""
         if not given:
             return
+        self.check_other_side(given)
         cls, near, far = self.link.pivot.cls, self.link.near.name, self.link.far.name
         condition = self.relation.condition
         demanded = {} if condition is None else dict(equalities(condition, self.link.pivot))
@@ -456,6 +464,20 @@ class _Work:
         records = [record for record, _ in given]
         self.touched += records
         self.changes.attached.extend(records)
+
+    def check_other_side(self, given: Given) -> None:
+        """What the unique index does not know: a link that is there already, seen from the other side, and that the
+        relation's where= hides."""
+        index = _unique_index(self.relation)
+        if index is None or not self.relation.declaration.symmetric:
+            return
+        for record, _ in given:
+            row = _probe(self.relation, index, self.owner, record)
+            if row is not None:
+                raise RelationError(
+                    f"{_name(self.relation)} of {self.owner!r} cannot link {record!r}: {row!r} does so already, but "
+                    f"{self.relation.condition!r} does not hold; change that one"
+                )
 
     def update(self, record: Any, row: Any, values: Mapping[str, Any]) -> None:
         """Sets values of a link; it counts as updated if that changed anything."""
@@ -479,7 +501,9 @@ class _Work:
         self.changes.detached.extend(record for record, _ in pairs)
 
     def arrange(self, records: Sequence[Any]) -> None:
-        """Puts the links to these records into this order of arrival."""
+        """Puts the links to these records into this order of arrival, which those seen from both sides do not have."""
+        if self.relation.declaration.symmetric:
+            return
         pairs = self.all()
         if [record for record, _ in pairs] != records:
             rows = _rows_by_target(pairs)

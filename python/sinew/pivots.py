@@ -19,40 +19,72 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import keys
+from . import _engine, compile, keys
 from .errors import DefinitionError, show, suggest
 from .relations import RelationDeclaration, pivots_differ
+from .scope import Frame
 
 if TYPE_CHECKING:
     from .definition import Definition, Relation
 
 
+Hop: TypeAlias = tuple[Any, ...]
+"""A step of a path as the extension takes it."""
+
+
 @dataclass(frozen=True)
 class Link:
-    """How a many-to-many goes through its pivot: by two of its references, named, as the pivot may be defined anew."""
+    """How a many-to-many goes through its pivot, from `source` to `target`: by two of its references, named, as the
+    pivot may be defined anew. across: what leads from a row of the pivot to the target instead of `far`."""
 
     pivot: Definition
     near_name: str
     far_name: str
+    source: Definition
+    target: Definition
+    across: Relation | OtherSide | None = None
 
     @property
     def near(self) -> Relation:
         """The reference from the pivot to this side."""
-        return self.pivot.relations[self.near_name]
+        return self._reference(self.near_name, self.source)
 
     @property
     def far(self) -> Relation:
         """The reference from the pivot to the other side."""
-        return self.pivot.relations[self.far_name]
+        return self._reference(self.far_name, self.target)
+
+    def _reference(self, name: str, side: Definition) -> Relation:
+        found = _towards(self.pivot.relations[name], side)
+        assert found is not None
+        return found
+
+    @property
+    def step(self) -> Any:
+        """What leads from a row of the pivot to the target."""
+        return self.far if self.across is None else self.across
+
+    def turned(self) -> Link:
+        """The same from the other side."""
+        return Link(self.pivot, self.far_name, self.near_name, self.target, self.source)
+
+    def goes_like(self, other: Link) -> bool:
+        """Whether both go along the same two references, in the same direction."""
+        names = (other.near_name, other.far_name)
+        return self.pivot is other.pivot and (self.near_name, self.far_name) == names
 
     def same_pair(self, other: Link) -> bool:
         """Whether both go along the same two references."""
-        ours, theirs = (self.near_name, self.far_name), (other.near_name, other.far_name)
-        return self.pivot is other.pivot and ours in (theirs, theirs[::-1])
+        return self.goes_like(other) or self.goes_like(other.turned())
+
+
+def _towards(reference: Relation, side: Definition) -> Relation | None:
+    """A belongs_to as a step to this model; None if it does not lead there."""
+    return reference if reference.target_name == side.name else None
 
 
 def _links(pivot: Definition) -> Iterator[tuple[Relation, Link]]:
@@ -251,9 +283,9 @@ def connect(relation: Relation) -> None:
         _check_partner(relation, other)
     pivot = _pivot_of(relation)
     near, far = _sides(relation, other, pivot)
-    relation.link = Link(pivot, near.name, far.name)
+    relation.link = Link(pivot, near.name, far.name, definition, relation.target)
     theirs = None if other is None or other is relation else other.link
-    if other is not None and theirs is not None and theirs != Link(pivot, far.name, near.name):
+    if other is not None and theirs is not None and not theirs.goes_like(relation.link.turned()):
         raise definition.problem(
             relation.name,
             f"and its inverse {other.definition.name}.{other.name} do not go the same way: {_way(relation.link)}, and "
@@ -310,7 +342,7 @@ def _sides(relation: Relation, other: Relation | None, pivot: Definition) -> tup
 
 def _candidates(relation: Relation, pivot: Definition, side: Definition, option: str, given: Any) -> list[Relation]:
     """The references in a pivot to one side; the one that an option names, if it does."""
-    leading = [each for each in pivot.belongs_to() if each.target_name == side.name]
+    leading = [each for each in pivot.belongs_to() if _towards(each, side) is not None]
     if given is not None:
         return [_reference_named(relation, pivot, side, option, given, leading)]
     if not leading:
@@ -359,3 +391,94 @@ def _only(relation: Relation, pivot: Definition, option: str, candidates: list[R
     raise relation.definition.problem(
         relation.name, f"goes through {pivot.name}, which has several references to {side}; say which: {listed}"
     )
+
+
+# ---------------------------------------------------------------- hops
+
+
+def branches(relation: Relation) -> tuple[Link, ...]:
+    """The ways from a record over the pivot: one, or, if both sides look the same, one in each direction."""
+    link = relation.link
+    assert link is not None
+    return (link, link.turned()) if relation.declaration.symmetric else (link,)
+
+
+def near_hop(relation: Relation, link: Link, *more: Any) -> Hop:
+    """To the rows of the pivot, for which the relation's where= holds, and what is said more."""
+    condition = relation.condition
+    where = None if condition is None else compile.predicate_ir((condition,), Frame(link.pivot, link=link))
+    said = compile.both([each for each in (where, *more) if each is not None])
+    return (link.near.descriptor, True, False, said, (), None)
+
+
+def far_hop(link: Link) -> Hop:
+    """From a row of the pivot to the target."""
+    return (link.far.descriptor, False, False, None, (), None)
+
+
+def pair_hop(relation: Relation) -> Hop:
+    """To the rows of the pivot, in the relation's order."""
+    first, *others = (near_hop(relation, link) for link in branches(relation))
+    if not others:
+        return (*first[:4], relation.compile_conditions()[1], None)
+    return _union(relation, [[hop] for hop in (first, *others)])
+
+
+def hops_of(relation: Relation) -> tuple[Hop, ...]:
+    """The hops of a many-to-many. Conditions and order look at the rows of the pivot, and from there at the target; of
+    links that are seen from both sides, the order looks at the targets."""
+    assert relation.link is not None
+    if not relation.declaration.symmetric:
+        return pair_hop(relation), far_hop(relation.link)
+    ways = [[near_hop(relation, link), far_hop(link)] for link in branches(relation)]
+    return (_union(relation, ways, relation.compile_conditions()[1]),)
+
+
+def narrowed(relation: Relation, said: Callable[[Link], Any]) -> tuple[Hop, ...]:
+    """The hops of a many-to-many, along those links only for which something holds."""
+    ways = [[near_hop(relation, link, said(link)), far_hop(link)] for link in branches(relation)]
+    return tuple(ways[0]) if len(ways) == 1 else (_union(relation, ways),)
+
+
+def _union(relation: Relation, ways: Sequence[Sequence[Hop]], order: Any = ()) -> Hop:
+    store = relation.definition.db.store
+    return (("union", *(_engine.Path(store, way) for way in ways)), False, False, None, order, None)
+
+
+class OtherSide:
+    """The step from a row of the pivot to the record at the other end, seen from one that is at either; to that record
+    itself if it is at both. Takes the place of a belongs_to in paths."""
+
+    kind, to_many, distinct = "belongs_to", False, True
+    link = along = None
+
+    def __init__(self, relation: Relation, owner: Any) -> None:
+        link = relation.link
+        assert link is not None
+        self.name, self.target = link.far_name, link.target
+        self.definition = link.pivot
+        infos = [link.target.fields[name].engine for name in link.target.primary_key]
+        keys = zip(infos, _engine.values(owner, infos), strict=True)
+        is_owner = ("and", *(("compare", "==", ("column", 0, info), ("const", info, key)) for info, key in keys))
+        far, near = link.far.descriptor, link.near.descriptor
+        ways: list[list[Hop]] = [
+            [(far, False, False, ("not", is_owner), (), None)],
+            [(near, False, False, ("not", is_owner), (), None)],
+            [(near, False, False, None, (), None)],
+        ]
+        along = _union(relation, ways)[0]
+        self._hops = ((along, False, True, None, (), None),)
+        self.path = _engine.Path(relation.definition.db.store, self._hops)
+
+    def hops(self) -> tuple[Hop, ...]:
+        """The steps of the path, as the extension takes them."""
+        return self._hops
+
+    whole = hops
+
+
+def link_from(relation: Relation, owner: Any) -> Link:
+    """How a many-to-many goes from one record."""
+    link = relation.link
+    assert link is not None
+    return replace(link, across=OtherSide(relation, owner)) if relation.declaration.symmetric else link

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, host, kinds
+from . import _engine, host, kinds, pivots
 from .columns import Operand, Ordering
 from .compile import IR, Lowering, both
 from .errors import DefinitionError, FieldError, SinewError, show
@@ -256,10 +256,10 @@ class Query(Queryable, metaclass=ABCMeta):
         if self._source is None:
             return Frame(self._definition), None, []
         relation, owner = relation_now(self._source[0]), self._source[1]
-        link = relation.link
-        if link is None or not (self._linked or speaks_of_link(relation, (*self._conditions, *self._terms))):
+        if not (self._linked or speaks_of_link(relation, (*self._conditions, *self._terms))):
             return Frame(self._definition), (relation.path, owner), []
-        return relation.frame, (relation.pair_path, owner), [("exists", 0, link.far.path, None)]
+        path, link = relation.pair_path, pivots.link_from(relation, owner)
+        return Frame(link.pivot, link=link), (path, owner), [("exists", 0, link.step.path, None)]
 
     def _over_links(self, operands: Iterable[object]) -> Query:
         """This query, over links if these operands speak of them."""
@@ -296,7 +296,7 @@ class Query(Queryable, metaclass=ABCMeta):
     def _rows(self) -> _engine.Rows:
         """The rows of the model, now."""
         frame, rows = self._found()
-        return rows if frame.link is None or frame.link.link is None else frame.link.link.far.path.expand(rows)[0]
+        return rows if frame.link is None else frame.link.step.path.expand(rows)[0]
 
     def _changing(self) -> _engine.Rows:
         """The rows of the model, now, each once: to be changed."""
@@ -363,10 +363,10 @@ def _parts(conditions: Iterable[Expr]) -> Iterator[Expr]:
 
 def _of_target(frame: Frame, test: Predicate) -> Predicate:
     """A predicate on records, asked of the rows of a frame."""
-    if frame.link is None or frame.link.link is None:
+    if frame.link is None:
         return test
-    far = frame.link.link.far.name
-    return lambda link: test(getattr(link, far))
+    target = frame.link.step.path.first
+    return lambda link: test(target(link))
 
 
 def _index(value: Any) -> int:

@@ -27,6 +27,7 @@ from .path import paths_to
 
 if TYPE_CHECKING:
     from .definition import Definition, FieldInfo, Relation
+    from .pivots import Link
 
 Key: TypeAlias = tuple[type, tuple[str, ...]]
 """A path by names: the class at which it starts and its steps."""
@@ -35,12 +36,12 @@ Key: TypeAlias = tuple[type, tuple[str, ...]]
 @dataclass(slots=True, eq=False)
 class Frame:
     """A row that conditions look at. bound: the path that a comparison went along to it; None for a named frame.
-    link: the many-to-many of which the row is a link."""
+    link: how a many-to-many goes of which the row is a link."""
 
     definition: Definition
     outer: Frame | None = None
     bound: Key | None = None
-    link: Relation | None = None
+    link: Link | None = None
 
     def alone(self) -> Frame:
         """The same row with nothing around it."""
@@ -52,8 +53,7 @@ class Frame:
             return None
         if self.definition.cls is cls:
             return ()
-        link = None if self.link is None else self.link.link
-        return (link.far,) if self.link is not None and link is not None and self.link.target.cls is cls else None
+        return (self.link.step,) if self.link is not None and self.link.target.cls is cls else None
 
 
 def current(definition: Definition) -> Definition:
