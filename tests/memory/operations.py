@@ -41,7 +41,24 @@ from sinew import (
 )
 from sinew import field as column
 
-from .world import AWARE, NOON, Author, Base, Category, Color, Comment, Item, Note, Order, Post, Shop, Size, seen
+from .world import (
+    AWARE,
+    NOON,
+    Author,
+    Base,
+    Category,
+    Color,
+    Comment,
+    Item,
+    Label,
+    Labelling,
+    Note,
+    Order,
+    Post,
+    Shop,
+    Size,
+    seen,
+)
 
 
 class World(Protocol):
@@ -681,6 +698,73 @@ def collections(w: Shop) -> Any:
         list(posts.limit(1)),
         repr(posts),
     )
+
+
+@operation()
+def links(w: Shop) -> Any:
+    labels = w.posts[0].labels
+    return [
+        list(labels.pairs()),
+        w.labels[0] in labels,
+        len(labels),
+        labels.where(Labelling.weight > 1).pluck(Label.text, Labelling.weight),
+        list(labels.order_by(Labelling.weight, Label.text)),
+        labels.sum(Labelling.weight),
+        Post.where(exists(Post.labels, Label.text == "x", Labelling.weight > 1)).count(),
+        Post.select(n=count(Post.labels, Labelling.weight > 1)),
+        list(w.labels[1].kin),
+        list(w.labels[1].kin.pairs()),
+    ]
+
+
+@operation()
+def links_attach(w: Shop) -> Any:
+    return w.posts[2].labels.attach(w.labels[0], weight=3)
+
+
+@operation()
+def links_attach_several(w: Shop) -> Any:
+    return w.posts[0].labels.attach({w.labels[0]: {"weight": 5}, w.labels[2]: {}}, weight=4)
+
+
+@operation(raises=sinew.FieldError)
+def links_attach_what_is_refused(w: Shop) -> None:
+    w.posts[0].labels.attach({w.labels[0]: {"weight": 5}, w.labels[2]: {"weight": -4}})
+
+
+@operation()
+def links_detach(w: Shop) -> Any:
+    return w.posts[0].labels.detach(w.labels)
+
+
+@operation()
+def links_sync(w: Shop) -> Any:
+    return w.posts[0].labels.sync([w.labels[2], w.labels[0]])
+
+
+@operation()
+def links_toggle(w: Shop) -> Any:
+    return w.posts[0].labels.toggle(w.labels)
+
+
+@operation()
+def links_toggle_symmetric(w: Shop) -> Any:
+    return w.labels[1].kin.toggle([w.labels[0], w.labels[2]])
+
+
+@operation()
+def links_update_pivot(w: Shop) -> Any:
+    return w.posts[0].labels.update_pivot(w.labels[1], weight=9)
+
+
+@operation()
+def links_assign(w: Shop) -> None:
+    w.posts[0].labels = [w.labels[2], w.labels[1]]
+
+
+@operation()
+def links_create(w: Shop) -> Any:
+    return w.posts[0].labels.create(text="new", pivot={"weight": 7})
 
 
 @operation()

@@ -20,6 +20,7 @@ from sinew import (
     HasOne,
     Invalid,
     KeyedModel,
+    ManyToMany,
     Model,
     Query,
     belongs_to,
@@ -27,6 +28,7 @@ from sinew import (
     field,
     has_many,
     has_one,
+    many_to_many,
     updated_at,
     validates,
 )
@@ -121,6 +123,7 @@ class Post(Base, unique=[("author", "title")], index=[("state", "score")]):
     category: BelongsTo[Category | None] = belongs_to(default=None, on_delete="restrict")
     editor: BelongsTo[Author | None] = belongs_to(default=None, on_delete="keep", enforce=False)
     comments: HasMany[Comment] = has_many(inverse=lambda: Comment.post)
+    labels: ManyToMany[Label, Labelling] = many_to_many(inverse=lambda: Label.posts)
 
     @validates("title")
     def _title(self, value: str) -> str:
@@ -132,6 +135,18 @@ class Post(Base, unique=[("author", "title")], index=[("state", "score")]):
 class Comment(Base):
     body: Attr[str]
     post: BelongsTo[Post] = belongs_to(on_delete="cascade")
+
+
+class Label(Base):
+    text: Attr[str]
+    posts: ManyToMany[Post, Labelling] = many_to_many(inverse=lambda: Post.labels)
+    kin: ManyToMany[Label] = many_to_many(symmetric=True)
+
+
+class Labelling(Base):
+    post: BelongsTo[Post] = belongs_to()
+    label: BelongsTo[Label] = belongs_to()
+    weight: Attr[int] = field(default=1, check=positive)
 
 
 class Order(Base):
@@ -176,6 +191,10 @@ class Shop:
             Post(title="dé", score=4, author=self.bob, category=self.news, word="ünique", color=Color.BLUE),
         ]
         self.comments = [Comment(body="x", post=self.posts[0]), Comment(body="y", post=self.posts[3])]
+        self.labels = [Label(text=text) for text in "xyz"]
+        self.posts[0].labels.attach(self.labels[:2], weight=2)
+        self.posts[1].labels.attach(self.labels[1])
+        self.labels[0].kin.attach(self.labels[1])
         self.order = Order()
         self.items = [Item(order=self.order, number=n) for n in (1, 2)]
         self.note = Note(text="n", item=self.items[0])
