@@ -109,15 +109,15 @@ visit_relay(sn__visit *visit, sn_row row)
 
 #define AHEAD 12 /* rows: what they need is asked of the memory that much before */
 
-/* The key by which the walk goes on from a row: the rows of a list lie anywhere. */
+/* The key by which a walk goes on from the i-th row: the rows of a list lie anywhere. */
 static inline void
-ask_ahead(const sn__hop *next, sn_posting_view view, size_t i)
+ask_for(const sn__hop *next, sn_posting_view view, size_t i)
 {
-    if (next && i + AHEAD < view.len && view.rows[i + AHEAD] != SN_NO_ROW) {
+    if (i < view.len && view.rows[i] != SN_NO_ROW) {
         const sn_index *ix = next->backward ? next->reference->to : next->reference->from;
-        sn_row row = view.rows[i + AHEAD];
+        sn_col col = ix->columns[ix->column_count - 1];
         __builtin_prefetch(
-            &ix->table->columns[ix->columns[ix->column_count - 1]].blocks[row >> SN_BLOCK_SHIFT][row & SN_BLOCK_MASK]);
+            &ix->table->columns[col].blocks[view.rows[i] >> SN_BLOCK_SHIFT][view.rows[i] & SN_BLOCK_MASK]);
     }
 }
 
@@ -132,9 +132,14 @@ each_row(const walk *w, size_t at, sn_row from, sn__visit *v)
     sn_row one;
     sn_posting_view view = sn__hop_rows(h, from, &one);
     sn_status status = SN_OK;
-    next = next && next->kind == SN_HOP_REFERENCE ? next : NULL;
+    bool ask = next && next->kind == SN_HOP_REFERENCE;
+    for (size_t i = 0; ask && i < AHEAD; i++) {
+        ask_for(next, view, i);
+    }
     for (size_t i = 0; i < view.len && status == SN_OK && !v->stop; i++) {
-        ask_ahead(next, view, i);
+        if (ask) {
+            ask_for(next, view, i + AHEAD);
+        }
         status = view.rows[i] == SN_NO_ROW ? SN_OK : v->at(v, view.rows[i]);
     }
     return status;
