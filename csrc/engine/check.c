@@ -7,9 +7,10 @@
  *   counters     next_number is above every number in the automatic column
  *   references   no unit open: every enforced reference has its target, and none that forbids cycles has one
  *   members      the key of a row is null as a whole or not at all
- *   entries      an entry has at least as many uses as cells hold it (live rows, rows killed in the open unit, old
+ *   entries      an entry has at least as many uses as cells hold it (rows stored, those gone in the open unit, old
  *                words in the journal; constants of expressions and cells in the host's hands come on top)
  *   drop list    drop_len + drop_promised <= drop_cap, and the journal's records account for no more than was promised
+ *   parking      the database counts the parked rows of its tables; a stamp column takes nulls
  *   units        no unit open: nothing journaled, pending or unsettled
  *
  * It needs no memory, so that it can be called after a refused allocation: uses are counted down in the entries
@@ -93,7 +94,7 @@ check_numbers(const sn_table *t)
     if (t->automatic == SN_NO_COL || t->next_number == INT64_MAX)
         return NULL;
     for (sn_row row = 0; row < t->positions; row++) {
-        bool numbered = sn__alive(t, row) && !sn__is_null(t, row, t->automatic);
+        bool numbered = sn__stored(t, row) && !sn__is_null(t, row, t->automatic);
         if (numbered && sn_word_int(sn__word(t, row, t->automatic)) >= t->next_number)
             return "table: a number is not below the counter";
     }
@@ -206,7 +207,7 @@ journal_promises(const sn_db *db)
         const sn_undo *u = &db->journal[i];
         if (u->kind == SN_UNDO_BORN)
             n += (size_t)u->was.count * u->on.table->owning_count;
-        else if (u->kind == SN_UNDO_KILLED)
+        else if (u->kind == SN_UNDO_KILLED || u->kind == SN_UNDO_FREED)
             n += u->on.table->owning_count;
         else if (u->kind == SN_UNDO_WROTE)
             n += sn_type_owns(u->on.table->columns[u->col].def.type);
@@ -228,10 +229,24 @@ check_units(const sn_db *db)
     return db->journal_len > 0 || db->pending_len > 0 || db->unsettled ? "journal: something is left of a unit" : NULL;
 }
 
+static const char *
+check_parking(const sn_db *db)
+{
+    size_t parked = 0;
+    for (const sn_table *t = db->tables; t; t = t->next) {
+        parked += t->parked_count;
+        if (t->stamp == SN_NO_COL ? t->parked_count > 0 : !t->columns[t->stamp].def.nullable)
+            return "parking: a table has parked rows and no place for their stamp";
+    }
+    return parked == db->parked ? NULL : "parking: parked rows are miscounted";
+}
+
 const char *
 sn_check(const sn_db *db)
 {
     const char *wrong = check_units(db);
+    if (!wrong)
+        wrong = check_parking(db);
     for (const sn_table *t = db->tables; !wrong && t; t = t->next)
         wrong = check_table(t);
     if (!wrong)

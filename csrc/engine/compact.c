@@ -1,5 +1,5 @@
 /*
- * compact.c - moving live rows together when many positions are dead.
+ * compact.c - moving live and parked rows together when many positions are dead.
  *
  * Row numbers are what the host holds, so this happens only between units, without pins, when the host asks, and tells
  * it where each row went: map[old] = new, or SN_NO_ROW. The map is monotone, so order of insertion stays, ordered
@@ -20,8 +20,8 @@
 bool
 sn_table_sparse(const sn_table *t)
 {
-    sn_row dead = t->positions - t->count;
-    return dead > FEW_DEAD && dead > t->count;
+    sn_row stored = t->count + t->parked_count, dead = t->positions - stored;
+    return dead > FEW_DEAD && dead > stored;
 }
 
 static sn_status
@@ -45,7 +45,7 @@ sn_table_compact(sn_table *t, sn_row *map)
         return sn__fail_status(db, SN_BUSY);
     sn_row to = 0, old_positions = t->positions;
     for (sn_row row = 0; row < old_positions; row++)
-        map[row] = sn__alive(t, row) ? to++ : SN_NO_ROW;
+        map[row] = sn__stored(t, row) ? to++ : SN_NO_ROW;
     sn_status st = reserve_handles(t, map);
     if (st != SN_OK)
         return st;

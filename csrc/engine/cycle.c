@@ -5,7 +5,7 @@
  * never comes back to the row. Like dangling references this is a rule for the end of the outermost unit, so that a statement may turn a
  * tree around: what might close a cycle becomes pending (pending.c), and is looked at again at the commit.
  *
- * What might: a row whose foreign key or whose own key has changed; a new row that others refer to already, or that refers to itself. A
+ * What might: a row whose foreign key or whose own key has changed, or that has been restored; a new row that others refer to already, or that refers to itself. A
  * load has rows that refer to each other: going around a cycle, one of its rows refers to a row that stands behind it (or to itself), or to
  * one that was there before and was referred to by nothing new; so those that refer behind themselves are looked at, and those to which
  * rows of before the load refer.
@@ -42,8 +42,8 @@ sn__cycle_at(const sn_reference *ref, sn_row row, size_t *length)
 
 /* ---------------------------------------------------------------- what becomes pending */
 
-static sn_status
-watch(const sn_reference *ref, sn_row row)
+sn_status
+sn__cycle_watch(const sn_reference *ref, sn_row row)
 {
     return sn__pending_add(ref->from->table->db, SN_PENDING_CYCLE, ref, NULL, row);
 }
@@ -55,7 +55,7 @@ sn__cycle_changed(const sn_table *t, const sn_index *ix, sn_row row)
     for (size_t r = 0; r < t->outgoing_count && st == SN_OK; r++) {
         const sn_reference *ref = t->outgoing[r];
         if (ref->acyclic && (ref->from == ix || ref->to == ix))
-            st = watch(ref, row);
+            st = sn__cycle_watch(ref, row);
     }
     return st;
 }
@@ -64,7 +64,7 @@ sn_status
 sn__cycle_made(const sn_reference *ref, sn_row row, const sn_word *key, const sn_word *own)
 {
     bool itself = memcmp(key, own, ref->to->column_count * sizeof *own) == 0;
-    return itself || sn__reference_count(ref, own) > 0 ? watch(ref, row) : SN_OK;
+    return itself || sn__reference_count(ref, own) > 0 ? sn__cycle_watch(ref, row) : SN_OK;
 }
 
 sn_status
@@ -78,7 +78,7 @@ sn__cycle_loaded(const sn_reference *ref, sn_row first, sn_row n)
             continue;
         sn_row child = sn__reference_referring(own, ref, row) ? sn__reference_first(ref, own) : SN_NO_ROW;
         if (target >= row || (child != SN_NO_ROW && child < first))
-            st = watch(ref, row);
+            st = sn__cycle_watch(ref, row);
     }
     return st;
 }

@@ -10,6 +10,8 @@
 bool sn__cycle_at(const sn_reference *ref, sn_row row, size_t *length);
 
 /* Makes pending what might close a cycle. Each: SN_NOMEM. */
+/* This row, whose chain is complete again. */
+sn_status sn__cycle_watch(const sn_reference *ref, sn_row row);
 /* A row's key in one of the indexes of a reference has changed. */
 sn_status sn__cycle_changed(const sn_table *t, const sn_index *ix, sn_row row);
 /* A row is about to be inserted that refers to `key` and has the key `own`. */

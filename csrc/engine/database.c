@@ -272,6 +272,8 @@ dismantle_row(sn_table *t, sn_row row, void **out, size_t *n, size_t cap)
         return false;
     if (sn__alive(t, row))
         sn__table_set_live(t, row, false);
+    else if (sn__parked(t, row))
+        sn__table_set_parked(t, row, false, false);
     for (sn_col c = 0; c < t->column_count; c++) {
         if (!t->columns[c].used || !sn_type_owns(t->columns[c].def.type))
             continue;

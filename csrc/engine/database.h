@@ -8,8 +8,11 @@
  *             ENTERED row entered an index         -> sn__index_remove
  *             WROTE  a cell had `old`              -> store it again; the new word goes to the drop list
  *             MOVED  row changed its position      -> it goes back
+ *             PARKED row was put aside             -> give life again
+ *             RETURNED row was given life again    -> put it aside
+ *             FREED  a parked row is gone          -> it is parked again (its words are still in place)
  *           Counters are not journaled: they do not go back.
- *           The outermost commit discards it: old words of WROTE and the words of KILLED rows go to the drop list. It
+ *           The outermost commit discards it: old words of WROTE and those of KILLED and FREED rows go to the drop list. It
  *           is also the unit's change set.
  * drops     handles that nobody needs, for the host to release. Whoever journals a change promises the handles that its
  *           end may drop (sn__drop_promise), so that neither commit nor rollback needs memory.
@@ -28,7 +31,10 @@ typedef enum sn_undo_kind {
     SN_UNDO_LEFT,
     SN_UNDO_ENTERED,
     SN_UNDO_WROTE,
-    SN_UNDO_MOVED
+    SN_UNDO_MOVED,
+    SN_UNDO_PARKED,
+    SN_UNDO_RETURNED,
+    SN_UNDO_FREED
 } sn_undo_kind;
 
 typedef struct sn_undo {
@@ -37,13 +43,14 @@ typedef struct sn_undo {
     sn_col col;
     sn_row row;
     union {
-        sn_table *table; /* BORN KILLED WROTE */
+        sn_table *table; /* BORN KILLED WROTE PARKED RETURNED FREED */
         sn_index *index; /* LEFT ENTERED MOVED */
     } on;
     union {
         sn_word old;
         sn_place place;
         sn_row count; /* BORN: rows row .. row + count - 1 */
+        bool taken;   /* RETURNED, FREED: as the row was parked */
         struct {
             sn_place from, to;
         } move;
@@ -89,6 +96,7 @@ struct sn_db {
     size_t drop_promised; /* drop_len + drop_promised <= drop_cap */
     uint64_t revision;
     size_t pins;
+    size_t parked; /* rows of all tables */
     sn_error error;
     sn_index *unsettled;  /* chain of indexes to settle when the unit ends */
     size_t problem_count; /* pending[0 .. problem_count) stood when the last sn_commit failed */

@@ -425,7 +425,7 @@ sn_expr_eval(sn_cell *out, sn_expr *e, sn_node node, const sn_table *t, const sn
         return sn__failed(e->db, SN_MISUSE);
     }
     for (size_t i = 0; i < n; i++) {
-        if (!sn__alive(t, rows[i])) {
+        if (!sn__stored(t, rows[i])) {
             return sn__fail(e->db, (sn_error){.status = SN_STALE, .table = t, .row = rows[i], .other = SN_NO_ROW});
         }
     }
@@ -462,7 +462,7 @@ sn_expr_targets(sn_rows *out, size_t *offsets, const sn_table **to, sn_expr *e, 
         offsets[i] = out->n;
         sn__scope scope = {NULL, rows[i]};
         list_visit list = {{.visit = {.at = visit_list}, .expr = e, .term = term, .outer = &scope}, out};
-        if (sn__alive(t, rows[i])) {
+        if (sn__stored(t, rows[i])) {
             status = sn__path_walk(term->path, rows[i], term->distinct, &list.v.visit);
         }
     }

@@ -22,7 +22,7 @@ static sn_status
 check_rows(const sn_expr *e, const sn_table *t, const sn_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!sn__alive(t, rows[i])) {
+        if (!sn__stored(t, rows[i])) {
             return sn__fail(e->db, (sn_error){.status = SN_STALE, .table = t, .row = rows[i], .other = SN_NO_ROW});
         }
     }

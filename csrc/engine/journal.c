@@ -10,6 +10,9 @@
  *   ENTERED  row, index               sn__index_remove
  *   WROTE    row, column, old cell    store the old cell, drop the new one
  *   MOVED    row, index, from, to     rotate it back
+ *   PARKED   row                      give life again
+ *   RETURNED row, how it was parked   put it aside again
+ *   FREED    row, how it was parked   the same
  *
  * Undoing runs backwards, so that each inverse finds exactly the state in which its record was written; this is why it
  * needs no memory: whatever it builds has been there before, and within a unit no structure gives room back. When the
@@ -99,6 +102,22 @@ undo_wrote(const sn_undo *u, bool keep)
 }
 
 static void
+undo_parking(const sn_undo *u)
+{
+    sn_table *t = u->on.table;
+    if (u->kind == SN_UNDO_PARKED) {
+        sn__table_set_parked(t, u->row, false, false);
+        sn__table_set_live(t, u->row, true);
+        return;
+    }
+    if (u->kind == SN_UNDO_RETURNED)
+        sn__table_set_live(t, u->row, false);
+    else
+        t->db->drop_promised -= t->owning_count;
+    sn__table_set_parked(t, u->row, true, u->was.taken);
+}
+
+static void
 undo_one(const sn_undo *u, bool keep)
 {
     switch ((sn_undo_kind)u->kind) {
@@ -121,6 +140,11 @@ undo_one(const sn_undo *u, bool keep)
         break;
     case SN_UNDO_MOVED:
         sn__many_rotate(u->on.index, u->row, u->was.move.from);
+        break;
+    case SN_UNDO_PARKED:
+    case SN_UNDO_RETURNED:
+    case SN_UNDO_FREED:
+        undo_parking(u);
         break;
     }
 }
@@ -148,6 +172,7 @@ discard_one(const sn_undo *u)
         t->db->drop_promised -= (size_t)u->was.count * t->owning_count;
         break;
     case SN_UNDO_KILLED:
+    case SN_UNDO_FREED:
         empty_row(t, u->row, false);
         break;
     case SN_UNDO_WROTE:
@@ -156,6 +181,8 @@ discard_one(const sn_undo *u)
     case SN_UNDO_LEFT:
     case SN_UNDO_ENTERED:
     case SN_UNDO_MOVED:
+    case SN_UNDO_PARKED:
+    case SN_UNDO_RETURNED:
         break;
     }
 }

@@ -79,6 +79,37 @@ sn__journal_kill(sn_table *t, sn_row row)
     sn__journal_push(t->db, SN_UNDO_KILLED, row)->on.table = t;
 }
 
+/* Takes a live row aside. Room has been reserved; it has left its indexes already. */
+static inline void
+sn__journal_park(sn_table *t, sn_row row, bool taken)
+{
+    sn__table_set_live(t, row, false);
+    sn__table_set_parked(t, row, true, taken);
+    sn__journal_push(t->db, SN_UNDO_PARKED, row)->on.table = t;
+}
+
+/* Gives a parked row life; it stays marked as parked until the call ends (park.c). */
+static inline void
+sn__journal_return(sn_table *t, sn_row row)
+{
+    sn_undo *u = sn__journal_push(t->db, SN_UNDO_RETURNED, row);
+    u->on.table = t;
+    u->was.taken = sn__taken(t, row);
+    sn__table_set_live(t, row, true);
+}
+
+/* Takes a parked row out of the store. Its words stay. */
+static inline void
+sn__journal_free(sn_table *t, sn_row row)
+{
+    t->db->drop_promised += t->owning_count;
+    assert(t->db->drop_len + t->db->drop_promised <= t->db->drop_cap);
+    sn_undo *u = sn__journal_push(t->db, SN_UNDO_FREED, row);
+    u->on.table = t;
+    u->was.taken = sn__taken(t, row);
+    sn__table_set_parked(t, row, false, false);
+}
+
 /* Stores a cell; the old one belongs to the journal from now on. */
 static inline void
 sn__journal_write(sn_table *t, sn_row row, sn_col col, sn_cell cell)

@@ -235,17 +235,29 @@ sn_path_single(const sn_path *p)
 /* ---------------------------------------------------------------- from one row */
 
 static sn_status
-check_row(const sn_path *p, const sn_table *t, sn_row row)
+stale(const sn_path *p, const sn_table *t, sn_row row)
 {
-    return sn__alive(t, row)
-               ? SN_OK
-               : sn__fail(p->db, (sn_error){.status = SN_STALE, .table = t, .row = row, .other = SN_NO_ROW});
+    return sn__fail(p->db, (sn_error){.status = SN_STALE, .table = t, .row = row, .other = SN_NO_ROW});
+}
+
+static sn_status
+check_from(const sn_path *p, sn_row row)
+{
+    const sn_table *t = sn_path_from(p);
+    return sn__stored(t, row) ? SN_OK : stale(p, t, row);
+}
+
+static sn_status
+check_target(const sn_path *p, sn_row row)
+{
+    const sn_table *t = sn_path_to(p);
+    return sn__alive(t, row) ? SN_OK : stale(p, t, row);
 }
 
 sn_status
 sn_path_first(sn_row *out, const sn_path *p, sn_row from)
 {
-    sn_status status = check_row(p, sn_path_from(p), from);
+    sn_status status = check_from(p, from);
     return status ? status : sn__failed(p->db, sn__path_first(out, p, from));
 }
 
@@ -279,14 +291,14 @@ append_targets(sn_rows *out, const sn_path *p, sn_row from)
 sn_status
 sn_path_each(sn_rows *out, const sn_path *p, sn_row from)
 {
-    sn_status status = check_row(p, sn_path_from(p), from);
+    sn_status status = check_from(p, from);
     return status ? status : sn__failed(p->db, append_targets(out, p, from));
 }
 
 sn_status
 sn_path_count(size_t *out, const sn_path *p, sn_row from, size_t stop_at)
 {
-    sn_status status = check_row(p, sn_path_from(p), from);
+    sn_status status = check_from(p, from);
     return status ? status : sn__failed(p->db, sn__path_tally(out, p, from, p->distinct, stop_at));
 }
 
@@ -308,8 +320,8 @@ hop_contains(bool *out, const sn__hop *h, sn_row from, sn_row target)
 sn_status
 sn_path_contains(bool *out, const sn_path *p, sn_row from, sn_row target)
 {
-    sn_status status = check_row(p, sn_path_from(p), from);
-    status = status ? status : check_row(p, sn_path_to(p), target);
+    sn_status status = check_from(p, from);
+    status = status ? status : check_target(p, target);
     if (status) {
         return status;
     }
@@ -374,7 +386,7 @@ sn_path_levels(sn_rows *out, sn_rows *levels, const sn_path *p, sn_row from)
     if (p->n != 1 || p->hops[0].kind != SN_HOP_RECURSIVE) {
         return sn__failed(p->db, SN_MISUSE);
     }
-    sn_status status = check_row(p, sn_path_from(p), from);
+    sn_status status = check_from(p, from);
     status = status ? status : sn__hop_levels(&reached, &level, &p->hops[0], p->db, from);
     status = status ? status : append_targets(out, p, from);
     if (status == SN_OK) {
@@ -396,7 +408,7 @@ sn_path_expand(sn_rows *out, size_t *offsets, const sn_path *p, const sn_row *fr
     sn_status status = SN_OK;
     for (size_t i = 0; i < n && status == SN_OK; i++) {
         offsets[i] = out->n;
-        status = check_row(p, sn_path_from(p), from[i]);
+        status = check_from(p, from[i]);
         status = status ? status : sn__failed(p->db, append_targets(out, p, from[i]));
     }
     offsets[n] = out->n;
@@ -413,7 +425,7 @@ sn_path_semijoin(sn_rows *out, const sn_path *p, const sn_row *targets, size_t n
     sn_rows rows = {0};
     sn_status status = sn_rows_reserve(p->db, &rows, n);
     for (size_t i = 0; i < n && status == SN_OK; i++) {
-        status = check_row(p, sn_path_to(p), targets[i]);
+        status = check_target(p, targets[i]);
         rows.rows[rows.n++] = targets[i];
     }
     status = status ? status : sn__path_back(&rows, p);

@@ -12,6 +12,9 @@
  * nobody knows how many rows fail the remaining tests, such a walk has a budget of rows to look at, beyond which the
  * plan and a sort take over.
  *
+ * Parked rows are in no index. A query for them alone scans; one for both kinds goes to the live ones as any does, unless
+ * that is a scan, which then takes both, and puts the parked ones that a scan finds between them.
+ *
  * Results are made aside and handed over at the end, so a refusal leaves the caller's list as it was.
  */
 #include "query.h"
@@ -149,7 +152,10 @@ check_query(const sn_db *db, const sn_query *q)
     if (q->source != SN_FROM_PATH) {
         return SN_OK;
     }
-    return sn_path_to(q->path) != q->table ? SN_MISUSE : sn__alive(sn_path_from(q->path), q->from) ? SN_OK : SN_STALE;
+    if (q->life != SN_LIVE || sn_path_to(q->path) != q->table) {
+        return SN_MISUSE;
+    }
+    return sn__stored(sn_path_from(q->path), q->from) ? SN_OK : SN_STALE;
 }
 
 /* How many rows must be found, before the offset is taken off. */
@@ -193,14 +199,62 @@ from_path(sn__found *out, const sn_query *q, const sn__find *f)
     return sn__path_walk(q->path, q->from, q->path->distinct, &v.visit);
 }
 
+static bool
+is_asked_for(const sn_query *q, sn_row row)
+{
+    return (q->life != SN_PARKED && sn__alive(q->table, row)) || (q->life != SN_LIVE && sn__parked(q->table, row));
+}
+
 static sn_status
 from_rows(sn__found *out, const sn_query *q, const sn__find *f)
 {
     filter_visit v = {.visit = {.at = visit_filter}, .f = f, .out = out};
     sn_status status = SN_OK;
     for (size_t i = 0; i < q->rows_len && !v.visit.stop && status == SN_OK; i++) {
-        status = sn__alive(q->table, q->rows[i]) ? visit_filter(&v.visit, q->rows[i]) : SN_OK;
+        status = is_asked_for(q, q->rows[i]) ? visit_filter(&v.visit, q->rows[i]) : SN_OK;
     }
+    return status;
+}
+
+/* ---------------------------------------------------------------- parked rows */
+
+/* Brings the rows behind the first n into their places among these; both parts are ascending. */
+static sn_status
+merge(sn_db *db, sn_rows *rows, const sn_rows *more)
+{
+    size_t a = rows->n, b = more->n;
+    sn_status status = sn_rows_reserve(db, rows, b);
+    if (status || b == 0) {
+        return status;
+    }
+    rows->n += b;
+    for (size_t to = rows->n; b > 0;) {
+        bool later = a > 0 && rows->rows[a - 1] > more->rows[b - 1];
+        rows->rows[--to] = later ? rows->rows[--a] : more->rows[--b];
+    }
+    return SN_OK;
+}
+
+/* Adds the parked rows to the live ones that were found. */
+static sn_status
+add_parked(sn__found *out, const sn_query *q, sn_db *db)
+{
+    sn__find f = {0};
+    sn_rows rows = {0};
+    sn__found parked = {.rows = out->rows ? &rows : NULL, .need = out->need};
+    sn_status status = sn__find_init(&f, db, q->table, q->expr, q->where);
+    f.life = SN_PARKED;
+    status = status ? status : sn__scan(&parked, &f);
+    if (status == SN_OK && out->rows) {
+        status = merge(db, out->rows, &rows);
+    }
+    out->n = parked.n < out->need - out->n ? out->n + parked.n : out->need;
+    out->examined += parked.examined;
+    if (out->rows && status == SN_OK) {
+        out->rows->n = out->n;
+    }
+    sn_rows_free(db, &rows);
+    sn__find_fini(&f);
     return status;
 }
 
@@ -216,8 +270,16 @@ run_source(sn__found *out, sn_plan *plan, const sn_query *q, sn__find *f)
         plan->access = q->source == SN_FROM_PATH ? SN_ACCESS_PATH : SN_ACCESS_ROWS;
         return q->source == SN_FROM_PATH ? from_path(out, q, f) : from_rows(out, q, f);
     }
+    f->life = q->life;
+    if (q->life == SN_PARKED) {
+        plan->access = SN_ACCESS_SCAN;
+        return sn__scan(out, f);
+    }
     sn__access used;
     sn_status status = sn__find_run(out, &used, f);
+    if (status == SN_OK && q->life == SN_STORED && used.kind != SN_ACCESS_SCAN) {
+        status = add_parked(out, q, f->db);
+    }
     plan->access = used.kind;
     plan->index = used.index;
     plan->path = used.path;
@@ -360,7 +422,7 @@ static sn_status
 run_index_order(sn__found *out, bool *done, sn_plan *plan, const sn_query *q, const sn__find *f)
 {
     *done = false;
-    if (q->source != SN_FROM_TABLE || q->order_len == 0 || out->need == 0) {
+    if (q->source != SN_FROM_TABLE || q->life != SN_LIVE || q->order_len == 0 || out->need == 0) {
         return SN_OK;
     }
     sn__access best;

@@ -22,6 +22,7 @@ typedef struct sn__find {
     sn_db *db;
     const sn_table *table;
     const sn_expr *expr; /* NULL when there are no tests */
+    sn_life life;        /* which rows a scan looks at */
     sn_node *tests;
     size_t n, cap;
 } sn__find;
@@ -42,7 +43,7 @@ typedef struct sn__found {
 
 /* Whether the test can be evaluated a block at a time. */
 bool sn__scan_fast(const sn_expr *e, sn_node test);
-/* Live rows in insertion order; reorders the tests. */
+/* Rows of f->life in insertion order; reorders the tests. */
 sn_status sn__scan(sn__found *out, sn__find *f);
 
 /* ---------------------------------------------------------------- plan.c */
@@ -74,7 +75,7 @@ const sn_range *sn__access_range(sn__access *a);
 /* Candidates of anything but a scan, in insertion order. */
 sn_status sn__access_rows(sn_rows *out, sn__access *a, sn__find *f, size_t *examined);
 
-/* Plans and runs: rows in insertion order, no more than out->need (at least; a sort wants all). */
+/* Plans and runs: live rows (a scan: those of f->life) in insertion order, no more than out->need (at least; a sort wants all). */
 sn_status sn__find_run(sn__found *out, sn__access *used, sn__find *f);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * Tests of the form <inline column> op <constant>, membership in few constants, null tests and boolean columns, and
  * what and, or, not make of them, are "fast": each gives a bitmap over a block, by loops without branches. They are
- * combined with the bitmap of live rows, and only survivors meet the other tests, row by row. A count without other
+ * combined with the bitmap of live rows (or parked ones, or both), and only survivors meet the other tests, row by row. A count without other
  * tests never looks at a row number.
  *
  * Every fast comparison is an interval of integers, low <= x <= high, of the column's words; a float's word is first
@@ -448,11 +448,23 @@ take_all(sn__found *out, const sn__find *f, const block *b, const uint64_t *bits
     return SN_OK;
 }
 
+/* The rows of a block that are asked for. */
+static void
+life_bits(uint64_t *out, const block *b, sn_life life)
+{
+    size_t first = b->at * SN_BITMAP_WORDS;
+    memcpy(out, b->t->live + first, b->words * sizeof *out);
+    for (size_t w = 0; life != SN_LIVE && w < b->words; w++) {
+        uint64_t parked = first + w < b->t->parking_cap ? b->t->parking[first + w].parked : 0;
+        out[w] = life == SN_PARKED ? parked : out[w] | parked;
+    }
+}
+
 static sn_status
 scan_block(sn__found *out, sn__find *f, size_t fast, const block *b)
 {
     uint64_t bits[SN_BITMAP_WORDS];
-    memcpy(bits, f->table->live + b->at * SN_BITMAP_WORDS, b->words * sizeof *bits);
+    life_bits(bits, b, f->life);
     out->examined += f->n > 0 ? count_bits(bits, b->words) : 0;
     all_bits(bits, b, f->tests, fast);
     return f->n > fast ? take_rows(out, f, fast, b, bits) : take_all(out, f, b, bits);

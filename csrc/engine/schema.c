@@ -37,7 +37,7 @@ sn_table_new(sn_table **out, sn_db *db, void *tag)
         return sn__fail_status(db, SN_NOMEM);
     t->db = db;
     t->tag = tag;
-    t->automatic = SN_NO_COL;
+    t->automatic = t->stamp = SN_NO_COL;
     t->next_number = 1;
     sn_table **end = &db->tables;
     while (*end)
@@ -52,7 +52,7 @@ void
 sn_table_drop(sn_table *t)
 {
     sn_db *db = t->db;
-    if (db->depth > 0 || t->count > 0 || t->incoming_count > 0 || t->outgoing_count > 0) {
+    if (db->depth > 0 || t->count > 0 || t->parked_count > 0 || t->incoming_count > 0 || t->outgoing_count > 0) {
         sn__fail_status(db, SN_MISUSE);
         return;
     }
@@ -87,7 +87,7 @@ check_fill(sn_table *t, const sn_column_def *def, const sn_cell *fill)
     if (def->nullable || def->automatic)
         return SN_OK;
     for (sn_row row = 0; row < t->positions; row++) {
-        if (sn__alive(t, row) && (!fill || fill[row].null))
+        if (sn__stored(t, row) && (!fill || fill[row].null))
             return refuse(t, SN_NULL, SN_NO_COL, row);
     }
     return SN_OK;
@@ -98,7 +98,7 @@ static void
 store_fill(sn_table *t, sn_col col, const sn_cell *fill)
 {
     for (sn_row row = 0; fill && row < t->positions; row++) {
-        if (sn__alive(t, row) && !fill[row].null)
+        if (sn__stored(t, row) && !fill[row].null)
             sn__table_store(t, row, col, fill[row]);
     }
 }
@@ -110,7 +110,7 @@ start_numbers(sn_table *t, const sn_cell *fill)
     int64_t old = t->next_number;
     t->next_number = 1;
     for (sn_row row = 0; fill && row < t->positions; row++) {
-        if (sn__alive(t, row) && !fill[row].null)
+        if (sn__stored(t, row) && !fill[row].null)
             sn__number_used(t, sn_word_int(fill[row].word));
     }
     if (t->next_number < INT64_MAX - (int64_t)t->positions)
@@ -124,7 +124,7 @@ give_numbers(sn_table *t, sn_col col, const sn_cell *fill)
 {
     t->automatic = col;
     for (sn_row row = 0; row < t->positions; row++) {
-        if (sn__alive(t, row) && (!fill || fill[row].null))
+        if (sn__stored(t, row) && (!fill || fill[row].null))
             sn__table_store(t, row, col, (sn_cell){sn_word_from_int(t->next_number++), false});
     }
 }
@@ -162,11 +162,11 @@ drop_cells(sn_table *t, sn_col col)
     sn_type type = t->columns[col].def.type;
     if (!sn_type_owns(type))
         return SN_OK;
-    sn_status st = sn__drop_promise(t->db, t->count);
+    sn_status st = sn__drop_promise(t->db, (size_t)t->count + t->parked_count);
     if (st != SN_OK)
         return st;
     for (sn_row row = 0; row < t->positions; row++) {
-        if (sn__alive(t, row))
+        if (sn__stored(t, row))
             sn__drop_cell(t->db, type, (sn_cell){sn__word(t, row, col), sn__is_null(t, row, col)});
     }
     t->owning_count--;
@@ -184,7 +184,7 @@ sn_table_drop_column(sn_table *t, sn_col col)
 {
     if (t->db->depth > 0)
         return sn__fail_status(t->db, SN_BUSY);
-    if (!has_column(t, col) || t->columns[col].indexed > 0)
+    if (!has_column(t, col) || t->columns[col].indexed > 0 || t->stamp == col)
         return refuse(t, SN_MISUSE, col, SN_NO_ROW);
     sn_status st = drop_cells(t, col);
     if (st != SN_OK)
@@ -216,14 +216,14 @@ needed_nullable(const sn_table *t, sn_col col)
 static sn_status
 forbid_nulls(sn_table *t, sn_col col)
 {
-    if (needed_nullable(t, col))
+    if (needed_nullable(t, col) || t->stamp == col)
         return refuse(t, SN_MISUSE, col, SN_NO_ROW);
     for (sn_row row = 0; row < t->positions; row++) {
-        if (sn__alive(t, row) && sn__is_null(t, row, col))
+        if (sn__stored(t, row) && sn__is_null(t, row, col))
             return refuse(t, SN_NULL, col, row);
     }
     for (sn_row row = 0; row < t->positions; row++) {
-        if (!sn__alive(t, row))
+        if (!sn__stored(t, row))
             sn__table_store(t, row, col, (sn_cell){0, false});
     }
     sn__table_free_nulls(t, col);
@@ -242,6 +242,19 @@ sn_table_set_nullable(sn_table *t, sn_col col, bool nullable)
     sn_status st = nullable ? sn__table_add_nulls(t, col) : forbid_nulls(t, col);
     if (st != SN_OK)
         return nullable ? sn__fail_status(t->db, st) : st;
+    t->db->revision++;
+    return SN_OK;
+}
+
+sn_status
+sn_table_set_stamp(sn_table *t, sn_col col)
+{
+    if (t->db->depth > 0)
+        return sn__fail_status(t->db, SN_BUSY);
+    bool fits = col == SN_NO_COL ? t->parked_count == 0 : has_column(t, col) && t->columns[col].def.nullable;
+    if (!fits)
+        return refuse(t, SN_MISUSE, col, SN_NO_ROW);
+    t->stamp = col;
     t->db->revision++;
     return SN_OK;
 }

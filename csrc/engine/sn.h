@@ -21,6 +21,9 @@
  * is all or nothing by itself; a unit is all or nothing as a whole. Rules that look at the end (dangling references,
  * restricted deletes, deferred uniqueness) are checked when the outermost unit commits.
  *
+ * Life. A row is alive, parked or gone. A parked row is kept aside: it is in no index, so nothing finds it that does not
+ * ask for parked rows by name, but its words and its handle stay and it can be restored (sn_table_park).
+ *
  * Rows. A row is a position in its table; positions follow the order of insertion and are not used again before a
  * compaction, which the host starts between units and which reports where each row went (sn_table_compact).
  *
@@ -222,19 +225,23 @@ typedef enum sn_index_kind {
  * for errors. */
 sn_status sn_table_new(sn_table **out, sn_db *db, void *tag);
 void sn_table_drop(sn_table *t); /* without rows, references or paths; in a unit or with rows it is the host's error */
+/* The column that takes the moment of parking: nullable, it cannot be dropped, nor refuse nulls, while it is. SN_NO_COL
+ * (the rule at first): rows of this table cannot be parked; refused (SN_MISUSE) while some are. */
+sn_status sn_table_set_stamp(sn_table *t, sn_col col);
 void *sn_table_tag(const sn_table *t);
 sn_db *sn_table_db(const sn_table *t);
 
-/* Adds a column; rows that exist take the word that `fill` has for them: `fill` is one cell for each position from 0 to
- * sn_table_positions(t) (moved in; dead positions are ignored and must not own anything), or NULL for all null. Column
- * numbers are stable: dropping leaves a gap that the next column may take. */
+/* Adds a column; rows that exist, parked ones too, take the word that `fill` has for them: `fill` is one cell for each
+ * position from 0 to sn_table_positions(t) (moved in; dead positions are ignored and must not own anything), or NULL for
+ * all null. Column numbers are stable: dropping leaves a gap that the next column may take. */
 sn_status sn_table_add_column(sn_col *out, sn_table *t, const sn_column_def *def, const sn_cell *fill);
 sn_status sn_table_drop_column(sn_table *t, sn_col col); /* in no index or reference; its handles are dropped */
-sn_status sn_table_set_nullable(sn_table *t, sn_col col, bool nullable); /* SN_NULL if a row has a null there */
-sn_col sn_table_columns(const sn_table *t);                              /* column slots, gaps included */
+sn_status sn_table_set_nullable(sn_table *t, sn_col col,
+                                bool nullable); /* SN_NULL if a row, or a parked one, has one */
+sn_col sn_table_columns(const sn_table *t);     /* column slots, gaps included */
 const sn_column_def *sn_table_column_def(const sn_table *t, sn_col col);
 
-/* Builds the index from the rows that exist: SN_UNIQUE or SN_NAN if they refuse it. Text columns in it hold entries
+/* Builds the index from the live rows: SN_UNIQUE or SN_NAN if they refuse it. Text columns in it hold entries
  * only. deferred: uniqueness is checked at the end of the outermost unit. */
 sn_status sn_index_new(sn_index **out, sn_table *t, sn_index_kind kind, const sn_col *cols, size_t n, bool deferred,
                        void *tag);
@@ -250,8 +257,8 @@ typedef enum sn_on_delete { SN_RESTRICT, SN_CASCADE, SN_NULLIFY, SN_KEEP } sn_on
  * A reference is a belongs_to: columns here (`from`, an index over exactly those columns: many, or unique for
  * one-to-one) that hold the key of another table (`to`, a unique index, not deferred). It is the one truth behind both
  * directions. A null in any of its columns refers to nothing. enforce: at the end of the outermost unit every reference
- * has its target; it excludes SN_KEEP (SN_MISUSE), as SN_NULLIFY requires a nullable column among `from`. Rows that
- * exist may refuse it: SN_DANGLING.
+ * has its target; it excludes SN_KEEP (SN_MISUSE), as SN_NULLIFY requires a nullable column among `from`. Live rows
+ * may refuse it: SN_DANGLING.
  */
 sn_status sn_reference_new(sn_reference **out, sn_index *from, sn_index *to, sn_on_delete action, bool enforce,
                            void *tag);
@@ -275,10 +282,12 @@ const sn_index *sn_reference_to_index(const sn_reference *ref);
 
 /* ---------------------------------------------------------------- reading rows */
 
-sn_row sn_table_positions(const sn_table *t); /* positions in use, dead ones included */
-sn_row sn_table_count(const sn_table *t);     /* live rows */
+sn_row sn_table_positions(const sn_table *t);    /* positions in use, dead ones included */
+sn_row sn_table_count(const sn_table *t);        /* live rows */
+sn_row sn_table_parked_count(const sn_table *t); /* parked rows */
 bool sn_table_alive(const sn_table *t, sn_row row);
-sn_cell sn_table_get(const sn_table *t, sn_row row, sn_col col); /* of a live row; borrowed */
+bool sn_table_parked(const sn_table *t, sn_row row);
+sn_cell sn_table_get(const sn_table *t, sn_row row, sn_col col); /* of a live or parked row; borrowed */
 /* The same for a row that may be gone, in the fewest steps: 1 with *out, 0 for a null, -1 when the row is not alive. */
 int sn_table_read(sn_word *out, const sn_table *t, sn_row row, sn_col col);
 
@@ -334,8 +343,28 @@ sn_status sn_table_update(sn_table *t, const sn_row *rows, size_t n, const sn_co
  * why. Needs no memory. */
 bool sn_table_exchange(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cell);
 
-/* Deletes rows and what follows from their references' on_delete. *deleted: how many of the rows given were alive. */
+/* Deletes rows, live and parked, and what follows from their references' on_delete: parked rows that refer to what is
+ * gone go with it (SN_CASCADE) or have their key made null (SN_NULLIFY) as live ones do, and forbid nothing. *deleted:
+ * how many of the rows given were there. */
 sn_status sn_table_delete(size_t *deleted, sn_table *t, const sn_row *rows, size_t n);
+
+/* The moment of a statement, as the stamp column of this type holds it. */
+typedef struct sn_stamp {
+    sn_type type;
+    sn_cell cell;
+} sn_stamp;
+
+/* Puts live rows aside, and does what follows from their references' on_delete: SN_CASCADE parks the rows that refer to
+ * them, too (SN_MISUSE if their table has no stamp column), the others do as deleting does. Their stamp column takes the
+ * cell of its type among `stamps`, which are borrowed (SN_MISUSE if there is none). *parked: how many of the rows given
+ * were alive. */
+sn_status sn_table_park(size_t *parked, sn_table *t, const sn_row *rows, size_t n, const sn_stamp *stamps,
+                        size_t stamps_len);
+/* Gives parked rows their life back: last in the lists of their many indexes, stamp null. A row that a cascade has parked
+ * comes with them when it refers to one of them and all that it refers to is alive then. Refused by what has happened
+ * meanwhile: SN_UNIQUE (row: the parked one, other: the row that has its key), SN_NAN (row, column); SN_DANGLING at the
+ * end of the unit. *restored: how many of the rows given were parked. */
+sn_status sn_table_restore(size_t *restored, sn_table *t, const sn_row *rows, size_t n);
 
 /* Next number of the automatic column (SN_LIMIT is met by inserting, not here: INT64_MAX is never given). */
 int64_t sn_table_next_number(const sn_table *t);
@@ -343,8 +372,8 @@ int64_t sn_table_next_number(const sn_table *t);
 /* Worth compacting: more than half of the positions are dead, and they are not few. */
 bool sn_table_sparse(const sn_table *t);
 
-/* Moves live rows together, keeping their order. map: sn_table_positions(t) entries, filled with each row's new
- * position (SN_NO_ROW for dead ones). Handles of live rows move along, those of dead rows are forgotten: the host
+/* Moves live and parked rows together, keeping their order. map: sn_table_positions(t) entries, filled with each row's
+ * new position (SN_NO_ROW for dead ones). Handles of those rows move along, those of dead rows are forgotten: the host
  * visits them before (sn_table_next_handle finds both), for their numbers come to mean other rows. SN_BUSY in a unit or
  * while pinned. */
 sn_status sn_table_compact(sn_table *t, sn_row *map);
@@ -422,10 +451,11 @@ sn_node sn_expr_exists(sn_expr *e, unsigned depth, const sn_path *path, sn_node 
 /* Gives the cells of host slot k for all positions of its table (borrowed until the query has run). */
 sn_status sn_expr_set_host(sn_expr *e, unsigned slot, const sn_cell *cells, size_t n);
 
-/* `node` for each of n rows. Cells are borrowed. */
+/* `node` for each of n rows, live or parked. From a parked row, as from any, paths lead to live rows only. Cells are
+ * borrowed. */
 sn_status sn_expr_eval(sn_cell *out, sn_expr *e, sn_node node, const sn_table *t, const sn_row *rows, size_t n);
 /* What the aggregate `node` looks at from each of n rows: the targets for which its condition holds. They are
- * appended to *out; offsets has n + 1 entries into it. A dead row has none. *to: the table of the targets. */
+ * appended to *out; offsets has n + 1 entries into it. A row that is gone has none. *to: the table of the targets. */
 sn_status sn_expr_targets(sn_rows *out, size_t *offsets, const sn_table **to, sn_expr *e, sn_node node,
                           const sn_table *t, const sn_row *rows, size_t n);
 
@@ -484,6 +514,7 @@ const sn_table *sn_path_from(const sn_path *p);
 const sn_table *sn_path_to(const sn_path *p);
 bool sn_path_single(const sn_path *p); /* at most one target, whatever the data */
 
+/* From a live or parked row to live ones. */
 sn_status sn_path_first(sn_row *out, const sn_path *p, sn_row from); /* SN_NO_ROW: none */
 sn_status sn_path_each(sn_rows *out, const sn_path *p, sn_row from); /* appends */
 sn_status sn_path_count(size_t *out, const sn_path *p, sn_row from,
@@ -503,9 +534,13 @@ sn_status sn_path_semijoin(sn_rows *out, const sn_path *p, const sn_row *targets
 /* Where the rows come from before the predicate: all of the table; a path from one row; or rows given. */
 typedef enum sn_source { SN_FROM_TABLE, SN_FROM_PATH, SN_FROM_ROWS } sn_source;
 
+/* Which rows count. A path leads to live rows whatever is asked for. */
+typedef enum sn_life { SN_LIVE, SN_PARKED, SN_STORED /* both */ } sn_life;
+
 typedef struct sn_query {
     const sn_table *table; /* of the result */
     sn_source source;
+    sn_life life;
     const sn_path *path;
     sn_row from;
     const sn_row *rows;

@@ -212,6 +212,38 @@ sn__table_set_live(sn_table *t, sn_row row, bool live)
     t->count = live ? t->count + 1 : t->count - 1;
 }
 
+sn_status
+sn__table_reserve_parking(sn_table *t)
+{
+    return directory_grow(t, &t->parking, &t->parking_cap, t->live_cap, sizeof *t->parking);
+}
+
+sn_row
+sn__table_next_parked(const sn_table *t, sn_row row)
+{
+    const sn_row mask = (SN_BLOCK_SHIFT < 6 ? SN_BLOCK_ROWS : 64) - 1;
+    while (row < t->positions && sn__live_at(row) < t->parking_cap) {
+        uint64_t left = t->parking[sn__live_at(row)].parked >> (row & mask);
+        if (left)
+            return row + (sn_row)__builtin_ctzll(left);
+        row = (row | mask) + 1;
+    }
+    return SN_NO_ROW;
+}
+
+void
+sn__table_set_parked(sn_table *t, sn_row row, bool parked, bool taken)
+{
+    assert(row < t->positions && sn__live_at(row) < t->parking_cap && (parked || !taken));
+    sn_row before = sn__parked(t, row);
+    uint64_t bit = UINT64_C(1) << (row & SN_BLOCK_MASK & 63);
+    sn_parking *at = &t->parking[sn__live_at(row)];
+    at->parked = parked ? at->parked | bit : at->parked & ~bit;
+    at->taken = taken ? at->taken | bit : at->taken & ~bit;
+    t->parked_count = t->parked_count - before + parked;
+    t->db->parked = t->db->parked - before + parked;
+}
+
 void
 sn__table_extend_live(sn_table *t, sn_row n)
 {
@@ -413,8 +445,12 @@ sn_table_next_handle(const sn_table *t, sn_row row)
 void
 sn__table_move(sn_table *t, sn_row from, sn_row to)
 {
-    assert(to < from && sn__alive(t, from) && !sn__alive(t, to));
-    sn__table_set_live(t, from, false);
+    assert(to < from && sn__stored(t, from) && !sn__stored(t, to));
+    bool live = sn__alive(t, from), taken = sn__taken(t, from);
+    if (live)
+        sn__table_set_live(t, from, false);
+    else
+        sn__table_set_parked(t, from, false, false);
     for (sn_col col = 0; col < t->column_count; col++) {
         if (!t->columns[col].used)
             continue;
@@ -426,7 +462,10 @@ sn__table_move(sn_table *t, sn_row from, sn_row to)
         handle_put(handle_block(t, from), from, NULL);
     if (handle_block(t, to))
         handle_put(handle_block(t, to), to, handle);
-    sn__table_set_live(t, to, true);
+    if (live)
+        sn__table_set_live(t, to, true);
+    else
+        sn__table_set_parked(t, to, true, taken);
 }
 
 /* Positions from `positions` to the end of its block become as if they had never been used. */
@@ -478,6 +517,7 @@ sn__table_free(sn_table *t)
         sn_mem_free(m, t->handles[b], sizeof **t->handles);
     sn_mem_free(m, t->columns, t->column_cap * sizeof *t->columns);
     sn_mem_free(m, t->live, t->live_cap * sizeof *t->live);
+    sn_mem_free(m, t->parking, t->parking_cap * sizeof *t->parking);
     sn_mem_free(m, t->handles, t->handle_cap * sizeof *t->handles);
     sn_mem_free(m, t->indexes, t->index_cap * sizeof *t->indexes);
     sn_mem_free(m, t->outgoing, t->outgoing_cap * sizeof *t->outgoing);
@@ -499,16 +539,28 @@ sn_table_count(const sn_table *t)
     return t->count;
 }
 
+sn_row
+sn_table_parked_count(const sn_table *t)
+{
+    return t->parked_count;
+}
+
 bool
 sn_table_alive(const sn_table *t, sn_row row)
 {
     return sn__alive(t, row);
 }
 
+bool
+sn_table_parked(const sn_table *t, sn_row row)
+{
+    return sn__parked(t, row);
+}
+
 sn_cell
 sn_table_get(const sn_table *t, sn_row row, sn_col col)
 {
-    assert(sn__alive(t, row) && col < t->column_count && t->columns[col].used);
+    assert(sn__stored(t, row) && col < t->column_count && t->columns[col].used);
     return (sn_cell){sn__word(t, row, col), sn__is_null(t, row, col)};
 }
 
@@ -540,7 +592,7 @@ static const char *
 check_cell(const sn_table *t, sn_row row, sn_col col)
 {
     const sn_column *c = &t->columns[col];
-    bool unused = row >= t->positions, dead = !sn__alive(t, row);
+    bool unused = row >= t->positions, dead = !sn__stored(t, row);
     if (sn__is_null(t, row, col) && sn__word(t, row, col) != 0)
         return "table: the word of a null is not 0";
     if ((unused || (dead && t->db->depth == 0)) && sn__word(t, row, col) != 0)
@@ -586,6 +638,25 @@ check_rows(const sn_table *t)
 }
 
 static const char *
+check_parking(const sn_table *t)
+{
+    sn_row parked = 0;
+    for (sn_row row = 0; row < t->positions; row++) {
+        parked += sn__parked(t, row);
+        if (sn__parked(t, row) && sn__alive(t, row))
+            return "table: a parked row is alive";
+    }
+    if (parked != t->parked_count || t->returning > 0)
+        return "table: parked count is wrong";
+    for (size_t i = 0; i < t->parking_cap; i++) {
+        parked -= (sn_row)__builtin_popcountll(t->parking[i].parked);
+        if (t->parking[i].taken & ~t->parking[i].parked)
+            return "table: a row was taken along and is not parked";
+    }
+    return parked == 0 ? NULL : "table: a position never used is parked";
+}
+
+static const char *
 check_handles(const sn_table *t)
 {
     for (size_t b = 0; b < t->handle_cap; b++) {
@@ -610,5 +681,7 @@ sn__table_check(const sn_table *t)
         problem = check_column(t, col);
     if (!problem)
         problem = check_rows(t);
+    if (!problem)
+        problem = check_parking(t);
     return problem ? problem : check_handles(t);
 }

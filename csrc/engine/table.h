@@ -9,12 +9,18 @@
  *              handed out in order and not used again before a compaction, so the order of positions is the order of
  *              insertion, and a dead position never comes to mean another row. A row killed in a unit keeps its words
  *              until the unit ends: undoing it sets its bit again.
+ *   parking    a bitmap of the rows that are put aside (park.c): out of life and out of every index, but with their
+ *              words; and one of those of them that a cascade has taken along. It exists only in tables in which some
+ *              row has ever been parked.
  *   handles    the host's objects, in blocks that exist only where some row has one.
  *
+ * A row that is alive or parked is *stored*: its words are its own.
+ *
  * Invariants
- *   live count == number of set bits, none of them beyond the positions; positions <= cap; a dead row is in no index,
- *   and once no unit is open its cells own nothing (words 0). Its handle stays until the host clears it or the table is
- *   compacted: positions are not used again before that
+ *   live count == number of set bits, none of them beyond the positions; positions <= cap; the same of parked rows, of
+ *   which none is alive; what a cascade took is parked; a row that is not alive is in no index; once no unit is open
+ *   the cells of a row that is not stored own nothing (words 0). Its handle stays until the host clears it or the table
+ *   is compacted: positions are not used again before that
  */
 #ifndef SN_TABLE_H
 #define SN_TABLE_H
@@ -57,6 +63,12 @@ typedef struct sn_handles {
     void *at[SN_HANDLE_ROWS];
 } sn_handles;
 
+/* For as many rows as a word of `live`. */
+typedef struct sn_parking {
+    uint64_t parked; /* put aside */
+    uint64_t taken;  /* of these: by a cascade */
+} sn_parking;
+
 struct sn_table {
     sn_db *db;
     void *tag;
@@ -73,6 +85,11 @@ struct sn_table {
     sn_col automatic; /* or SN_NO_COL */
     int64_t next_number;
     uint64_t *live;
+    sn_parking *parking;
+    size_t parking_cap;
+    sn_row parked_count;
+    sn_row returning;     /* rows that the call under way brings back: alive, and parked until its end (park.c) */
+    sn_col stamp;         /* takes the moment of parking; or SN_NO_COL: rows of this table are not parked */
     sn_handles **handles; /* per SN_HANDLE_ROWS rows, NULL where no row has one; read through sn_table_handle */
     size_t handle_cap;    /* entries of that directory, which follows the highest row that ever had one */
     size_t kept_handles;  /* directory entry of the block that was emptied last, which stays, or none (table.c) */
@@ -106,6 +123,26 @@ static inline bool
 sn__alive(const sn_table *t, sn_row row)
 {
     return row < t->positions && (t->live[sn__live_at(row)] >> (row & SN_BLOCK_MASK & 63) & 1);
+}
+
+static inline bool
+sn__parked(const sn_table *t, sn_row row)
+{
+    return row < t->positions && sn__live_at(row) < t->parking_cap
+           && (t->parking[sn__live_at(row)].parked >> (row & SN_BLOCK_MASK & 63) & 1);
+}
+
+/* Parked, and not by its own doing. */
+static inline bool
+sn__taken(const sn_table *t, sn_row row)
+{
+    return sn__parked(t, row) && (t->parking[sn__live_at(row)].taken >> (row & SN_BLOCK_MASK & 63) & 1);
+}
+
+static inline bool
+sn__stored(const sn_table *t, sn_row row)
+{
+    return sn__alive(t, row) || sn__parked(t, row);
 }
 
 static inline sn_word
@@ -148,11 +185,14 @@ sn__key_is_half(const sn_index *ix, sn_row row)
 }
 
 /* Storage (table.c); rules and the journal are above it (write.c). None of these touches an index. */
-sn_status sn__table_reserve(sn_table *t, sn_row more);                /* room for more positions */
-sn_row sn__table_extend(sn_table *t);                                 /* a new dead position with null / zero words */
-void sn__table_set_live(sn_table *t, sn_row row, bool live);          /* keeps count */
-void sn__table_extend_live(sn_table *t, sn_row n);                    /* n new positions of one block, alive */
-void sn__table_store(sn_table *t, sn_row row, sn_col col, sn_cell c); /* overwrites; owns nothing */
+sn_status sn__table_reserve(sn_table *t, sn_row more);       /* room for more positions */
+sn_row sn__table_extend(sn_table *t);                        /* a new dead position with null / zero words */
+void sn__table_set_live(sn_table *t, sn_row row, bool live); /* keeps count */
+sn_status sn__table_reserve_parking(sn_table *t);            /* room to park any row */
+sn_row sn__table_next_parked(const sn_table *t, sn_row row); /* the first from here on, or SN_NO_ROW */
+void sn__table_set_parked(sn_table *t, sn_row row, bool parked, bool taken); /* keeps the counts */
+void sn__table_extend_live(sn_table *t, sn_row n);                           /* n new positions of one block, alive */
+void sn__table_store(sn_table *t, sn_row row, sn_col col, sn_cell c);        /* overwrites; owns nothing */
 
 /* Columns: takes a gap or a new slot and gives it blocks for all positions, all null (nullable) or zero. t->automatic
  * is the caller's business. All or nothing; SN_NOMEM, SN_LIMIT. */
@@ -162,8 +202,8 @@ void sn__table_free_slot(sn_table *t, sn_col col); /* leaves a gap; its cells ow
 sn_status sn__table_add_nulls(sn_table *t, sn_col col);
 void sn__table_free_nulls(sn_table *t, sn_col col);
 
-/* Compaction: room for a handle at this row (a status, before anything moves); then, in ascending order, each live
- * row down to a dead one (words, nulls, life, handle: `from` is left dead, null / zero, without handle); then the end
+/* Compaction: room for a handle at this row (a status, before anything moves); then, in ascending order, each stored
+ * row down to a dead one (words, nulls, life or parking, handle: `from` is left dead, null / zero, without handle); then the end
  * (all rows from `positions` on are dead and own nothing), which gives whole blocks back. The latter two need no
  * memory. */
 sn_status sn__table_reserve_handle(sn_table *t, sn_row row);

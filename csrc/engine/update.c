@@ -258,8 +258,8 @@ refuse_half(const sn_index *ix, sn_row row)
     return sn__fail(ix->table->db, e);
 }
 
-static sn_status
-enter_index(sn_index *ix, sn_row row)
+sn_status
+sn__index_enter(sn_index *ix, sn_row row)
 {
     sn_word key[SN_MAX_KEY];
     bool whole = sn__row_key(key, ix, row);
@@ -298,7 +298,7 @@ enter_indexes(sn_db *db, size_t from, size_t to)
     sn_status st = SN_OK;
     for (size_t k = from; k < to && st == SN_OK; k++) {
         sn_undo left = db->journal[k];
-        st = enter_index(left.on.index, left.row);
+        st = sn__index_enter(left.on.index, left.row);
     }
     for (size_t k = from; k < to && st == SN_OK; k++) {
         sn_undo left = db->journal[k];

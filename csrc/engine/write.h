@@ -28,6 +28,10 @@ sn_status sn__insert_reserve(sn_table *t, sn_row n);
 /* Inserts rows one after the other: the outcome and the errors of sn_table_insert_many. */
 sn_status sn__insert_each(sn_table *t, const sn_cell *cells, size_t n);
 
+/* Enters a row that is stored into an index: SN_UNIQUE if its key is taken (a pending item where that is deferred). The
+ * journal has room. */
+sn_status sn__index_enter(sn_index *ix, sn_row row);
+
 /* Changes cells of rows: the inner part of sn_table_update, after its arguments have been checked. Journaled, also when
  * it fails: the caller undoes to its mark. Cells are owned by the journal afterwards. */
 typedef struct sn_change {

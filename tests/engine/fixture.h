@@ -244,11 +244,12 @@ dump_table(dump_text *d, const sn_table *t)
 {
     dump_add(d, "table", sn_table_positions(t), sn_table_next_number(t));
     for (sn_row row = 0; row < sn_table_positions(t); row++) {
-        dump_add(d, "row", sn_table_alive(t, row), (long long)(uintptr_t)sn_table_handle(t, row));
+        int life = sn_table_alive(t, row) + 2 * sn_table_parked(t, row) + 4 * sn__taken(t, row);
+        dump_add(d, "row", life, (long long)(uintptr_t)sn_table_handle(t, row));
         for (sn_col c = 0; c < sn_table_columns(t); c++) {
             const sn_column_def *def = sn_table_column_def(t, c);
             dump_add(d, "column", def ? (long long)def->type : -1, def && def->nullable);
-            if (def && sn_table_alive(t, row))
+            if (def && life > 0)
                 dump_add(d, "cell", (long long)sn_table_get(t, row, c).word, sn_table_get(t, row, c).null);
         }
     }
