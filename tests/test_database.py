@@ -353,10 +353,9 @@ def test_copies_are_refused_and_pickles_name_the_record() -> None:
 def test_what_is_not_built_yet() -> None:
     root = Kept(name="root")
     for action in (
-        lambda: root.changes, lambda: root.changed, lambda: root.was("name"), root.restore, lambda: root.expire("x"),
+        lambda: root.changes, lambda: root.changed, lambda: root.was("name"), lambda: root.expire("x"),
         lambda: root.assign_tree({}), lambda: Kept.create_tree(name="x"), lambda: Kept.insert_many([], hooks=True),
-        kept.diagram, lambda: kept.explain_getter(root, "name"), Kept.with_deleted, Kept.only_deleted,
-        lambda: Kept.include(Kept.parent),
+        kept.diagram, lambda: kept.explain_getter(root, "name"), lambda: Kept.include(Kept.parent),
     ):  # fmt: skip
         with pytest.raises(DefinitionError, match="not built yet"):
             action()

@@ -355,7 +355,8 @@ def test_constants_and_methods_stay_in_the_class(base: type[Model]) -> None:
         ("Attr[Color | None]", lambda: field(type=str), ("is annotated `Attr[Color | None]`", "type=str")),
         ("Attr[Literal['a']]", lambda: field(type=Literal["b"]), ("is annotated", "'b'")),
         ("Attr[int]", lambda: created_at(), ("datetime",)),
-        ("Attr[datetime | None]", lambda: deleted_at(), ("not built yet",)),
+        ("Attr[datetime]", lambda: deleted_at(), ("None until the record is deleted", "Attr[datetime | None]")),
+        ("Attr[int | None]", lambda: deleted_at(), ("deleted_at() is for", "int")),
     ],
 )
 def test_options_that_contradict(annotation: str, declaration: Callable[[], Any], words: tuple[str, ...]) -> None:

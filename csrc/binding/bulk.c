@@ -1,5 +1,5 @@
 /*
- * bulk.c - writing many rows as one statement: Rows.delete, Rows.update; and move.
+ * bulk.c - writing many rows as one statement: Rows.update; and move. (Rows.delete is in park.c.)
  *
  * An update fills a matrix of cells, a line for each row and a column for each field, before its statement opens: converting,
  * checking and validating run Python code, which may delete rows. Lines of rows that have died by then are dropped, and
@@ -12,33 +12,6 @@
  * Cost: for each cell a conversion, or the copy of a shared one.
  */
 #include "snpy.h"
-
-/* ---------------------------------------------------------------- delete */
-
-PyObject *
-snpy_rows_delete(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    snpy_rows *self = (snpy_rows *)op;
-    snpy_live live;
-    size_t deleted = 0;
-    PyObject *count = NULL;
-    int status = SNPY_RAISED;
-    if (snpy_statement_begin(self->store) < 0) {
-        return NULL;
-    }
-    if (snpy_rows_live(&live, self) == 0) {
-        sn_table *table = snpy_model_peek((PyTypeObject *)self->cls)->table;
-        status = (int)sn_table_delete(&deleted, table, live.rows, live.n);
-        snpy_rows_release(&live, self);
-    }
-    if (status == SN_OK && !(count = PyLong_FromSize_t(deleted))) {
-        status = SNPY_RAISED; /* it is undone */
-    }
-    if (snpy_statement_end(self->store, status) < 0) {
-        Py_CLEAR(count);
-    }
-    return count;
-}
 
 /* ---------------------------------------------------------------- update: columns */
 

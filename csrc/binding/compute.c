@@ -296,7 +296,7 @@ snpy_plan_group(PyObject *op, PyObject *args)
     if (group_rows(self, rows, keys, (uint32_t *)PyBytes_AS_STRING(bytes), &firsts) < 0) {
         sn_rows_free(self->store->engine, &firsts);
     } else {
-        first_rows = snpy_rows_take(snpy_plan_model(self), &firsts);
+        first_rows = snpy_rows_take_life(snpy_plan_model(self), &firsts, rows->life);
         view = first_rows ? view_of_numbers(bytes) : NULL;
     }
     PyObject *result = view ? PyTuple_Pack(2, first_rows, view) : NULL;

@@ -87,7 +87,9 @@ snpy_raise_deleted(PyObject *record)
     if (model && !snpy_store_open(model->store)) {
         return -1;
     }
-    return snpy_raise(snpy_state_of(cls), "deleted", "Os", cls, "the record");
+    bool parked = snpy_record_stored((snpy_record *)record);
+    return parked ? snpy_raise(snpy_state_of(cls), "soft_deleted", "O", record)
+                  : snpy_raise(snpy_state_of(cls), "deleted", "Os", cls, "the record");
 }
 
 /* ---------------------------------------------------------------- reading rows for a message */
@@ -98,11 +100,17 @@ model_of_table(const sn_table *table)
     return snpy_model_peek((PyTypeObject *)sn_table_tag(table));
 }
 
+static bool
+is_stored(const snpy_model *model, sn_row row)
+{
+    return row != SN_NO_ROW && (sn_table_alive(model->table, row) || sn_table_parked(model->table, row));
+}
+
 /* One value of a row, for a message; None when the row is gone. */
 static PyObject *
 value_at(snpy_model *model, sn_row row, snpy_field *field)
 {
-    if (row == SN_NO_ROW || !sn_table_alive(model->table, row))
+    if (!is_stored(model, row))
         Py_RETURN_NONE;
     return snpy_cell_out(field, sn_table_get(model->table, row, field->col));
 }
@@ -144,7 +152,7 @@ foreign_key_at(snpy_reference *ref, sn_row row)
 static PyObject *
 record_or_none(snpy_model *model, sn_row row)
 {
-    if (row == SN_NO_ROW || !sn_table_alive(model->table, row))
+    if (!is_stored(model, row))
         Py_RETURN_NONE;
     return snpy_record_for(model, row);
 }
@@ -168,9 +176,16 @@ raise_unique(snpy_state *st, const sn_error *e)
     snpy_model *model = ix->model;
     PyObject *values = values_at(model, e->other, ix->fields);
     PyObject *existing = values ? record_or_none(model, e->other) : NULL;
-    int r = existing ? snpy_raise(st, "unique", "OOOO", model->cls, ix->fields, values, existing) : -1;
+    bool restoring = e->row != SN_NO_ROW && sn_table_parked(model->table, e->row); /* who has no record may get one */
+    PyObject *parked = existing && restoring ? record_or_none(model, e->row) : NULL;
+    int r = -1;
+    if (parked)
+        r = snpy_raise(st, "unique_restored", "OOOOO", model->cls, ix->fields, values, existing, parked);
+    else if (existing && !restoring)
+        r = snpy_raise(st, "unique", "OOOO", model->cls, ix->fields, values, existing);
     Py_XDECREF(values);
     Py_XDECREF(existing);
+    Py_XDECREF(parked);
     return r;
 }
 

@@ -36,9 +36,11 @@ snpy_field_read(snpy_field *field, PyObject *record)
     int stored = r->epoch == model->epoch ? sn_table_read(&word, model->table, r->row, field->col) : -1;
     if (stored > 0)
         return snpy_conversions[field->kind].out(field, word);
-    if (stored < 0)
-        return snpy_raise_deleted(record), NULL;
-    Py_RETURN_NONE;
+    if (stored == 0)
+        Py_RETURN_NONE;
+    if (snpy_record_stored(r))
+        return snpy_cell_out(field, sn_table_get(model->table, r->row, field->col));
+    return snpy_raise_deleted(record), NULL;
 }
 
 PyObject *
@@ -218,20 +220,20 @@ set_key(snpy_field *field)
 
 /* What new parses, borrowed. */
 typedef struct field_args {
-    PyObject *name, *kind, *arg, *default_value, *default_factory, *check, *key, *column, *doc;
+    PyObject *name, *kind, *arg, *default_value, *default_factory, *check, *key, *stamp, *column, *doc;
     int nullable, intern, automatic, read_only, hidden, touch;
 } field_args;
 
 static int
 parse_args(field_args *a, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"",      "",       "arg",    "nullable",  "default",   "default_factory",
-                            "check", "key",    "intern", "automatic", "read_only", "hidden",
-                            "touch", "column", "doc",    NULL};
-    return PyArg_ParseTupleAndKeywords(args, keywords, "UU|$OpOOOOpppppOO:Field", names, &a->name, &a->kind, &a->arg,
+    static char *names[] = {"",      "",      "arg",    "nullable",  "default",   "default_factory",
+                            "check", "key",   "intern", "automatic", "read_only", "hidden",
+                            "touch", "stamp", "column", "doc",       NULL};
+    return PyArg_ParseTupleAndKeywords(args, keywords, "UU|$OpOOOOpppppOOO:Field", names, &a->name, &a->kind, &a->arg,
                                        &a->nullable, &a->default_value, &a->default_factory, &a->check, &a->key,
-                                       &a->intern, &a->automatic, &a->read_only, &a->hidden, &a->touch, &a->column,
-                                       &a->doc)
+                                       &a->intern, &a->automatic, &a->read_only, &a->hidden, &a->touch, &a->stamp,
+                                       &a->column, &a->doc)
                ? 0
                : -1;
 }
@@ -250,6 +252,7 @@ fill(snpy_field *field, const field_args *a)
     field->default_factory = optional(a->default_factory);
     field->check = optional(a->check);
     field->key = optional(a->key);
+    field->stamp = optional(a->stamp);
     field->column = optional(a->column);
     field->doc = optional(a->doc);
     field->plain = !field->check && !field->key && !field->read_only;
@@ -323,6 +326,7 @@ field_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(f->default_factory);
     Py_VISIT(f->check);
     Py_VISIT(f->key);
+    Py_VISIT(f->stamp);
     Py_VISIT(f->doc);
     Py_VISIT(f->column);
     Py_VISIT(f->key_field);
@@ -340,6 +344,7 @@ field_clear(PyObject *self)
     Py_CLEAR(f->default_factory);
     Py_CLEAR(f->check);
     Py_CLEAR(f->key);
+    Py_CLEAR(f->stamp);
     Py_CLEAR(f->doc);
     Py_CLEAR(f->column);
     Py_CLEAR(f->unique);

@@ -13,32 +13,78 @@
 
 /* ---------------------------------------------------------------- making and dropping */
 
-/* Exchanges the bare text of a column for entries. The field is marked already, so conversion interns. */
+/* Text of a column that is to be exchanged: rows, and cells that are owned. */
+typedef struct texts {
+    sn_row *rows;
+    sn_cell *cells;
+    size_t n;
+} texts;
+
+static void
+texts_fini(texts *t, snpy_store *store, snpy_field *field)
+{
+    while (t->n > 0) {
+        t->n--;
+        snpy_cell_release(store, field, t->cells[t->n]);
+    }
+    PyMem_Free(t->rows);
+    PyMem_Free(t->cells);
+}
+
+/* Entries for the bare text of the live rows, or of the parked ones. The field is marked already, so conversion interns.
+ * 0 or -1; texts_fini in any case. */
 static int
-intern_rows(snpy_store *store, snpy_field *field)
+texts_make(texts *t, snpy_store *store, snpy_field *field, bool parked)
 {
     sn_table *table = field->model->table;
     sn_row positions = sn_table_positions(table);
-    sn_row *rows = PyMem_New(sn_row, (size_t)positions + 1);
-    sn_cell *cells = PyMem_New(sn_cell, (size_t)positions + 1);
-    size_t n = 0;
-    int result = rows && cells ? 0 : (PyErr_NoMemory(), -1);
+    t->rows = PyMem_New(sn_row, (size_t)positions + 1);
+    t->cells = PyMem_New(sn_cell, (size_t)positions + 1);
+    int result = t->rows && t->cells ? 0 : (PyErr_NoMemory(), -1);
     for (sn_row row = 0; result == 0 && row < positions; row++) {
-        sn_cell cell = sn_table_alive(table, row) ? sn_table_get(table, row, field->col) : SN_NULL_CELL;
+        bool asked = parked ? sn_table_parked(table, row) : sn_table_alive(table, row);
+        sn_cell cell = asked ? sn_table_get(table, row, field->col) : SN_NULL_CELL;
         if (!cell.null) {
-            rows[n] = row;
-            result = snpy_cell_in(&cells[n], store, field, sn_word_handle(cell.word));
-            n += result == 0;
+            t->rows[t->n] = row;
+            result = snpy_cell_in(&t->cells[t->n], store, field, sn_word_handle(cell.word));
+            t->n += result == 0;
         }
     }
-    if (result == 0 && (result = snpy_statement_begin(store)) == 0) {
-        result = snpy_statement_end(store, (int)sn_table_update(table, rows, n, &field->col, 1, cells));
+    return result;
+}
+
+/* Parked rows are written past the rules for records; what they had is `texts` afterwards. */
+static void
+intern_parked(snpy_field *field, texts *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        sn_cell old;
+        bool done = sn_table_exchange_parked(&old, field->model->table, t->rows[i], field->col, t->cells[i]);
+        assert(done); /* a parked row, a column in no index, no unit open */
+        t->cells[i] = done ? old : t->cells[i];
     }
-    while (result < 0 && n-- > 0) {
-        snpy_cell_release(store, field, cells[n]);
+}
+
+/* Exchanges the bare text of a column for entries. */
+static int
+intern_rows(snpy_store *store, snpy_field *field)
+{
+    texts live = {0}, parked = {0};
+    int result = texts_make(&live, store, field, false);
+    if (result == 0) {
+        result = texts_make(&parked, store, field, true);
     }
-    PyMem_Free(rows);
-    PyMem_Free(cells);
+    if (result == 0) {
+        intern_parked(field, &parked);
+        result = snpy_statement_begin(store);
+    }
+    if (result == 0) {
+        sn_status status = sn_table_update(field->model->table, live.rows, live.n, &field->col, 1, live.cells);
+        live.n = status == SN_OK ? 0 : live.n;
+        result = snpy_statement_end(store, (int)status);
+    }
+    texts_fini(&live, store, field);
+    texts_fini(&parked, store, field);
     return result;
 }
 
@@ -49,7 +95,8 @@ intern_column(snpy_store *store, snpy_field *field)
         return 0;
     }
     field->indexed = true;
-    if (field->intern || sn_table_count(field->model->table) == 0) {
+    const sn_table *table = field->model->table;
+    if (field->intern || (sn_table_count(table) == 0 && sn_table_parked_count(table) == 0)) {
         return 0;
     }
     if (intern_rows(store, field) < 0) {

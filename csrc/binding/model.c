@@ -213,10 +213,21 @@ validators_of(PyObject *mapping)
     return dict;
 }
 
+snpy_field *
+snpy_stamp_among(PyObject *fields)
+{
+    snpy_field *stamp = NULL;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fields); i++)
+        if (snpy_field_at(fields, i)->stamp)
+            stamp = snpy_field_at(fields, i);
+    return stamp;
+}
+
 void
 snpy_model_review(snpy_model *model)
 {
     model->touches = false;
+    model->stamp = snpy_stamp_among(model->fields);
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(model->fields); i++)
         model->touches = model->touches || snpy_field_at(model->fields, i)->touch;
     model->plain = !model->touches && !snpy_model_validates(model);
@@ -264,7 +275,8 @@ add_columns(snpy_model *model)
             return snpy_raise_status(model->store, status);
         field->model = model;
     }
-    return 0;
+    sn_status status = model->stamp ? sn_table_set_stamp(model->table, model->stamp->col) : SN_OK;
+    return status == SN_OK ? 0 : snpy_raise_status(model->store, status);
 }
 
 static int

@@ -48,11 +48,13 @@ snpy_shape_reference(const snpy_shape *shape, Py_ssize_t i)
 }
 
 snpy_shape *snpy_shape_use(snpy_model *model); /* NULL with an exception */
-void snpy_model_review(snpy_model *model);     /* after a change of fields or validators: touches and plain */
+void snpy_model_review(snpy_model *model);     /* after a change of fields or validators: touches, plain, stamp */
 void snpy_shape_done(snpy_shape *shape);
 
 /* The constructor of a model from now on: a sequence of Field | Reference, a mapping of names to validators. 0 or -1. */
 int snpy_model_set_parameters(snpy_model *model, PyObject *parameters, PyObject *validators);
+/* The deleted_at among fields, the last if a redefinition is exchanging it; NULL if there is none. Borrowed. */
+snpy_field *snpy_stamp_among(PyObject *fields);
 
 /* model.c, for the metaclass: the end of a model, what it refers to, and RuntimeError for a hook that is not installed (always
  * -1). */
@@ -112,8 +114,13 @@ int snpy_raise_contradiction(snpy_reference *ref, PyObject *target, snpy_field *
 /* change.c: the module's update(record, values) */
 PyObject *snpy_record_update(PyObject *module, PyObject *args);
 
+/* park.c: the module's delete(record, force) and restore(record) */
+PyObject *snpy_record_delete(PyObject *module, PyObject *args);
+PyObject *snpy_record_restore(PyObject *module, PyObject *record);
+
 /* record.c */
 int snpy_check_record(snpy_state *st, PyObject *object); /* 0: a record that is alive; -1 with an exception */
+int snpy_check_stored(snpy_state *st, PyObject *object); /* 0: one that is alive or parked; -1 with an exception */
 int snpy_init_record(PyObject *module, snpy_state *st);  /* the base of Record, then Record itself */
 PyObject *snpy_record_new(snpy_model *model);            /* without a row; runs no Python code */
 void snpy_record_dealloc(PyObject *self);

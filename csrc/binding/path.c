@@ -83,7 +83,7 @@ snpy_path_row(sn_row *row, snpy_path *self, PyObject *record)
                      ((PyTypeObject *)self->source)->tp_name, Py_TYPE(record)->tp_name);
         return -1;
     }
-    if (!snpy_record_alive((snpy_record *)record)) {
+    if (!snpy_record_stored((snpy_record *)record)) {
         snpy_raise_deleted(record);
         return -1;
     }

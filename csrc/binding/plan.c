@@ -97,6 +97,7 @@ make_query(snpy_plan *self, sn_query *q, snpy_live *live)
     *live = (snpy_live){NULL, 0, {0}};
     *q = (sn_query){.table = snpy_plan_model(self)->table,
                     .source = SN_FROM_TABLE,
+                    .life = self->life,
                     .expr = self->program.ir.expr,
                     .where = self->program.where,
                     .order = self->program.order,
@@ -108,6 +109,7 @@ make_query(snpy_plan *self, sn_query *q, snpy_live *live)
     }
     if (Py_IS_TYPE(self->source, self->state->Rows)) {
         q->source = SN_FROM_ROWS;
+        q->life = ((snpy_rows *)self->source)->life;
         int result = snpy_rows_live(live, (snpy_rows *)self->source);
         q->rows = live->rows;
         q->rows_len = live->n;
@@ -168,7 +170,12 @@ plan_rows(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     snpy_plan *self = (snpy_plan *)op;
     sn_rows rows;
-    return run(self, SIZE_MAX, &rows, NULL) < 0 ? NULL : snpy_rows_take(snpy_plan_model(self), &rows);
+    if (run(self, SIZE_MAX, &rows, NULL) < 0) {
+        return NULL;
+    }
+    bool given = Py_IS_TYPE(self->source, self->state->Rows);
+    sn_life life = given ? ((snpy_rows *)self->source)->life : self->life;
+    return snpy_rows_take_life(snpy_plan_model(self), &rows, life);
 }
 
 static PyObject *
@@ -302,11 +309,27 @@ check_source(snpy_plan *self, PyObject *source)
     }
     if (PyTuple_Check(source) && PyTuple_GET_SIZE(source) == 2 && Py_IS_TYPE(PyTuple_GET_ITEM(source, 0), st->Path)) {
         snpy_path *path = (snpy_path *)PyTuple_GET_ITEM(source, 0);
-        if (path->target == self->cls && path->store == self->store) {
+        if (path->target == self->cls && path->store == self->store && self->life == SN_LIVE) {
             return 0;
         }
     }
-    PyErr_SetString(PyExc_TypeError, "a plan's source is None, Rows of its model or a (Path, record) that leads to it");
+    PyErr_SetString(PyExc_TypeError,
+                    "a plan's source is None, Rows of its model or a (Path, record) that leads to live "
+                    "rows of it");
+    return -1;
+}
+
+static int
+parse_life(snpy_plan *self, const char *name)
+{
+    static const char *const lives[] = {[SN_LIVE] = "live", [SN_PARKED] = "parked", [SN_STORED] = "stored"};
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(lives); i++) {
+        if (strcmp(lives[i], name) == 0) {
+            self->life = (sn_life)i;
+            return 0;
+        }
+    }
+    PyErr_Format(PyExc_ValueError, "no such life: %s", name);
     return -1;
 }
 
@@ -327,10 +350,11 @@ parse_bounds(snpy_plan *self, PyObject *offset, PyObject *limit)
 static PyObject *
 plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"", "where", "order", "offset", "limit", "values", "source", NULL};
+    static char *names[] = {"", "where", "order", "offset", "limit", "values", "source", "life", NULL};
+    const char *life = "live";
     PyObject *cls, *where = Py_None, *order = NULL, *offset = NULL, *limit = Py_None, *values = NULL, *source = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOOOOO:Plan", names, &cls, &where, &order, &offset, &limit,
-                                     &values, &source)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOOOOOs:Plan", names, &cls, &where, &order, &offset, &limit,
+                                     &values, &source, &life)) {
         return NULL;
     }
     snpy_model *model = snpy_model_of(cls);
@@ -345,8 +369,8 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->source = Py_NewRef(source);
     self->order = order ? PySequence_Tuple(order) : PyTuple_New(0);
     self->values = self->order ? (values ? PySequence_Tuple(values) : PyTuple_New(0)) : NULL;
-    if (!self->values || parse_bounds(self, offset, limit) < 0 || check_source(self, source) < 0
-        || snpy_plan_ready(self) < 0) {
+    if (!self->values || parse_bounds(self, offset, limit) < 0 || parse_life(self, life) < 0
+        || check_source(self, source) < 0 || snpy_plan_ready(self) < 0) {
         Py_CLEAR(self);
     }
     return (PyObject *)self;

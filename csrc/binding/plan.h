@@ -34,6 +34,7 @@ typedef struct snpy_plan {
     PyObject *cls;                             /* owned */
     PyObject *where, *order, *values, *source; /* owned; plain data */
     size_t offset, limit;
+    sn_life life;
     snpy_program program;
     bool compiled;
     uint64_t schema; /* of the store when compiled */

@@ -56,7 +56,7 @@ snpy_record_attach(PyObject *object, snpy_model *model, sn_row row)
 PyObject *
 snpy_record_for(snpy_model *model, sn_row row)
 {
-    assert(sn_table_alive(model->table, row));
+    assert(sn_table_alive(model->table, row) || sn_table_parked(model->table, row));
     PyObject *record = sn_table_handle(model->table, row);
     if (record)
         return Py_NewRef(record);
@@ -200,6 +200,14 @@ snpy_check_record(snpy_state *st, PyObject *object)
     return snpy_record_alive((snpy_record *)object) ? 0 : snpy_raise_deleted(object);
 }
 
+int
+snpy_check_stored(snpy_state *st, PyObject *object)
+{
+    if (!PyObject_TypeCheck(object, st->Record))
+        return PyErr_Format(PyExc_TypeError, "expected a record, got %R", object), -1;
+    return snpy_record_stored((snpy_record *)object) ? 0 : snpy_raise_deleted(object);
+}
+
 static PyObject *
 record_alive(PyObject *module, PyObject *object)
 {
@@ -210,30 +218,24 @@ record_alive(PyObject *module, PyObject *object)
 }
 
 static PyObject *
+record_is_parked(PyObject *module, PyObject *object)
+{
+    snpy_state *st = PyModule_GetState(module);
+    if (!PyObject_TypeCheck(object, st->Record))
+        return PyErr_Format(PyExc_TypeError, "expected a record, got %R", object);
+    const snpy_record *record = (snpy_record *)object;
+    return PyBool_FromLong(snpy_record_stored(record) && !snpy_record_alive(record));
+}
+
+static PyObject *
 record_position(PyObject *module, PyObject *object)
 {
-    if (snpy_check_record(PyModule_GetState(module), object) < 0)
+    if (snpy_check_stored(PyModule_GetState(module), object) < 0)
         return NULL;
     return PyLong_FromUnsignedLong(((snpy_record *)object)->row);
 }
 
-static PyObject *
-record_delete(PyObject *module, PyObject *object)
-{
-    if (snpy_check_record(PyModule_GetState(module), object) < 0)
-        return NULL;
-    snpy_model *model = snpy_model_peek(Py_TYPE(object));
-    if (snpy_statement_begin(model->store) < 0)
-        return NULL;
-    sn_row row;
-    size_t deleted;
-    int status = SNPY_RAISED;
-    if (snpy_record_row(&row, model, object, "the record") == 0)
-        status = (int)sn_table_delete(&deleted, model->table, &row, 1);
-    return snpy_statement_end(model->store, status) == 0 ? Py_NewRef(Py_None) : NULL;
-}
-
-/* The values of a live row; no Python code runs but in the collector, so the record is asked again for each. */
+/* The values of a row; no Python code runs but in the collector, so the record is asked again for each. */
 static PyObject *
 values_of(PyObject *record, PyObject *fields)
 {
@@ -254,7 +256,7 @@ record_values(PyObject *module, PyObject *args)
 {
     snpy_state *st = PyModule_GetState(module);
     PyObject *record, *given;
-    if (!PyArg_ParseTuple(args, "OO:values", &record, &given) || snpy_check_record(st, record) < 0)
+    if (!PyArg_ParseTuple(args, "OO:values", &record, &given) || snpy_check_stored(st, record) < 0)
         return NULL;
     PyObject *fields = PySequence_Tuple(given), *values = NULL;
     for (Py_ssize_t i = 0; fields && i < PyTuple_GET_SIZE(fields); i++)
@@ -296,16 +298,18 @@ snpy_row_key(snpy_model *model, sn_row row)
 static PyObject *
 record_key(PyObject *module, PyObject *object)
 {
-    if (snpy_check_record(PyModule_GetState(module), object) < 0)
+    if (snpy_check_stored(PyModule_GetState(module), object) < 0)
         return NULL;
     return snpy_row_key(snpy_model_peek(Py_TYPE(object)), ((snpy_record *)object)->row);
 }
 
 PyMethodDef snpy_record_functions[] = {
-    {"alive", record_alive, METH_O, PyDoc_STR("Whether the record's row exists.")},
+    {"alive", record_alive, METH_O, PyDoc_STR("Whether the record's row is alive.")},
     {"row", record_position, METH_O, PyDoc_STR("The position of the record's row.")},
     {"update", snpy_record_update, METH_VARARGS, PyDoc_STR("Sets several attributes as one statement.")},
-    {"delete", record_delete, METH_O, PyDoc_STR("Deletes the record's row and what follows from it.")},
+    {"parked", record_is_parked, METH_O, PyDoc_STR("Whether the record is soft-deleted.")},
+    {"delete", snpy_record_delete, METH_VARARGS, PyDoc_STR("Deletes the record's row and what follows from it.")},
+    {"restore", snpy_record_restore, METH_O, PyDoc_STR("Brings a parked row back; false if it is alive.")},
     {"values", record_values, METH_VARARGS, PyDoc_STR("Stored values of some fields.")},
     {"key", record_key, METH_O, PyDoc_STR("The primary key: a value, or a tuple for a composite one.")},
     {NULL, NULL, 0, NULL},

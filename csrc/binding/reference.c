@@ -76,7 +76,7 @@ way_of(snpy_reference *self, sn_row row)
     return cell.null ? NULL : member_with(self, cell.word);
 }
 
-/* The record's row if it is a live one of the model that has this reference. 0 or -1. */
+/* The record's row if it is one of the model that has this reference. 0 or -1. */
 static int
 own_row(snpy_reference *self, PyObject *record, sn_row *row)
 {
@@ -85,7 +85,7 @@ own_row(snpy_reference *self, PyObject *record, sn_row *row)
         snpy_raise_wrong_owner(self->name, record);
         return -1;
     }
-    if (!snpy_record_alive((snpy_record *)record)) {
+    if (!snpy_record_stored((snpy_record *)record)) {
         snpy_raise_deleted(record);
         return -1;
     }
@@ -159,7 +159,9 @@ reference_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
     if (target != SN_NO_ROW) {
         return snpy_record_for(snpy_model_peek(way->target), target);
     }
-    return way->required ? raise_dangling_read(way, row) : Py_NewRef(Py_None);
+    /* what a parked row refers to may be parked too, or gone */
+    bool dangles = way->required && sn_table_alive(snpy_reference_model(self)->table, row);
+    return dangles ? raise_dangling_read(way, row) : Py_NewRef(Py_None);
 }
 
 /* ---------------------------------------------------------------- setting */
@@ -313,6 +315,9 @@ reference_set(PyObject *op, PyObject *record, PyObject *target)
     }
     if (own_row(self, record, &row) < 0) {
         return -1;
+    }
+    if (!snpy_record_alive((snpy_record *)record)) {
+        return snpy_raise_deleted(record);
     }
     snpy_store *store = snpy_reference_model(self)->store;
     uint64_t schema = store->schema;

@@ -1,6 +1,9 @@
 /*
  * rows.c - Rows: an ordered list of row numbers of one model, as queries and paths yield it; and its iterator.
  *
+ * A Rows is of live rows, of parked ones, or of both: `life`, by which the query was asked. What has become something else
+ * since is passed over as what is gone.
+ *
  * While it lives a Rows pins the database, so no compaction moves what its numbers mean. Rows may be deleted meanwhile: a dead
  * position never comes to mean another row, so asking whether it is alive is enough, and iterating passes over the dead.
  * Clearing or closing the store starts a new epoch of the model, in which none of the numbers means anything.
@@ -16,7 +19,7 @@ model_of(const snpy_rows *rows)
     return snpy_model_peek((PyTypeObject *)rows->cls);
 }
 
-/* Nothing has been written since the rows were found: all of them are alive. Asking each would be a miss of the cache for each
+/* Nothing has been written since the rows were found: all of them count. Asking each would be a miss of the cache for each
  * of millions of them. */
 static inline bool
 unwritten(const snpy_rows *rows)
@@ -24,17 +27,29 @@ unwritten(const snpy_rows *rows)
     return rows->revision == sn_db_revision(rows->store->engine);
 }
 
+static inline bool
+counts(sn_life life, const sn_table *table, sn_row row)
+{
+    return (life != SN_PARKED && sn_table_alive(table, row)) || (life != SN_LIVE && sn_table_parked(table, row));
+}
+
 bool
 snpy_rows_alive(const snpy_rows *rows, sn_row row)
 {
     snpy_model *model = model_of(rows);
-    return rows->epoch == model->epoch && sn_table_alive(model->table, row);
+    return rows->epoch == model->epoch && counts(rows->life, model->table, row);
 }
 
 /* ---------------------------------------------------------------- making */
 
 PyObject *
 snpy_rows_take(snpy_model *model, sn_rows *rows)
+{
+    return snpy_rows_take_life(model, rows, SN_LIVE);
+}
+
+PyObject *
+snpy_rows_take_life(snpy_model *model, sn_rows *rows, sn_life life)
 {
     snpy_store *store = model->store;
     uint64_t revision = sn_db_revision(store->engine);
@@ -50,6 +65,7 @@ snpy_rows_take(snpy_model *model, sn_rows *rows)
     self->cls = Py_NewRef((PyObject *)model->cls);
     self->store = (snpy_store *)Py_NewRef((PyObject *)store);
     self->rows = *rows;
+    self->life = life;
     self->revision = revision;
     self->epoch = epoch;
     PyObject_GC_Track(self);
@@ -60,7 +76,7 @@ snpy_rows_take(snpy_model *model, sn_rows *rows)
 static PyObject *
 derive(snpy_rows *self, sn_rows *rows)
 {
-    PyObject *derived = snpy_rows_take(model_of(self), rows);
+    PyObject *derived = snpy_rows_take_life(model_of(self), rows, self->life);
     if (derived) {
         ((snpy_rows *)derived)->revision = self->revision;
         ((snpy_rows *)derived)->epoch = self->epoch;
@@ -238,21 +254,34 @@ rows_filter(PyObject *op, PyObject *test)
 }
 
 static PyObject *
-live_rows(PyObject *Py_UNUSED(module), PyObject *cls)
+all_rows(PyObject *cls, sn_life life)
 {
     snpy_model *model = snpy_model_of(cls);
     sn_rows rows = {0};
     if (!model || !snpy_store_open(model->store)) {
         return NULL;
     }
-    const sn_query all = {.table = model->table, .source = SN_FROM_TABLE, .where = SN_NO_NODE, .limit = SIZE_MAX};
+    const sn_query all = {
+        .table = model->table, .source = SN_FROM_TABLE, .life = life, .where = SN_NO_NODE, .limit = SIZE_MAX};
     sn_status status = sn_query_run(&rows, model->store->db, &all, NULL);
     if (status != SN_OK) {
         sn_rows_free(model->store->engine, &rows);
         snpy_raise_status(model->store, status);
         return NULL;
     }
-    return snpy_rows_take(model, &rows);
+    return snpy_rows_take_life(model, &rows, life);
+}
+
+static PyObject *
+live_rows(PyObject *Py_UNUSED(module), PyObject *cls)
+{
+    return all_rows(cls, SN_LIVE);
+}
+
+static PyObject *
+stored_rows(PyObject *Py_UNUSED(module), PyObject *cls)
+{
+    return all_rows(cls, SN_STORED);
 }
 
 /* ---------------------------------------------------------------- the iterator */
@@ -303,7 +332,7 @@ iter_next(PyObject *op)
     }
     while (self->next < rows->rows.n && rows->epoch == model->epoch) {
         sn_row row = rows->rows.rows[self->next++];
-        if (unwritten(rows) || sn_table_alive(model->table, row)) {
+        if (unwritten(rows) || counts(rows->life, model->table, row)) {
             return snpy_record_for(model, row);
         }
     }
@@ -389,7 +418,8 @@ static PyMethodDef rows_methods[] = {
     {"at", rows_at, METH_O, "The record at an index (negative from the end)."},
     {"slice", rows_slice, METH_VARARGS, "The rows from start to stop."},
     {"filter", rows_filter, METH_O, "The rows for whose records a function says yes."},
-    {"delete", snpy_rows_delete, METH_NOARGS, "Deletes the rows as one statement."},
+    {"delete", snpy_rows_delete, METH_VARARGS, "Deletes the rows as one statement."},
+    {"restore", snpy_rows_restore, METH_NOARGS, "Brings parked rows back as one statement."},
     {"update", snpy_rows_update, METH_VARARGS, "Sets fields of all rows as one statement."},
     {NULL, NULL, 0, NULL},
 };
@@ -419,6 +449,7 @@ static PyType_Spec rows_spec = {
 
 PyMethodDef snpy_rows_functions[] = {
     {"live_rows", live_rows, METH_O, "All live rows of a model in insertion order."},
+    {"stored_rows", stored_rows, METH_O, "All rows of a model, parked ones too, in insertion order."},
     {"move", snpy_move, METH_VARARGS, "Puts a record at a place among those with the same foreign key."},
     {NULL, NULL, 0, NULL},
 };

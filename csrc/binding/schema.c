@@ -62,7 +62,7 @@ filler(snpy_field *field)
     return field->default_factory ? PyObject_CallNoArgs(field->default_factory) : Py_NewRef(Py_None);
 }
 
-/* Converts one value for each live row. 0, or -1 with nothing owned. */
+/* Converts one value for each row. 0, or -1 with nothing owned. */
 static int
 convert_column(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *values, size_t n)
 {
@@ -84,17 +84,30 @@ convert_column(sn_cell *out, snpy_store *store, snpy_field *field, PyObject *val
     return -1;
 }
 
-/* Spreads n cells over the live positions of a table, from the back; dead positions get nulls. */
+/* Live rows and parked ones. */
+static bool
+is_stored(const sn_table *table, sn_row row)
+{
+    return sn_table_alive(table, row) || sn_table_parked(table, row);
+}
+
+static size_t
+count_stored(const sn_table *table)
+{
+    return (size_t)sn_table_count(table) + sn_table_parked_count(table);
+}
+
+/* Spreads n cells over the positions of a table's rows, from the back; dead positions get nulls. */
 static void
 spread(sn_cell *cells, const sn_table *table, size_t n)
 {
     for (sn_row row = sn_table_positions(table); row-- > 0;) {
-        cells[row] = sn_table_alive(table, row) ? cells[--n] : SN_NULL_CELL;
+        cells[row] = is_stored(table, row) ? cells[--n] : SN_NULL_CELL;
     }
     assert(n == 0);
 }
 
-/* The engine's column, made of one owned cell for each live row, which it takes over; on failure they are the caller's. */
+/* The engine's column, made of one owned cell for each row, which it takes over; on failure they are the caller's. */
 static int
 make_column(snpy_store *store, snpy_model *model, snpy_field *field, sn_cell *cells, size_t n)
 {
@@ -108,15 +121,15 @@ make_column(snpy_store *store, snpy_model *model, snpy_field *field, sn_cell *ce
     return 0;
 }
 
-/* Adds the engine's column. values: NULL, or a tuple as long as there are live rows. */
+/* Adds the engine's column. values: NULL, or a tuple as long as there are rows. */
 static int
 add_column(snpy_store *store, snpy_model *model, snpy_field *field, PyObject *values)
 {
     sn_row positions = sn_table_positions(model->table);
-    size_t n = sn_table_count(model->table);
+    size_t n = count_stored(model->table);
     uint64_t revision = sn_db_revision(store->db);
     if (values && (size_t)PyTuple_GET_SIZE(values) != n) {
-        PyErr_SetString(PyExc_ValueError, "add_field() takes one value for each live row");
+        PyErr_SetString(PyExc_ValueError, "add_field() takes one value for each row, soft-deleted ones too");
         return -1;
     }
     sn_cell *cells = PyMem_New(sn_cell, (size_t)positions + 1);
@@ -194,7 +207,7 @@ add_columns(snpy_store *store, snpy_model *model, snpy_field *field, PyObject *v
     if (!field->key_field) {
         return add_column(store, model, field, values);
     }
-    PyObject *all = every_value(field, values, sn_table_count(model->table));
+    PyObject *all = every_value(field, values, count_stored(model->table));
     PyObject *keys = all ? keys_of(field, all) : NULL;
     int result = keys ? add_column(store, model, field->key_field, keys) : -1;
     if (result == 0 && (result = add_column(store, model, field, all)) < 0) {
@@ -248,6 +261,11 @@ append_field(snpy_store *store, snpy_model *model, snpy_field *field, PyObject *
         store->schema++;
         Py_SETREF(model->fields, Py_NewRef(after));
         snpy_model_review(model);
+        if (field->stamp) {
+            sn_status status = sn_table_set_stamp(model->table, field->col);
+            assert(status == SN_OK); /* a nullable column of this table, between transactions */
+            (void)status;
+        }
     }
     Py_DECREF(before);
     Py_XDECREF(after);
@@ -308,6 +326,22 @@ fields_without(PyObject *fields, snpy_field *field)
     return rest;
 }
 
+/* A column that holds the stamps of parked rows gives that up first: to another one, or, if there are no parked rows, to
+ * none. */
+static int
+give_stamp_up(snpy_store *store, snpy_model *model, const snpy_field *field, PyObject *rest)
+{
+    if (!field->stamp) {
+        return 0;
+    }
+    const snpy_field *other = snpy_stamp_among(rest);
+    size_t parked = sn_table_parked_count(model->table);
+    if (!other && parked > 0) {
+        return snpy_raise(store->state, "has_soft_deleted", "On", model->cls, (Py_ssize_t)parked);
+    }
+    return snpy_check_status(store, sn_table_set_stamp(model->table, other ? other->col : SN_NO_COL));
+}
+
 static int
 drop_column(snpy_store *store, snpy_model *model, snpy_field *field)
 {
@@ -334,9 +368,13 @@ snpy_store_drop_field(PyObject *op, PyObject *object)
      * values, which then cannot be refused. */
     if (!rest || snpy_between_transactions(self, "dropping a field") < 0
         || (field->model != model && snpy_raise(self->state, "store_busy", "s", "dropping a field") < 0)
+        || give_stamp_up(self, model, field, rest) < 0
         || (field->key_field && drop_column(self, model, field->key_field) < 0)
         || drop_column(self, model, field) < 0) {
         Py_XDECREF(rest);
+        if (field->stamp && field->col != SN_NO_COL) {
+            (void)sn_table_set_stamp(model->table, field->col); /* refused if this was asked for in a transaction */
+        }
         return NULL;
     }
     self->schema++;

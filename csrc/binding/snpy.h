@@ -90,9 +90,9 @@ int snpy_init_plan(PyObject *module, snpy_state *st);       /* plan.c */
 
 /* Method tables of module-level functions, concatenated by module.c */
 extern PyMethodDef snpy_model_functions[];  /* new_class bind_model set_primary_index */
-extern PyMethodDef snpy_record_functions[]; /* alive row update delete values key */
+extern PyMethodDef snpy_record_functions[]; /* alive parked row update delete restore values key */
 extern PyMethodDef snpy_insert_functions[]; /* insert_rows insert_columns */
-extern PyMethodDef snpy_rows_functions[];   /* live_rows move */
+extern PyMethodDef snpy_rows_functions[];   /* live_rows stored_rows move */
 
 /* ---------------------------------------------------------------- the store (store.c) */
 
@@ -173,6 +173,7 @@ struct snpy_model {
     PyObject *primary_key;    /* tuple of Field */
     PyObject *validators;     /* dict: parameter name -> tuple of callables(record or None, value) */
     PyObject *primary_index;  /* Index or NULL */
+    snpy_field *stamp;        // borrowed: the deleted_at among fields, or NULL: rows are deleted for good
     struct snpy_shape *shape; /* derived from the tuples above when first needed (construct.c) */
     uint32_t epoch;           /* counts compactions and clears; a record of an older epoch has no row any more */
     bool touches;             /* some field changes with every write */
@@ -210,7 +211,7 @@ typedef struct snpy_record {
     uint32_t epoch; /* that of the model when `row` was last right */
 } snpy_record;
 
-/* The object for a live row: the one that somebody holds, or a new one. New reference, NULL with an exception. */
+/* The object for a row that is alive or parked: the one that somebody holds, or a new one. New reference, NULL with an exception. */
 PyObject *snpy_record_for(snpy_model *model, sn_row row);
 /* True and *row set if object is a record of exactly this model, alive. Else -1 with FieldError / RecordDeleted naming
  * `what` (the attribute or argument). */
@@ -221,11 +222,19 @@ snpy_record_alive(const snpy_record *r)
     snpy_model *m = snpy_model_peek(Py_TYPE(r));
     return m && r->row != SN_NO_ROW && r->epoch == m->epoch && sn_table_alive(m->table, r->row);
 }
-int snpy_raise_deleted(PyObject *record); /* always -1 */
+/* Alive, or parked: its columns can be read. */
+static inline bool
+snpy_record_stored(const snpy_record *r)
+{
+    snpy_model *m = snpy_model_peek(Py_TYPE(r));
+    return m && r->row != SN_NO_ROW && r->epoch == m->epoch
+           && (sn_table_alive(m->table, r->row) || sn_table_parked(m->table, r->row));
+}
+int snpy_raise_deleted(PyObject *record); /* RecordDeleted for a record that is not alive; always -1 */
 /* map NULL: marks all held records of a table, before their rows go (clear, close). Else right after
  * sn_table_compact, before any Python code: held records follow their rows, those whose rows were dead are marked. */
 void snpy_records_remap(snpy_model *model, const sn_row *map);
-/* The primary key of a live row: a value or a tuple. New reference. */
+/* The primary key of a live or parked row: a value or a tuple. New reference. */
 PyObject *snpy_row_key(snpy_model *model, sn_row row);
 /* Sets fields of one record as a statement of its own, touch fields (updated_at) along with them. The cells are
  * taken over, also on failure. schema: the store's before the cells were made. 0 or -1 (RecordDeleted if its row is
@@ -250,9 +259,10 @@ struct snpy_field {
     PyObject *arg;           /* see _engine.pyi; NULL for none */
     PyObject *default_value; /* NULL: none */
     PyObject *default_factory, *check, *key, *doc; /* NULL: none */
-    PyObject *column;                              /* what the class gives */
-    snpy_field *key_field;                         /* owned, kind SNPY_KEY; NULL unless key */
-    PyObject *members; /* SNPY_ENUM and SNPY_LITERAL: tuple of members by ordinal; else NULL */
+    PyObject *stamp;       /* of a deleted_at: gives the moment at which rows are parked; NULL */
+    PyObject *column;      /* what the class gives */
+    snpy_field *key_field; /* owned, kind SNPY_KEY; NULL unless key */
+    PyObject *members;     /* SNPY_ENUM and SNPY_LITERAL: tuple of members by ordinal; else NULL */
     /* owned: the unique Index over this field alone, set by add_index, cleared by drop_index; or NULL */
     PyObject *unique;
 };
@@ -396,7 +406,7 @@ typedef struct snpy_path {
 } snpy_path;
 /* Makes path->path current; runs Python code only when it has to compile. 0 or -1 (also when the store is closed). */
 int snpy_path_ready(snpy_path *path);
-/* The row of a live record of the path's source. 0 or -1 with an exception. */
+/* The row of a live or parked record of the path's source. 0 or -1 with an exception. */
 int snpy_path_row(sn_row *row, snpy_path *path, PyObject *record);
 /* The target of a to-one path: a new reference, None without one, NULL with an exception. */
 PyObject *snpy_path_first(snpy_path *path, PyObject *record);
@@ -414,12 +424,14 @@ typedef struct snpy_rows {
     PyObject *cls;     /* owned */
     snpy_store *store; /* owned; pinned while rows are held */
     sn_rows rows;
+    sn_life life;      /* which rows count: those that are something else by now are passed over */
     uint32_t epoch;    /* of the model: in another the rows mean nothing */
-    uint64_t revision; /* of the database when all rows were known to be alive */
+    uint64_t revision; /* of the database when all rows were known to count */
 } snpy_rows;
-/* Takes the row set over (also on failure). The rows are alive. */
+/* Takes the row set over (also on failure). The rows are alive; or what `life` says. */
 PyObject *snpy_rows_take(snpy_model *model, sn_rows *rows);
-/* The live ones among rows, found without running Python code: `rows` is borrowed from the Rows when all are, else
+PyObject *snpy_rows_take_life(snpy_model *model, sn_rows *rows, sn_life life);
+/* Those among rows that still count, found without running Python code: `rows` is borrowed from the Rows when all are, else
  * from `copy`. */
 typedef struct snpy_live {
     const sn_row *rows;
@@ -430,8 +442,9 @@ int snpy_rows_live(snpy_live *live, snpy_rows *rows); /* 0 or -1 */
 bool snpy_rows_alive(const snpy_rows *rows, sn_row row);
 PyObject *snpy_rows_iter(PyObject *rows);
 PyObject *snpy_rows_at(snpy_rows *rows, Py_ssize_t index); /* IndexError; RecordDeleted */
-/* Rows's methods that write (bulk.c). */
-PyObject *snpy_rows_delete(PyObject *rows, PyObject *ignored);
+/* Rows's methods that write (park.c, bulk.c). */
+PyObject *snpy_rows_delete(PyObject *rows, PyObject *args);
+PyObject *snpy_rows_restore(PyObject *rows, PyObject *ignored);
 PyObject *snpy_rows_update(PyObject *rows, PyObject *args);
 PyObject *snpy_move(PyObject *module, PyObject *args);
 void snpy_rows_release(snpy_live *live, snpy_rows *rows);

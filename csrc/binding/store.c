@@ -60,17 +60,18 @@ static PyObject *
 store_stats(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     snpy_store *self = (snpy_store *)op;
-    unsigned long long rows = 0, positions = 0;
+    unsigned long long rows = 0, parked = 0, positions = 0;
     if (!snpy_store_open(self)) {
         return NULL;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(self->models); i++) {
         snpy_model *model = snpy_model_at(self, i);
         rows += model ? sn_table_count(model->table) : 0;
+        parked += model ? sn_table_parked_count(model->table) : 0;
         positions += model ? sn_table_positions(model->table) : 0;
     }
     sn_db *db = self->db;
-    return Py_BuildValue("{sKsKsKsKsKsKsK}", "rows", rows, "positions", positions, "handles",
+    return Py_BuildValue("{sKsKsKsKsKsKsKsK}", "rows", rows, "parked", parked, "positions", positions, "handles",
                          (unsigned long long)sn_db_handle_count(db), "blocks", (unsigned long long)sn_db_blocks(db),
                          "bytes", (unsigned long long)sn_db_bytes(db), "revision",
                          (unsigned long long)sn_db_revision(db), "pins", (unsigned long long)sn_db_pins(db));
@@ -223,7 +224,7 @@ visit_objects(snpy_model *model, visitproc visit, void *arg)
             continue;
         }
         for (sn_row row = 0, n = sn_table_positions(model->table); row < n; row++) {
-            if (sn_table_alive(model->table, row)) {
+            if (sn_table_alive(model->table, row) || sn_table_parked(model->table, row)) {
                 sn_cell cell = sn_table_get(model->table, row, field->col);
                 Py_VISIT(cell.null ? NULL : (PyObject *)sn_word_handle(cell.word));
             }

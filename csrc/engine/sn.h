@@ -342,6 +342,8 @@ sn_status sn_table_update(sn_table *t, const sn_row *rows, size_t n, const sn_co
  * fits. True: cell has been moved in, and *old, what was stored, is the caller's. False: nothing has happened; the long way tells
  * why. Needs no memory. */
 bool sn_table_exchange(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cell);
+/* The same for a parked row, whose values are no one's to change: for another form of the same value. */
+bool sn_table_exchange_parked(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cell);
 
 /* Deletes rows, live and parked, and what follows from their references' on_delete: parked rows that refer to what is
  * gone go with it (SN_CASCADE) or have their key made null (SN_NULLIFY) as live ones do, and forbid nothing. *deleted:

@@ -418,10 +418,10 @@ sn_table_update(sn_table *t, const sn_row *rows, size_t n, const sn_col *cols, s
     return SN_OK;
 }
 
-bool
-sn_table_exchange(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cell)
+static inline bool
+exchange(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cell)
 {
-    if (t->db->depth > 0 || !sn__alive(t, row) || col >= t->column_count || !t->columns[col].used)
+    if (t->db->depth > 0 || col >= t->column_count || !t->columns[col].used)
         return false;
     const sn_column *column = &t->columns[col];
     if (column->indexed || col == t->automatic || sn__cell_refused(column, cell) != SN_OK)
@@ -430,6 +430,18 @@ sn_table_exchange(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cel
     sn__table_store(t, row, col, cell);
     t->db->revision += !same_cell(*old, cell);
     return true;
+}
+
+bool
+sn_table_exchange(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cell)
+{
+    return sn__alive(t, row) && exchange(old, t, row, col, cell);
+}
+
+bool
+sn_table_exchange_parked(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cell)
+{
+    return sn__parked(t, row) && exchange(old, t, row, col, cell);
 }
 
 /* ---------------------------------------------------------------- order of arrival */

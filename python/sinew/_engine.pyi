@@ -86,7 +86,7 @@ def set_primary_index(cls: type, index: Index, /) -> None:
     """The unique index over the primary key, which Model[key] probes."""
 
 def alive(record: object, /) -> bool:
-    """Whether a record has its row. TypeError for what is no record."""
+    """Whether a record has its row, and it is not parked. TypeError for what is no record."""
 
 def row(record: Record, /) -> int:
     """The position of the record's row, for tests and display. RecordDeleted if it has none."""
@@ -94,7 +94,15 @@ def row(record: Record, /) -> int:
 def update(record: Record, values: Mapping[str, Any], /) -> None:
     """Sets several attributes (fields, belongs_to) as one statement: all or nothing."""
 
-def delete(record: Record, /) -> None: ...
+def parked(record: object, /) -> bool:
+    """Whether a record is soft-deleted: its row is kept, can be read and restored. TypeError for what is no record."""
+
+def delete(record: Record, force: bool = False, /) -> None:
+    """Parks the row if its model has a stamp (RecordDeleted if it is parked already), unless force; else deletes it."""
+
+def restore(record: Record, /) -> bool:
+    """Brings a parked row back, and what comes with it; False if it is alive."""
+
 def values(record: Record, fields: Sequence[Field], /) -> tuple[Any, ...]:
     """Stored values, in one look."""
 
@@ -150,11 +158,13 @@ class Field:
         read_only: bool = False,
         hidden: bool = False,
         touch: bool = False,
+        stamp: Callable[[], Any] | None = None,
         column: Any = None,
         doc: str | None = None,
     ) -> Self:
         """default: MISSING for none. automatic: an int key that counts up. read_only: a primary key, or a created_at:
         set at construction only. touch: an updated_at: default_factory gives it anew with each update of the row.
+        stamp: a deleted_at: gives the moment at which rows are parked, and makes the model park its deleted rows.
         hidden: no attribute of its own (a foreign key's column that shares its name with nothing is not hidden)."""
 
     name: Final[str]
@@ -292,10 +302,10 @@ class Store:
         """Removes all rows of all models. TransactionError in a transaction."""
     def close(self) -> None: ...
     def stats(self) -> dict[str, int]:
-        """rows, positions, handles, blocks, bytes, revision, pins."""
+        """rows, parked, positions, handles, blocks, bytes, revision, pins."""
     def add_field(self, cls: type, field: Field, values: Sequence[Any] | None = None, /) -> None:
-        """Adds a column to a laid-out model, with that of its keys; values: one for each live row in insertion order
-        (None: all null or the default)."""
+        """Adds a column to a laid-out model, with that of its keys; values: one for each row, parked ones too, in
+        insertion order (None: all null or the default)."""
     def drop_field(self, field: Field, /) -> None:
         """Drops a column that is in no index, with that of its keys."""
     def add_index(self, cls: type, kind: str, fields: Sequence[Field], /, *, deferred: bool = False) -> Index: ...
@@ -357,7 +367,9 @@ class Rows:
     def slice(self, start: int, stop: int, /) -> Rows: ...
     def filter(self, test: Callable[[Any], object], /) -> Rows:
         """The rows for whose records a function says yes; rows deleted since, also by the function, are left out."""
-    def delete(self) -> int: ...
+    def delete(self, force: bool = False, /) -> int:
+        """As delete(record) does; rows that are parked already are passed over."""
+    def restore(self) -> int: ...
     def update(self, fields: Sequence[Field], columns: Sequence[Sequence[Any]], constant: Sequence[bool], /) -> int:
         """Sets fields of all rows as one statement. columns[i]: a value for each row, or, if constant[i], one value for
         all."""
@@ -374,7 +386,8 @@ class RowsIter:
 class Plan:
     """A compiled query. Immutable but for set_host; may run any number of times, each time on the store as it is then.
 
-    source: None (all rows), a (Path, record) pair, or Rows. values: what `columns`, `aggregate` and `group` refer to by
+    source: None (all rows), a (Path, record) pair, or Rows. life: which rows count, without a Path; Rows know
+    themselves. values: what `columns`, `aggregate` and `group` refer to by
     position."""
 
     model: Final[type]
@@ -389,6 +402,7 @@ class Plan:
         limit: int | None = None,
         values: Sequence[_IR] = (),
         source: Any = None,
+        life: Literal["live", "parked", "stored"] = "live",
     ) -> Self: ...
     def rows(self) -> Rows: ...
     def first(self) -> Any: ...
@@ -419,6 +433,9 @@ class Plan:
 
 def live_rows(model: type, /) -> Rows:
     """All live rows of a model in insertion order."""
+
+def stored_rows(model: type, /) -> Rows:
+    """All rows of a model, parked ones too, in insertion order."""
 
 def move(record: Any, reference: Reference, position: int, /) -> None:
     """Puts the record at a place among those with the same foreign key."""

@@ -1,5 +1,5 @@
-"""The models of the examples in the docstrings: three authors, three posts, four categories, two tags, in a database of
-their own."""
+"""The models of the examples in the docstrings: three authors, three posts, four categories, two tags, and a note that
+is deleted softly, in a database of their own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from . import (
     ManyToMany,
     Model,
     belongs_to,
+    deleted_at,
     field,
     has_many,
     many_to_many,
@@ -60,6 +61,11 @@ class Tagging(Model, db=db):
     weight: Attr[int] = field(default=1)
 
 
+class Note(Model, db=db):
+    text: Attr[str]
+    deleted_at: Attr[datetime | None] = deleted_at()
+
+
 ann, bob, cid = Author(name="Ann"), Author(name="Bob"), Author(name="Cid")
 news, art = Category(title="News"), Category(title="Art")
 prose = Category(title="Prose", parent=art)
@@ -70,3 +76,4 @@ world = Post(title="World", views=30, author=bob, category=art)
 python, c = Tag(label="python"), Tag(label="c")
 hello.tags.attach(c)
 hello.tags.attach(python, weight=2)
+note = Note(text="Remember")

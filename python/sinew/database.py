@@ -82,11 +82,13 @@ class Clock:
 
 @dataclass(frozen=True)
 class Stats:
-    """What a database holds. rows: of all models; by_model: of each. bytes, blocks: memory of the engine (the Python
-    values themselves not counted); positions: rows and the places of deleted ones."""
+    """What a database holds. rows: of all models; by_model: of each; parked: soft-deleted ones, which are in neither.
+    bytes, blocks: memory of the engine (the Python values themselves not counted); positions: rows and the places of
+    deleted ones."""
 
     rows: int
     by_model: Mapping[str, int]
+    parked: int
     positions: int
     handles: int
     blocks: int

@@ -105,19 +105,21 @@ class FieldInfo:
             self._default = self._converted_default()
         clock = self.definition.db.clock
         timestamp = clock.naive if d.tz == "naive" else clock.now
+        deleted = d.automatic == "deleted"
         field = _engine.Field(
             self.name,
             self.kind,
             arg=self.arg,
             nullable=self.nullable,
-            default=self._default,
-            default_factory=timestamp if d.automatic else d.default_factory,
+            default=None if deleted else self._default,
+            default_factory=timestamp if d.automatic and not deleted else d.default_factory,
             check=d.check,
             key=d.key,
             intern=d.intern,
             automatic=d.counts,
             read_only=self.read_only,
             touch=d.automatic == "updated",
+            stamp=timestamp if deleted else None,
             doc=d.doc,
         )
         field.column = self.column

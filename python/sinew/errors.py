@@ -413,6 +413,8 @@ def dangling(problems: Sequence[tuple[Any, Any, str, Any]], count: int, in_trans
         if in_transaction
         else ("load parents first, or wrap the statements in db.transaction()")
     )
+    if any(_may_be_deleted_softly(cls, name) for cls, _, name, _ in problems):
+        remedy += "; a soft-deleted record counts as missing: restore() it first"
     error = IntegrityError(f"{_plural(count, 'reference')} to records that do not exist: {listed}; {remedy}")
     error.problems = tuple(problems)
     return error
@@ -434,6 +436,13 @@ def cycle(reference: _engine.Reference, record: Any, count: int) -> RelationErro
 
 _CHAIN = 5
 """How many steps of a circle a message shows."""
+
+
+def _may_be_deleted_softly(cls: Any, name: str) -> bool:
+    definition = getattr(cls, "__sinew__", None)
+    relation = None if definition is None else definition.relations.get(name)
+    fields = () if relation is None else relation.target.declared.values()
+    return any(info.declaration.automatic == "deleted" for info in fields)
 
 
 def restricted(cls: Any, key: object, referring: Sequence[tuple[Any, str, int]]) -> DeleteRestricted:
@@ -462,6 +471,37 @@ def dangling_read(reference: _engine.Reference, key: object) -> IntegrityError:
     return IntegrityError(
         f"{field_name(reference)} refers to {_record(reference.target, key)}, which does not exist (yet); create it, "
         f"or read {_names(reference.fields)}"
+    )
+
+
+def soft_deleted(record: Any) -> RecordDeleted:
+    """The record is soft-deleted: it can be read, and restored."""
+    return RecordDeleted(
+        f"{record!r} is soft-deleted: its fields can be read, nothing else; restore() it first, or "
+        "delete(force=True) removes it for good"
+    )
+
+
+def has_soft_deleted(cls: Any, count: int) -> DefinitionError:
+    """The column cannot go."""
+    return DefinitionError(
+        f"{model_name(cls)} has {_plural(count, 'soft-deleted record')}; restore or remove them first"
+    )
+
+
+def unique_restored(
+    cls: Any, fields: Sequence[_engine.Field], values: Sequence[object], existing: object, record: object
+) -> UniqueError:
+    """Another record has taken the key of one that is to be restored."""
+    names = tuple(field.name for field in fields)
+    given = ", ".join(f"{name}={show(value)}" for name, value in zip(names, values, strict=True))
+    return UniqueError(
+        f"{show(record)} cannot be restored: {model_name(cls)} with {given} exists by now: {show(existing)}; change or "
+        "delete that one first",
+        model=cls,
+        fields=names,
+        values=tuple(values),
+        existing=existing,
     )
 
 

@@ -278,10 +278,12 @@ def updated_at(*, tz: Literal["naive", "aware"] = "aware", doc: str | None = Non
 
 
 def deleted_at(*, tz: Literal["naive", "aware"] = "aware", doc: str | None = None, **unknown: Any) -> Any:
-    """Soft delete. Not built yet: a class that declares it raises DefinitionError."""
-    declaration = _timestamp("deleted", "deleted_at", tz, doc, unknown)
-    declaration.problems.append("deleted_at (soft delete) is not built yet")
-    return declaration
+    """Turns on soft delete: a deleted record gets the moment here and is left out everywhere, but can be restored. None
+    while it is not deleted. See docs/soft_delete.md, and `created_at`.
+
+        deleted_at: Attr[datetime | None] = deleted_at()
+    """
+    return _timestamp("deleted", "deleted_at", tz, doc, unknown)
 
 
 def _timestamp(
@@ -310,10 +312,12 @@ def check_options(d: FieldDeclaration, of: Type) -> Iterator[str]:
     yield from _check_values(d)
     if d.default is not MISSING and d.default_factory is not None:
         yield "has both default= and default_factory=; give one"
-    if d.tz is not None and not of.kind.zoned:
-        yield f"tz= is for datetime and time, not for {of.kind.name}"
     if d.automatic and of.kind.name != "datetime":
         yield f"{d.automatic}_at() is for `Attr[datetime]`, not for {of.kind.name}"
+    elif d.tz is not None and not of.kind.zoned:
+        yield f"tz= is for datetime and time, not for {of.kind.name}"
+    if d.automatic == "deleted" and not of.nullable:
+        yield "is None until the record is deleted; annotate it `Attr[datetime | None]`"
     if d.key is not None and of.kind.name != "object":
         yield f"key= is for classes of your own, {of.kind.name} is comparable as it is"
     if of.kind.name == "object" and d.key is None and (d.unique or d.index or d.primary_key):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MethodType
 from typing import Any, NoReturn, TypeVar
 
-from . import _engine, declare, errors, expressions, notyet, query
+from . import _engine, declare, errors, expressions, notyet, query, soft
 from .annotations import Attr
 from .errors import DefinitionError, FieldError, SinewError, UnknownName, kind_of, show, suggest
 from .fields import MISSING, FieldDeclaration, implicit_id
@@ -115,8 +115,17 @@ class KeyedModel(_engine.Record):
 
     def delete(self, *, force: bool = False) -> None:
         """Deletes the record, and what on_delete="cascade" deletes with it. DeleteRestricted if others refer to it.
-        force is for soft delete; without it, it makes no difference."""
-        _engine.delete(self)
+
+        A record of a model with a deleted_at() is deleted softly: it is left out everywhere, its fields can still be
+        read, and `restore()` brings it back. force=True deletes it for good, also when it is soft-deleted already;
+        without force that is a RecordDeleted.
+
+        >>> from sinew._example import Note, note
+        >>> note.delete()
+        >>> Note.count(), note.text, note.deleted_at is None
+        (0, 'Remember', False)
+        """
+        _engine.delete(self, soft.forced(force, "delete"))
 
     def to_dict(self, *names: str) -> dict[str, Any]:
         """The stored fields and foreign keys in the order of declaration, and what is named besides; relations as
@@ -159,8 +168,21 @@ class KeyedModel(_engine.Record):
         raise notyet.unbuilt("was()")
 
     def restore(self) -> None:
-        """Not built yet."""
-        raise notyet.unbuilt("restore() (soft delete)")
+        """Brings a soft-deleted record back, last in the collections that it is in, and with it what a cascade took
+        along, unless something else that this refers to is still deleted.
+
+        SinewError if it is not deleted, UniqueError if another record has taken its key meanwhile, IntegrityError if
+        what it refers to is deleted, RecordDeleted if it is gone for good; nothing has changed then.
+
+        >>> from sinew._example import Note, note
+        >>> note.delete()
+        >>> note.restore()
+        >>> Note.get(1) is note
+        True
+        """
+        soft.require(type(self).__sinew__, "restore()")  # type: ignore[attr-defined]
+        if not _engine.restore(self):
+            raise SinewError(f"{self!r} is not deleted: there is nothing to restore")
 
     def expire(self, name: str, /) -> None:
         """Not built yet."""
@@ -183,6 +205,8 @@ class KeyedModel(_engine.Record):
         self.__copy__()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        if _engine.parked(self):
+            raise errors.soft_deleted(self)
         return _unpickle, (type(self), _engine.key(self))
 
 
@@ -218,7 +242,8 @@ def _repr(record: Any) -> str:
 
 def _line(record: Any, *, short: bool) -> str:
     definition = type(record).__sinew__
-    if not _engine.alive(record):
+    parked = _engine.parked(record)
+    if not parked and not _engine.alive(record):
         return f"<{type(record).__name__} (deleted)>"
     try:
         infos = [info for info in definition.fields.values() if not short and _shown(info)]
@@ -228,6 +253,7 @@ def _line(record: Any, *, short: bool) -> str:
             for info, value in zip(infos, values, strict=True)
             if not _is_default(info, value)
         ]
+        parts += [" (soft-deleted)"] if parked else []
         return f"<{definition.name} {show(_engine.key(record), 60)}{''.join(parts)}>"
     except (SinewError, TypeError):  # TypeError: another thread is defining the model anew
         return f"<{type(record).__name__} (out of reach)>"

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, host, kinds, pivots
+from . import _engine, host, kinds, pivots, soft
 from .columns import Operand, Ordering
 from .compile import IR, Lowering, both
 from .errors import DefinitionError, FieldError, SinewError, show
@@ -80,12 +80,14 @@ class Query(Queryable, metaclass=ABCMeta):
         "_conditions",
         "_explicit",
         "_known",
+        "_life",
         "_limit",
         "_linked",
         "_model",
         "_offset",
         "_seen",
         "_source",
+        "_tail",
         "_terms",
         "_tests",
     )
@@ -99,6 +101,8 @@ class Query(Queryable, metaclass=ABCMeta):
         self._conditions: tuple[Expr, ...] = ()
         self._tests: tuple[Predicate, ...] = ()
         self._terms: tuple[Ordering, ...] = ()
+        self._tail: tuple[Ordering, ...] = ()  # the order of the collection that this was, after any that is asked for
+        self._life: soft.Life = soft.LIVE
         self._offset = 0
         self._limit: int | None = None
         self._explicit = False
@@ -123,7 +127,11 @@ class Query(Queryable, metaclass=ABCMeta):
         return self.exists()
 
     def __contains__(self, record: object, /) -> bool:
-        if not isinstance(record, self._model) or not _engine.alive(record):
+        if not isinstance(record, self._model) or not (_engine.alive(record) or _engine.parked(record)):
+            return False
+        if self._life != soft.LIVE:  # where several may have one key
+            return record in self._rows().records()
+        if _engine.parked(record):
             return False
         if self._offset or self._limit is not None:
             return record in self._rows().records()
@@ -139,7 +147,7 @@ class Query(Queryable, metaclass=ABCMeta):
         return record
 
     def __repr__(self) -> str:
-        parts = [self._definition.name]
+        parts = [self._definition.name, *_LIVES[self._life]]
         if self._source is not None:
             parts.append(f"of {self._source[1]!r}")
         said = [*map(repr, self._conditions), *(getattr(test, "__qualname__", show(test)) for test in self._tests)]
@@ -164,11 +172,24 @@ class Query(Queryable, metaclass=ABCMeta):
         other._model, other._source, other._conditions = self._model, self._source, self._conditions
         other._tests, other._terms, other._explicit = self._tests, self._terms, self._explicit
         other._offset, other._limit, other._linked = self._offset, self._limit, self._linked
+        other._life, other._tail = self._life, self._tail
         other._known = self._known if self._compiled is None else self._compiled
         other._compiled = other._seen = None
         for name, value in changes.items():
             setattr(other, f"_{name}", value)
         return other
+
+    def _with_life(self, life: soft.Life, verb: str) -> Query:
+        """The same question to other rows. Deleted ones are in no collection, so that of a relation becomes one about
+        the foreign key."""
+        soft.require(self._definition, verb)
+        changes: dict[str, Any] = {"life": life, "explicit": self._explicit or life == soft.PARKED}
+        if self._source is not None:
+            relation = relation_now(self._source[0])
+            held = soft.of_owner(relation, self._source[1], verb)
+            tail = tuple(each if isinstance(each, Ordering) else Ordering(each) for each in relation.ordering)
+            changes |= {"source": None, "conditions": (*held, *self._conditions), "tail": tail, "known": None}
+        return self._replace(**changes)._checked()
 
     def _window(self, start: int, count: int | None) -> Query:
         """The rows from `start` on, at most `count`, of what this query finds."""
@@ -227,6 +248,7 @@ class Query(Queryable, metaclass=ABCMeta):
         lowering, (frame, source, there) = Lowering(db, instant), self._start()
         known = self._known if self._known is not None and self._known.schema == schema else None
         known = known if known is not None and known.frame.definition is frame.definition else None
+        terms = (*self._terms, *self._tail)
         where, order = (list(known.where), list(known.order)) if known is not None else ([], [])
         if known is None:
             where += there
@@ -236,7 +258,8 @@ class Query(Queryable, metaclass=ABCMeta):
             where.append(lowering.predicate(part, frame))
             if len(lowering.slots) == slots:
                 plain.append(where[-1])
-        order += [lowering.order(term, frame) for term in self._terms[len(order) :]]
+        order = [] if self._tail else order  # the tail moves with each term
+        order += [lowering.order(term, frame) for term in terms[len(order) :]]
         offset, limit = (0, None) if self._tests else (min(self._offset, MOST), self._limit)
         plan = _engine.Plan(
             frame.definition.cls,
@@ -245,6 +268,7 @@ class Query(Queryable, metaclass=ABCMeta):
             offset=offset,
             limit=None if limit is None else min(limit, MOST),
             source=source,
+            life=self._life,
         )
         return Compiled(
             *(frame, len(self._conditions), where, plain, order, source, plan, tuple(lowering.slots)),
@@ -276,9 +300,11 @@ class Query(Queryable, metaclass=ABCMeta):
         that the other conditions leave: about the rest they have said no."""
         made = self._ready()
         if made.slots:
-            narrowed = made.source is not None or made.plain
-            model = made.frame.definition.cls
-            left = _engine.Plan(model, where=both(made.plain), source=made.source).rows() if narrowed else None
+            narrowed = made.source is not None or made.plain or self._life != soft.LIVE
+            left = None
+            if narrowed:
+                model, where = made.frame.definition.cls, both(made.plain)
+                left = _engine.Plan(model, where=where, source=made.source, life=self._life).rows()
             host.fill(made.plan, made.slots, host.Run(self._definition.db, made.instant), left)
         return made
 
@@ -353,6 +379,9 @@ class Query(Queryable, metaclass=ABCMeta):
         plan = _engine.Plan(frame.definition.cls, values=[lowering.value(value, frame)])
         host.fill(plan, lowering.slots, run)
         return plan.aggregate(op, 0, rows)
+
+
+_LIVES = {soft.LIVE: (), soft.PARKED: ("only deleted",), soft.STORED: ("with deleted",)}
 
 
 def _parts(conditions: Iterable[Expr]) -> Iterator[Expr]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _engine, conditions, errors, writing
+from . import _engine, conditions, errors, soft, writing
 from .columns import Operand, Ordering
-from .errors import DefinitionError, FieldError, NotFound, SinewError, UnknownName, show, suggest
+from .errors import DefinitionError, FieldError, NotFound, RecordDeleted, SinewError, UnknownName, show, suggest
 from .explain import Plan
 from .groups import Groups
 from .reach import as_operand
@@ -78,17 +78,43 @@ class Queryable:
         """All rows; says that an `update` or `delete` of all of them is meant."""
         return self._query()._replace(explicit=True)
 
-    def with_deleted(self) -> NoReturn:
-        """Soft delete is not built yet: raises DefinitionError."""
-        _unbuilt("with_deleted() (soft delete)")
+    def with_deleted(self) -> Query:
+        """Soft-deleted records too. What a relation leads to is never a deleted record, here neither. SinewError for a
+        model without deleted_at().
 
-    def only_deleted(self) -> NoReturn:
-        """Soft delete is not built yet: raises DefinitionError."""
-        _unbuilt("only_deleted() (soft delete)")
+        >>> from sinew._example import Note
+        >>> Note(text="old").delete()
+        >>> Note.count(), Note.with_deleted().count()
+        (1, 2)
+        """
+        return self._query()._with_life(soft.STORED, "with_deleted()")
 
-    def restore(self) -> NoReturn:
-        """Soft delete is not built yet: raises DefinitionError."""
-        _unbuilt("restore() (soft delete)")
+    def only_deleted(self) -> Query:
+        """Soft-deleted records only: to `restore()`, or to `delete(force=True)` for good.
+
+        >>> from sinew._example import Note
+        >>> Note(text="old").delete()
+        >>> Note.only_deleted().restore(), Note.count()
+        (1, 2)
+        """
+        return self._query()._with_life(soft.PARKED, "only_deleted()")
+
+    def restore(self) -> int:
+        """Restores all soft-deleted rows as one statement, and what a cascade took with them. Returns the number of
+        rows, without what came along. For queries with `only_deleted()` or `with_deleted()`.
+
+        UniqueError if another record has taken a key, IntegrityError if what a record refers to is deleted; nothing has
+        changed then."""
+        query = self._query()
+        soft.require(query._definition, "restore()")
+        if query._life == soft.LIVE:
+            name = query._definition.name
+            raise SinewError(
+                f"restore() of a query that leaves deleted records out does nothing; write "
+                f"{name}.only_deleted().where(...).restore()"
+            )
+        restored: int = query._rows().restore()
+        return restored
 
     def include(self, /, *paths: Any, **options: Any) -> NoReturn:
         """Trees of views are not built yet: raises DefinitionError."""
@@ -261,16 +287,21 @@ class Queryable:
         2
         """
         query = self._query()._writable("update")
+        if query._life != soft.LIVE:
+            raise RecordDeleted(
+                f"{query!r} may hold soft-deleted records, which are not updated; restore() them first, or leave "
+                "with_deleted() and only_deleted() out"
+            )
         assignments = writing.parse(query._definition, values)
         rows = query._changing()
         return writing.apply(query._definition, assignments, rows) if assignments else len(rows)
 
     def delete(self, *, force: bool = False) -> int:
-        """Deletes all rows as one statement, by the on_delete rules. Returns the number of rows.
+        """Deletes all rows as one statement, by the on_delete rules: softly where the model has a deleted_at(), unless
+        `force`. Returns the number of rows; of those that were deleted softly already, only force counts any.
 
-        A query of all rows needs `.all()`. DeleteRestricted if others refer to some; nothing has changed then. `force`
-        means something with soft delete only."""
-        return self._query()._writable("delete")._changing().delete()
+        A query of all rows needs `.all()`. DeleteRestricted if others refer to some; nothing has changed then."""
+        return self._query()._writable("delete")._changing().delete(soft.forced(force, "delete"))
 
 
 # ---------------------------------------------------------------- arguments

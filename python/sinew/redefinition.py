@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, keys, layout, resolve
+from . import _engine, keys, layout, resolve, soft
 from .errors import FieldError, SinewError, TransactionError
 from .fields import MISSING
 
@@ -108,6 +108,7 @@ def replace(definition: Definition, new: Definition) -> None:
             undo.attributes(relation, _RESOLVED)
         found = _resolve(definition, leading)
         _check_key(definition, old)
+        soft.check_kept(definition, old.stamps)
         _keep_fields(definition, old, undo)
         with_it = [relation for each in found if each is not definition for relation in each.relations.values()]
         for relation in (*definition.relations.values(), *leading, *with_it):
@@ -127,6 +128,7 @@ class _Old:
 
     def __init__(self, definition: Definition) -> None:
         self.fields = dict(definition.fields)
+        self.stamps = iter(tuple(soft.stamps(definition)))
         self.relations = dict(definition.relations)
         self.table = definition.table
         self.validators = definition.validator_calls()
@@ -200,6 +202,7 @@ def _resolve_relation(relation: Relation) -> None:
     relation.reset()
     if relation.kind == "belongs_to":
         keys.foreign_key_of(relation)
+        soft.check_cascade(relation)
         return
     resolve.find_other_side(relation)
     db = relation.definition.db
@@ -272,7 +275,7 @@ def _text(function: FunctionType) -> tuple[Any, ...]:
 def _exchange_fields(definition: Definition, old: _Old, undo: Undo) -> list[FieldInfo]:
     """Adds the columns that are new or other ones; returns the old ones, which are to be dropped at the end."""
     store, cls = definition.db.store, definition.cls
-    rows = _engine.live_rows(cls)
+    rows = _engine.stored_rows(cls)
     for name, info in definition.fields.items():
         before = old.fields.get(name)
         if before is info:

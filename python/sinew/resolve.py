@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import expressions, pivots
+from . import expressions, pivots, soft
 from .errors import DefinitionError, SinewError, show, suggest
 from .keys import call, check_foreign_keys, expand, foreign_key_of, index_plans, key_of
 from .routes import conditions, find_routes
@@ -73,6 +73,8 @@ def _resolve(definitions: Sequence[Definition], problems: list[DefinitionError])
     attempt(find_other_side, has)
     attempt(_plan_indexes, definitions)
     attempt(_check_inverse, [relation for each in definitions for relation in each.belongs_to()])
+    attempt(soft.check_fields, definitions)
+    attempt(soft.check_cascade, [relation for each in definitions for relation in each.belongs_to()])
     if problems:
         return  # the lambdas below speak of fields and relations that may be missing
     for each in definitions:
