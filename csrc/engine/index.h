@@ -43,6 +43,7 @@ struct sn_index {
     size_t members;           /* those that are members over it: no key of a row is null in part */
     sn_index *next_unsettled; /* chained from sn_db.unsettled while rows left it in this unit (journal.c) */
     bool unsettled;
+    sn_index *wanted; /* parked rows that may return, by the same key: within a call of restore.c, else NULL */
     union {
         sn_unique *unique;
         sn_many *many;

@@ -88,7 +88,7 @@ sn__journal_park(sn_table *t, sn_row row, bool taken)
     sn__journal_push(t->db, SN_UNDO_PARKED, row)->on.table = t;
 }
 
-/* Gives a parked row life; it stays marked as parked until the call ends (park.c). */
+/* Gives a parked row life; it stays marked as parked until the call ends (restore.c). */
 static inline void
 sn__journal_return(sn_table *t, sn_row row)
 {

@@ -5,28 +5,16 @@
  * nothing that reads the store can forget to leave it out, no reader pays for it, and a table's count stays its count.
  * Parking itself is a deletion of another kind (delete.c); here is what is peculiar to parked rows.
  *
- * Being in no index, they are found by walking the bitmap of their table. That happens
+ * A mark on each parked row says whether a cascade has taken it or it was parked by itself: what was taken comes back with
+ * what took it (restore.c).
  *
- *   when rows are restored   to find those that come along: of a table that refers to one in which rows return, each row
- *                            that a cascade has taken is probed once in a round, and rounds go on while rows return. A
- *                            chain of parents stored before their children takes one round.
- *   when rows are deleted    for good, while some parked row refers to them by a reference that cascades or nullifies
- *                            must not survive them: the keys of what is gone become an index of this call's own, in
- *                            which each parked row of such a table is looked up once in a round
- *
- * and not at all while the tables in question have no parked rows. A mark on each row says whether a cascade has taken it
- * or it was parked by itself. A taken row returns when everything that it refers to by an enforced reference is alive
- * again, whichever came last; so one that belongs to two parents (a pivot row) waits for both. (Two taken rows that refer
- * to each other and are not what was restored wait for each other: restoring one brings the other.)
- *
- * While a restore is under way the rows that it brings are alive and still marked as parked; `returning` counts them. So
- * asking "does this call bring the row?" needs no memory. The marks go when nothing can fail any more.
+ * Being in no index, parked rows are found by walking the bitmap of their table. When rows are deleted for good, parked
+ * rows that refer to them by a reference that cascades or nullifies must not survive them: the keys of what is gone become
+ * an index of this call's own, in which each parked row of such a table is looked up, once for each depth of the cascade.
+ * Nothing is looked at while the tables in question have no parked rows.
  */
 #include "park.h"
 
-#include <string.h>
-
-#include "cycle.h"
 #include "journal.h"
 #include "pending.h"
 #include "reference.h"
@@ -215,178 +203,4 @@ sn__parked_follow(sn_db *db, size_t mark)
         from = to;
     }
     return st == SN_OK && db->parked > 0 ? follow_action(db, SN_NULLIFY, mark, db->journal_len) : st;
-}
-
-/* ---------------------------------------------------------------- restoring */
-
-static bool
-is_returning(const sn_table *t, sn_row row)
-{
-    return t->returning > 0 && sn__alive(t, row) && sn__parked(t, row);
-}
-
-/* Rules may have become stricter while the row was away. */
-static sn_status
-check_cells(const sn_table *t, sn_row row)
-{
-    for (sn_col col = 0; col < t->column_count; col++) {
-        const sn_column *column = &t->columns[col];
-        sn_cell cell = {sn__word(t, row, col), sn__is_null(t, row, col)};
-        sn_status st = column->used ? sn__cell_refused(column, cell) : SN_OK;
-        if (st != SN_OK) {
-            sn_error e = SN_ERROR(st);
-            e.table = t;
-            e.row = row;
-            e.column = col;
-            return sn__fail(t->db, e);
-        }
-    }
-    return SN_OK;
-}
-
-static sn_status
-return_row(sn_table *t, sn_row row)
-{
-    sn_status st = check_cells(t, row);
-    if (st == SN_OK)
-        st = sn__journal_reserve(t->db, t->index_count + 2, sn_type_owns(t->columns[t->stamp].def.type));
-    if (st != SN_OK)
-        return st;
-    sn__journal_return(t, row);
-    t->returning++;
-    sn__journal_write(t, row, t->stamp, SN_NULL_CELL);
-    for (size_t i = 0; st == SN_OK && i < t->index_count; i++)
-        st = sn__index_enter(t->indexes[i], row);
-    return st;
-}
-
-/* The key is the row's own, by which it refers to itself. */
-static bool
-is_own_key(const sn_reference *ref, sn_row row, const sn_word *key)
-{
-    sn_word own[SN_MAX_KEY];
-    return ref->from->table == ref->to->table && sn__row_key(own, ref->to, row)
-           && memcmp(own, key, ref->to->column_count * sizeof *own) == 0;
-}
-
-/* A taken row that refers to one that returns, and to none that is missing. */
-static bool
-comes_along(const sn_table *t, sn_row row)
-{
-    bool called = false;
-    sn_word key[SN_MAX_KEY];
-    for (size_t r = 0; r < t->outgoing_count; r++) {
-        const sn_reference *ref = t->outgoing[r];
-        if (!sn__reference_target(key, ref, row))
-            continue;
-        sn_row target = sn__index_find(ref->to, key);
-        if (target == SN_NO_ROW && ref->enforce && !is_own_key(ref, row, key))
-            return false;
-        called |= target != SN_NO_ROW && is_returning(ref->to->table, target);
-    }
-    return called;
-}
-
-static bool
-refers_to_returning(const sn_table *t)
-{
-    for (size_t r = 0; r < t->outgoing_count; r++) {
-        if (t->outgoing[r]->to->table->returning > 0)
-            return true;
-    }
-    return false;
-}
-
-static sn_status
-return_taken(sn_table *t, bool *more)
-{
-    sn_status st = SN_OK;
-    for (sn_row row = 0; st == SN_OK && (row = sn__table_next_parked(t, row)) != SN_NO_ROW; row++) {
-        if (sn__alive(t, row) || !sn__taken(t, row) || !comes_along(t, row))
-            continue;
-        st = return_row(t, row);
-        *more = true;
-    }
-    return st;
-}
-
-static sn_status
-return_all_taken(sn_db *db)
-{
-    sn_status st = SN_OK;
-    for (bool more = true; more && st == SN_OK;) {
-        more = false;
-        for (sn_table *t = db->tables; t && st == SN_OK; t = t->next) {
-            if (t->parked_count > t->returning && refers_to_returning(t))
-                st = return_taken(t, &more);
-        }
-    }
-    return st;
-}
-
-static sn_status
-await_targets(sn_table *t, sn_row row)
-{
-    sn_status st = SN_OK;
-    for (size_t r = 0; st == SN_OK && r < t->outgoing_count; r++) {
-        if (t->outgoing[r]->enforce && sn__reference_dangles(t->outgoing[r], row))
-            st = sn__pending_add(t->db, SN_PENDING_REFERENCE, t->outgoing[r], NULL, row);
-        if (st == SN_OK && t->outgoing[r]->acyclic)
-            st = sn__cycle_watch(t->outgoing[r], row);
-    }
-    return st;
-}
-
-static sn_status
-await_all_targets(sn_db *db, size_t mark)
-{
-    sn_status st = SN_OK;
-    for (size_t k = mark; st == SN_OK && k < db->journal_len; k++) {
-        if (db->journal[k].kind == SN_UNDO_RETURNED)
-            st = await_targets(db->journal[k].on.table, db->journal[k].row);
-    }
-    return st;
-}
-
-/* The rows that returned are parked no more, or, after undoing, none returns. */
-static void
-settle_returned(sn_db *db, size_t mark)
-{
-    for (size_t k = mark; k < db->journal_len; k++) {
-        const sn_undo *u = &db->journal[k];
-        if (u->kind == SN_UNDO_RETURNED)
-            sn__table_set_parked(u->on.table, u->row, false, false);
-    }
-    for (sn_table *t = db->tables; t; t = t->next)
-        t->returning = 0;
-}
-
-sn_status
-sn_table_restore(size_t *restored, sn_table *t, const sn_row *rows, size_t n)
-{
-    sn_db *db = t->db;
-    if (db->depth == 0)
-        return sn__fail_status(db, SN_MISUSE);
-    size_t mark = db->journal_len, pending = db->pending_len, count = 0;
-    sn_status st = SN_OK;
-    for (size_t i = 0; i < n && st == SN_OK; i++) {
-        if (!sn__parked(t, rows[i]) || is_returning(t, rows[i]))
-            continue;
-        st = return_row(t, rows[i]);
-        count++;
-    }
-    if (st == SN_OK)
-        st = return_all_taken(db);
-    if (st == SN_OK)
-        st = await_all_targets(db, mark);
-    if (st != SN_OK) {
-        sn__journal_undo(db, mark, true);
-        db->pending_len = pending;
-    }
-    settle_returned(db, mark);
-    if (st != SN_OK)
-        return st;
-    db->revision += count > 0;
-    *restored = count;
-    return SN_OK;
 }

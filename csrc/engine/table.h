@@ -67,6 +67,7 @@ typedef struct sn_handles {
 typedef struct sn_parking {
     uint64_t parked; /* put aside */
     uint64_t taken;  /* of these: by a cascade */
+    uint64_t wanted; /* meaningful within a call of restore.c only */
 } sn_parking;
 
 struct sn_table {
@@ -88,7 +89,7 @@ struct sn_table {
     sn_parking *parking;
     size_t parking_cap;
     sn_row parked_count;
-    sn_row returning;     /* rows that the call under way brings back: alive, and parked until its end (park.c) */
+    sn_row returning;     /* rows that the call under way brings back: alive, and parked until its end (restore.c) */
     sn_col stamp;         /* takes the moment of parking; or SN_NO_COL: rows of this table are not parked */
     sn_handles **handles; /* per SN_HANDLE_ROWS rows, NULL where no row has one; read through sn_table_handle */
     size_t handle_cap;    /* entries of that directory, which follows the highest row that ever had one */

@@ -17,6 +17,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import FrameType, FunctionType
 from typing import Any
 
@@ -231,6 +232,8 @@ def _annotated(place: Place, name: str, annotation: Annotation, value: Any, scop
 def _unannotated(place: Place, name: str, value: FieldDeclaration | RelationDeclaration, scope: Scope) -> Attribute:
     if isinstance(value, RelationDeclaration):
         return _relation(place, name, value, None)
+    if value.type is None and value.automatic is not None:
+        value = replace(value, type=datetime | None if value.automatic == "deleted" else datetime)
     if value.type is None:
         raise place.problem(name, f"has no annotation; write `{name}: Attr[str] = field(...)`")
     return _field(place, name, Annotation("Attr", ""), value, scope)

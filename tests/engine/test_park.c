@@ -320,6 +320,90 @@ test_cycle_and_two_parents(hostile *h)
     sn_db_free(g.db);
 }
 
+/* Two below the root that miss each other, one below them that misses a third, which was parked by itself. */
+static void
+fill_tie(graph *g)
+{
+    CHECK_OK(sn_begin(g->db));
+    add_node(g, 0, -1, -1);
+    add_node(g, 1, -1, 2);
+    add_node(g, 2, 1, -1);
+    add_node(g, 3, 1, 4);
+    add_node(g, 4, -1, -1);
+    add_node(g, 5, 3, 2);
+    CHECK_OK(sn_commit(g->db));
+    sn_row row = 1;
+    sn_col col = NODE_A;
+    sn_cell root = number(0);
+    CHECK_OK(sn_begin(g->db));
+    CHECK_OK(sn_table_update(g->node, &row, 1, &col, 1, &root));
+    CHECK_OK(sn_commit(g->db));
+    park_node(g, 4); /* with 3 and 5 */
+    park_node(g, 0); /* with 1 and 2 */
+}
+
+static void
+test_tie(hostile *h)
+{
+    graph g;
+    make_graph(&g, h);
+    fill_tie(&g);
+    CHECK(sn_table_count(g.node) == 0);
+    CHECK_OK(restore_node(&g, 0));
+    CHECK(sn_table_alive(g.node, 1) && sn_table_alive(g.node, 2) && sn_table_count(g.node) == 3);
+    CHECK(sn_table_parked(g.node, 3) && sn_table_parked(g.node, 5));
+    CHECK_OK(restore_node(&g, 4));
+    CHECK(sn_table_count(g.node) == 6);
+    sn_db_free(g.db);
+}
+
+static void *
+tie_setup(hostile *h)
+{
+    graph *g = malloc(sizeof *g);
+    CHECK(g != NULL);
+    make_graph(g, h);
+    fill_tie(g);
+    CHECK_OK(sn_begin(g->db));
+    return g;
+}
+
+static sn_status
+tie_run(void *state)
+{
+    graph *g = state;
+    size_t n;
+    sn_row root = 0;
+    return sn_table_restore(&n, g->node, &root, 1);
+}
+
+static const char *
+tie_check(void *state, bool succeeded)
+{
+    graph *g = state;
+    if (sn_table_count(g->node) != (succeeded ? 3 : 0))
+        return "a refused restore has changed something";
+    return sn_check(g->db);
+}
+
+static void
+tie_teardown(void *state)
+{
+    graph *g = state;
+    sn_rollback(g->db);
+    CHECK(sn_table_count(g->node) == 0);
+    CHECK_SOUND(sn_check(g->db));
+    sn_db_free(g->db);
+    free(g);
+}
+
+static void
+test_tie_without_memory(hostile *h)
+{
+    harness_sweep_def def = {tie_setup, tie_run, tie_check, tie_teardown};
+    CHECK(harness_sweep(h, &def) > 0);
+}
+
 /* Deleting for good: the parked ones that hang from it go with it, however deep, and are not asked. */
 static void
 test_delete_for_good(hostile *h)
@@ -570,6 +654,7 @@ test_schema(hostile *h)
     CHECK_OK(sn_table_add_column(&other, s.task, &counter, fill));
     CHECK(sn_table_get(s.task, 1, other).word == 1);
     CHECK_SOUND(sn_check(s.db));
+    CHECK_OK(sn_table_drop_column(s.task, other)); /* a gap has no words to look at */
     CHECK_OK(restore_one(&s, s.task, 1));
     free_shop(&s);
 }
@@ -771,6 +856,8 @@ main(void)
     test_together(&h);
     test_chain(&h);
     test_cycle_and_two_parents(&h);
+    test_tie(&h);
+    test_tie_without_memory(&h);
     test_delete_for_good(&h);
     test_nullify_parked(&h);
     test_restricting_parked(&h);
