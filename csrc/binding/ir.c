@@ -238,6 +238,15 @@ value_host(snpy_ir *ir, PyObject *node, snpy_field **like)
 }
 
 static sn_node
+value_else(snpy_ir *ir, PyObject *node, snpy_field **like)
+{
+    snpy_field *other;
+    sn_node a = snpy_ir_value(ir, ITEM(node, 1), like);
+    sn_node b = a == SN_NO_NODE ? a : snpy_ir_value(ir, ITEM(node, 2), &other);
+    return b == SN_NO_NODE ? SN_NO_NODE : built(ir, sn_expr_else(ir->expr, a, b));
+}
+
+static sn_node
 value_arith(snpy_ir *ir, PyObject *node, snpy_field **like)
 {
     snpy_field *left, *right;
@@ -467,8 +476,8 @@ typedef struct value_row {
 } value_row;
 
 static const value_row value_table[] = {
-    {"column", 3, value_column}, {"const", 3, value_const}, {"follow", 4, value_follow},
-    {"host", 4, value_host},     {"arith", 4, value_arith}, {"aggregate", 7, value_aggregate},
+    {"column", 3, value_column}, {"const", 3, value_const}, {"follow", 4, value_follow},       {"host", 4, value_host},
+    {"arith", 4, value_arith},   {"else", 3, value_else},   {"aggregate", 7, value_aggregate},
 };
 
 typedef struct predicate_row {

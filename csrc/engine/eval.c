@@ -107,6 +107,13 @@ eval_arith(sn_cell *out, const sn_expr *e, const sn__term *t, const sn__scope *s
     return t->arith->apply(out, a.word, b.word);
 }
 
+static sn_status
+eval_else(sn_cell *out, const sn_expr *e, const sn__term *t, const sn__scope *s)
+{
+    sn_status status = sn__eval(out, e, t->a, s);
+    return status || !out->null ? status : sn__eval(out, e, t->b, s);
+}
+
 /* ---------------------------------------------------------------- looking at the targets of a path */
 
 typedef struct target_visit {
@@ -345,8 +352,8 @@ test_exists(bool *out, const sn_expr *e, const sn__term *t, const sn__scope *s)
 /* ---------------------------------------------------------------- dispatch */
 
 static const eval_fn eval_table[] = {
-    [SN__CONST] = eval_const, [SN__COLUMN] = eval_column, [SN__FOLLOW] = eval_follow,
-    [SN__HOST] = eval_host,   [SN__ARITH] = eval_arith,   [SN__AGGREGATE] = eval_aggregate,
+    [SN__CONST] = eval_const, [SN__COLUMN] = eval_column, [SN__FOLLOW] = eval_follow,       [SN__HOST] = eval_host,
+    [SN__ARITH] = eval_arith, [SN__ELSE] = eval_else,     [SN__AGGREGATE] = eval_aggregate,
 };
 _Static_assert(sizeof eval_table / sizeof eval_table[0] == SN__COMPARE, "a function for each kind of value");
 

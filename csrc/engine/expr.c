@@ -341,6 +341,23 @@ sn_expr_arith(sn_expr *e, sn_arith_op op, sn_node a, sn_node b)
     return merge(&t, right, 0) ? append(e, &t) : refuse(e, SN_MISUSE);
 }
 
+sn_node
+sn_expr_else(sn_expr *e, sn_node a, sn_node b)
+{
+    const sn__term *left = operand(e, a, false), *right = operand(e, b, false);
+    if (!left || !right) {
+        return SN_NO_NODE;
+    }
+    if (left->type != right->type) {
+        return refuse(e, SN_MISUSE);
+    }
+    sn__term t = make(SN__ELSE, left->type);
+    t.a = a;
+    t.b = b;
+    merge_first(&t, left);
+    return merge(&t, right, 0) ? append(e, &t) : refuse(e, SN_MISUSE);
+}
+
 /* The condition at a path's targets, which may be absent. */
 static bool
 take_where(sn__term *t, sn_expr *e, sn_node where)

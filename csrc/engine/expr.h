@@ -17,6 +17,7 @@ typedef enum sn__kind {
     SN__FOLLOW,
     SN__HOST,
     SN__ARITH,
+    SN__ELSE,
     SN__AGGREGATE,
     /* predicates */
     SN__COMPARE,

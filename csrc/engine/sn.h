@@ -431,6 +431,8 @@ sn_node sn_expr_follow(sn_expr *e, unsigned depth, const sn_path *path, sn_node 
 /* A value that the host computes: slot k of the words given by sn_expr_set_host, read at the row at `depth`. */
 sn_node sn_expr_host(sn_expr *e, unsigned depth, unsigned slot, sn_type type);
 sn_node sn_expr_arith(sn_expr *e, sn_arith_op op, sn_node a, sn_node b);
+/* a, or where it is null, b; of one type */
+sn_node sn_expr_else(sn_expr *e, sn_node a, sn_node b);
 /* Over the targets of `path` from the row at `depth`: those for which `where` holds (or SN_NO_NODE), of `value`
  * (SN_NO_NODE for SN_COUNT). distinct: each target once. Null values are passed over; sum of nothing is 0, min, max,
  * avg null. */

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, final
 #      ("const", Field | kind, value)                 converted like a value of that field (or of that plain kind)
 #      ("follow", depth, Path, V)                     V at the one row that the to-one path leads to; null without one
 #      ("host", depth, slot, kind)                    computed beforehand, see Plan.set_host
+#      ("else", V, V)                                 the second where the first is null; both of one field type
 #      ("arith", "+" | "-" | "*" | "/", V, V)
 #      ("aggregate", depth, "count" | "sum" | "avg" | "min" | "max", Path, P | None, V | None, distinct)
 #   P  ("compare", "==" | "!=" | "<" | "<=" | ">" | ">=", V, V)
@@ -188,9 +189,9 @@ class Field:
 class Reference:
     """The descriptor of a belongs_to: reads the target record, sets the foreign key `fields`.
 
-    path: what the class gives for this attribute. A polymorphic one has members, one for each model that it may lead to,
-    with the same fields as its own; the first is a Literal that holds the member's tag. Hops go along members, which are
-    bound, not the whole."""
+    path: what the class gives for this attribute. A polymorphic one has members, one for each model that it may lead
+    to, with the same fields as its own; the first is a Literal that holds the member's tag. Hops go along members,
+    which are bound, not the whole."""
 
     def __new__(
         cls,

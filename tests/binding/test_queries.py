@@ -366,6 +366,22 @@ def test_arithmetic_and_follow(filled: World) -> None:
     assert columns[2][0] == 2.5 and columns[3] == ["Ann"] * 4 + ["Bob"] * 2
 
 
+def test_else(filled: World) -> None:
+    w = filled
+    p = w.post
+    label = ("follow", 0, w.path(p.category, False), col(w.category.label))
+    either = ("else", label, col(p.title))
+    plan = w.engine.Plan(w.Post, values=[either, ("else", col(p.score), ("const", "int", -1))])
+    assert plan.kind(0) == "str" and plan.kind(1) == "int"
+    found, scores = plan.columns(plan.rows())
+    posts = list(plan.rows())
+    assert found == [post.category.label if post.category is not None else post.title for post in posts]
+    assert scores == [-1 if post.score is None else post.score for post in posts] and -1 in scores
+    for bad in (("else", col(p.title), col(p.score)), ("else", col(p.title)), ("else", col(p.title), 3)):
+        with pytest.raises(Raised):
+            w.engine.Plan(w.Post, values=[bad])
+
+
 def test_int_overflow_is_an_error(filled: World) -> None:
     w = filled
     huge = ("arith", "*", col(w.post.score), ("const", "int", 2**62))

@@ -427,6 +427,12 @@ test_misuse(void)
     refused(e, sn_expr_arith(e, SN_ADD, sn_expr_column(e, 0, a, AUTHOR_NAME), sn_expr_column(e, 0, a, AUTHOR_NAME)),
             SN_MISUSE);
     e = fresh();
+    refused(e, sn_expr_else(e, sn_expr_column(e, 0, a, AUTHOR_AGE), sn_expr_column(e, 0, a, AUTHOR_NAME)), SN_MISUSE);
+    e = fresh();
+    refused(e, sn_expr_else(e, sn_expr_column(e, 0, a, AUTHOR_AGE), sn_expr_column(e, 0, p, POST_VIEWS)), SN_MISUSE);
+    e = fresh();
+    refused(e, sn_expr_else(e, sn_expr_column(e, 0, a, AUTHOR_AGE), SN_NO_NODE), SN_MISUSE);
+    e = fresh();
     refused(e, sn_expr_not(e, sn_expr_column(e, 0, a, AUTHOR_AGE)), SN_MISUSE);
     e = fresh();
     refused(e, sn_expr_truth(e, sn_expr_column(e, 0, a, AUTHOR_AGE)), SN_MISUSE);

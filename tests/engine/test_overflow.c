@@ -136,6 +136,8 @@ test_values(void)
     value_overflows(bad);
     value_overflows(sn_expr_arith(e, SN_ADD, bad, one));
     value_overflows(sn_expr_arith(e, SN_ADD, one, bad));
+    value_overflows(sn_expr_else(e, bad, one));
+    value_overflows(sn_expr_else(e, sn_expr_const(e, SN_INT, SN_NULL_CELL), bad));
     value_overflows(sn_expr_follow(e, 0, bad_author, name));
     value_overflows(sn_expr_follow(e, 0, to_author, too_much(AUTHOR, AUTHOR_AGE)));
     sn_node where = at_least(sn_expr_arith(e, SN_ADD, views, sn_expr_const(e, SN_INT, int_cell(INT64_MAX))));

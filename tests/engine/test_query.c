@@ -177,6 +177,12 @@ make_value(maker *m, sn_type type, int size)
         t->b = make_value(m, type, size - 1);
         return t;
     }
+    if (size > 0 && what == 9) {
+        tree *t = grow(m, SN__ELSE, type);
+        t->a = make_value(m, type, size - 1);
+        t->b = make_value(m, type, size - 1);
+        return t;
+    }
     return what == 8 ? make_const(m, type) : make_column(m, type);
 }
 
@@ -360,6 +366,8 @@ build(builder *b, const tree *t)
         return sn_expr_follow(b->e, 0, b->paths[t->path], x);
     case SN__ARITH:
         return sn_expr_arith(b->e, (sn_arith_op)t->op, x, y);
+    case SN__ELSE:
+        return sn_expr_else(b->e, x, y);
     case SN__AGGREGATE:
         return sn_expr_aggregate(b->e, 0, (sn_agg_op)t->op, b->paths[t->path], y, x, t->distinct);
     case SN__COMPARE:
@@ -498,6 +506,9 @@ naive_value(view *v, const tree *t)
         return naive_aggregate(v, t);
     }
     value a = naive_value(v, t->a), b = naive_value(v, t->b);
+    if (t->kind == SN__ELSE) {
+        return a.null ? b : a;
+    }
     bool minus = t->op == SN_SUB;
     return (value){.null = a.null || b.null,
                    .integer = minus ? a.integer - b.integer : a.integer + b.integer,
