@@ -548,17 +548,6 @@ def test_a_failed_definition_can_be_mended() -> None:
     assert Fixed(title="x").id == 1
 
 
-def test_what_is_not_built_yet_says_so() -> None:
-    def polymorphic(database: Database) -> None:
-        class A(Model, db=database):
-            name: Attr[str]
-
-        class Bad(Model, db=database):
-            subject: BelongsTo[A | Bad] = belongs_to()
-
-    definition(polymorphic, "Bad.subject", "not built yet")
-
-
 def test_values_round_trip_exactly() -> None:
     owner = Owner[1]
     token = uuid4()

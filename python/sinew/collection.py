@@ -20,7 +20,7 @@ from .query import Query
 from .queryable import Queryable
 
 if TYPE_CHECKING:
-    from .definition import Definition, FieldInfo, Relation
+    from .definition import Definition, Relation
 
 
 class Collection(_engine.Collection, Queryable):
@@ -266,21 +266,16 @@ def _members(relation: Relation, records: object) -> list[Any]:
 
 def _join(relation: Relation, owner: Any, record: Any) -> None:
     inverse = _inverse(relation)
-    if _key_of(owner, inverse.references) != _key_of(record, inverse.foreign_key):
+    key = inverse.key_of(owner)
+    if None in key or key != _engine.values(record, [info.engine for info in inverse.foreign_key]):
         setattr(record, inverse.name, owner)
     _require_fit(relation, record)
 
 
-def _key_of(record: Any, infos: Iterable[FieldInfo]) -> tuple[Any, ...] | None:
-    """The values of a key; None if one is missing, which is the key of nothing."""
-    values = _engine.values(record, [info.engine for info in infos])
-    return None if None in values else values
-
-
 def _create(relation: Relation, owner: Any, values: Mapping[str, Any]) -> Any:
     inverse = _inverse(relation)
-    keys = _engine.values(owner, [info.engine for info in inverse.references])
-    own = {inverse.name: owner, **dict(zip((info.name for info in inverse.foreign_key), keys, strict=True))}
+    names = (info.name for info in inverse.foreign_key)
+    own = {inverse.name: owner, **dict(zip(names, inverse.key_of(owner), strict=True))}
     for name, value in own.items():
         if name in values and values[name] is not value and (name == inverse.name or values[name] != value):
             raise RelationError(

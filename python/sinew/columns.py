@@ -204,7 +204,7 @@ class Column(Operand):
         return self.field.name
 
     def __repr__(self) -> str:
-        return ".".join((self.root.name, *(step.name for step in self.steps), self.field.name))
+        return ".".join((self.root.name, *(step.spelling for step in self.steps), self.field.name))
 
 
 HIGHEST = 100

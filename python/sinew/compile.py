@@ -25,14 +25,31 @@ from .errors import DefinitionError, FieldError, show
 from .kinds import Kind
 from .moment import Instant, Moment
 from .path import Path, root_of, steps_of
-from .predicates import And, Between, Compare, Exists, Expr, IsNull, KeyAmong, KeyIs, Member, Not, Or, Test, Text, shown
+from .predicates import (
+    And,
+    Between,
+    Compare,
+    Exists,
+    Expr,
+    IsA,
+    IsNull,
+    KeyAmong,
+    KeyIs,
+    Member,
+    Not,
+    Or,
+    Test,
+    Text,
+    shown,
+)
 from .reach import as_operand, leaves, over, speaks_of_link, subject
 from .scope import Frame, field_of
 from .truths import COMPARE, columnwise, is_none, membership
+from .ways import walk, ways
 
 if TYPE_CHECKING:
     from .database import Database
-    from .definition import Definition, Relation
+    from .definition import Definition, FieldInfo, Relation
     from .pivots import Link
 
 IR: TypeAlias = tuple[Any, ...]
@@ -146,6 +163,8 @@ class Lowering:
                 return self._key_is(expr, frame)
             case KeyAmong():
                 return self._key_among(expr, frame)
+            case IsA():
+                return self._is_a(expr, frame)
             case Between():
                 return self._some((expr.value, expr.low, expr.high), frame, lambda f: self._between(expr, f))
             case Member():
@@ -161,30 +180,40 @@ class Lowering:
     def _some(self, operands: Sequence[object], frame: Frame, say: Callable[[Frame], IR]) -> IR:
         """What `say` says, about some rows at the ends of the to-many paths among the operands: one row for each
         distinct path."""
-        heads: list[IR] = []
-        bound: set[scope.Key] = set()
+        bound: dict[scope.Key, Column] = {}
         for column in (each for operand in operands if isinstance(operand, Operand) for each in columns_of(operand)):
-            if column.some and (key := scope.key_of(column.root, column.some)) not in bound:
-                bound.add(key)
-                relations = scope.walk(column.root, column.some)
-                _, depth, way = scope.find(column.root, column, frame)
-                heads.append(("exists", depth, self.path([*way, *relations])))
-                frame = Frame(relations[-1].target, frame, key)
-        said = say(frame)
-        for head in reversed(heads):
-            said = (*head, said)
-        return said
+            if column.some:
+                bound.setdefault(scope.key_of(column.root, column.some), column)
+        return self._bind(list(bound.items()), frame, say)
+
+    def _bind(self, columns: list[tuple[scope.Key, Column]], frame: Frame, say: Callable[[Frame], IR]) -> IR:
+        """What `say` says when a row at the end of each column's to-many path is bound: by any of the ways that lead
+        there."""
+        if not columns:
+            return say(frame)
+        (key, column), rest = columns[0], columns[1:]
+        _, depth, before = scope.find(column.root, column, frame)
+        said = []
+        for relations in _ways_to(column):
+            inner = Frame(relations[-1].target, frame, key)
+            said.append(("exists", depth, self.path([*before, *relations]), self._bind(rest, inner, say)))
+        return said[0] if len(said) == 1 else ("or", *said)
 
     def _exists(self, expr: Exists, frame: Frame) -> IR:
         root = root_of(expr.path)
-        _, depth, way = scope.find(root, expr.path, frame)
-        relations = [*way, *scope.walk(root, steps_of(expr.path))]
+        _, depth, before = scope.find(root, expr.path, frame)
+        found = ways(root, steps_of(expr.path))
+        if expr.conditions and len({way[-1].target for way in found}) > 1:
+            walk(root, steps_of(expr.path))  # a condition speaks of one model
+        said = [each for way in found for each in self._exists_along(depth, [*before, *way], expr, frame)]
+        return said[0] if len(said) == 1 else ("or", *said)
+
+    def _exists_along(self, depth: int, relations: list[Relation], expr: Exists, frame: Frame) -> list[IR]:
         last = relations[-1]
         if speaks_of_link(last, expr.conditions):
-            said = [self._exists_link(depth, relations, link, expr, frame) for link in pivots.branches(last)]
-            return said[0] if len(said) == 1 else ("or", *said)
+            return [self._exists_link(depth, relations, link, expr, frame) for link in pivots.branches(last)]
         inner = Frame(last.target, frame)
-        return ("exists", depth, self.path(relations), self.conjunction(expr.conditions, inner))
+        return [("exists", depth, self.path(relations), self.conjunction(expr.conditions, inner))]
 
     def _exists_link(self, depth: int, relations: Sequence[Relation], link: Link, expr: Exists, frame: Frame) -> IR:
         """The same of the links of a many-to-many at the end of a path."""
@@ -195,38 +224,59 @@ class Lowering:
         return ("exists", depth, path, both([there, *(self.predicate(each, inner) for each in expr.conditions)]))
 
     def _key_is(self, expr: KeyIs, frame: Frame) -> IR:
-        root, steps = root_of(expr.path), scope.walk(root_of(expr.path), steps_of(expr.path))
-        last = steps[-1]
+        root, steps = root_of(expr.path), steps_of(expr.path)
+        last = ways(root, steps)[0][-1]
         if last.kind == "belongs_to":
-            keys = _key_columns(root, steps)
-            if expr.record is None:
-                return self._some(keys[:1], frame, lambda f: ("or", *(self._null(key, f) for key in keys)))
-            values = self._key_values(last, expr.record)
-            pairs = tuple(zip(keys, values, strict=True))
-            return self._some(keys[:1], frame, lambda f: ("and", *(self._compare("==", k, v, f) for k, v in pairs)))
+            return self._foreign_key_is(root, steps, last, expr.record, frame)
         if expr.record is not None:
-            target = last.target
+            target: Definition = type(expr.record).__sinew__
             names = zip(target.primary_key, _engine_values(expr.record, target, target.primary_key), strict=True)
             equal = tuple(Compare("==", Column(target, (), target.fields[name]), value) for name, value in names)
             return self._exists(Exists(expr.path, equal), frame)
         return self._without_one(root, steps, frame)
 
+    def _foreign_key_is(
+        self, root: Definition, steps: Sequence[Relation], last: Relation, record: Any, frame: Frame
+    ) -> IR:
+        keys = _key_columns(root, steps, last)
+        if record is None:
+            return self._some(keys[:1], frame, lambda f: ("or", *(self._null(key, f) for key in keys)))
+        way = last.base.towards(type(record).__sinew__) if steps[-1].members else last
+        if way is None or way.target.cls is not type(record):
+            return NEVER
+        pairs = tuple(zip(keys, self._key_values(way, record), strict=True))
+        return self._some(keys[:1], frame, lambda f: ("and", *(self._compare("==", k, v, f) for k, v in pairs)))
+
     def _key_among(self, expr: KeyAmong, frame: Frame) -> IR:
         """One membership test where the key is one column, which an index can answer."""
-        root, steps = root_of(expr.path), scope.walk(root_of(expr.path), steps_of(expr.path))
-        keys = _key_columns(root, steps) if steps[-1].kind == "belongs_to" else ()
+        root, steps = root_of(expr.path), steps_of(expr.path)
+        last = ways(root, steps)[0][-1]
+        keys = _key_columns(root, steps, last) if last.kind == "belongs_to" else ()
         if len(keys) != 1:
             return ("or", *(self._key_is(KeyIs(expr.path, record), frame) for record in expr.records))
-        values = tuple(None if each is None else self._key_values(steps[-1], each)[0] for each in expr.records)
+        values = tuple(None if each is None else self._key_values(last, each)[0] for each in expr.records)
         return self.predicate(Member(keys[0], values, negated=False), frame)
 
-    def _without_one(self, root: Definition, steps: list[Relation], frame: Frame) -> IR:
+    def _is_a(self, expr: IsA, frame: Frame) -> IR:
+        """The type field is that of one of the models."""
+        root, steps = root_of(expr.path), steps_of(expr.path)
+        last = ways(root, steps)[0][-1]
+        column = _key_columns(root, steps, last)[0]
+        said = field_of(column).type_of
+        values = tuple(value for name, value in said if _names(last, name, expr.classes))
+        return self.predicate(Member(column, values, negated=False), frame)
+
+    def _without_one(self, root: Definition, steps: Sequence[Relation], frame: Frame) -> IR:
         """No target of a has_one at the end of steps; over a to-many path: some row there has none."""
         owner = Column(root, tuple(steps[:-1]), next(iter(steps[-1].definition.fields.values())))
 
         def say(inner: Frame) -> IR:
-            _, depth, rest = scope.locate(owner, inner)
-            return ("not", ("exists", depth, self.path([*rest, steps[-1]]), None))
+            here, depth, owners = scope.locate(owner, inner)
+            found = []
+            for way in owners:
+                there = ways(way[-1].target if way else here.definition, steps[-1:])
+                found += [("exists", depth, self.path([*way, *last]), None) for last in there]
+            return ("not", found[0] if len(found) == 1 else ("or", *found))
 
         return self._some((owner,), frame, say)
 
@@ -234,7 +284,7 @@ class Lowering:
         names = tuple(info.name for info in relation.references)
         if names != relation.target.primary_key:  # other keys may change
             self.volatile = True
-        return _engine_values(record, relation.target, names)
+        return relation.key_of(record)
 
     def _compare(self, op: str, left: Any, right: Any, frame: Frame) -> IR:
         if right is None:
@@ -375,12 +425,20 @@ class Lowering:
         return ("const", kind.field or kind.plain, moment.at(self.instant, aware=kind.arg == "aware"))
 
     def _column(self, column: Column, frame: Frame, keyed: bool) -> IR:
-        engine = field_of(column).engine
-        field = engine.key_field if keyed and engine.key_field is not None else engine
-        _, depth, rest = scope.locate(column, frame)
-        if not rest:
-            return ("column", depth, field)
-        return ("follow", depth, self.path(rest), ("column", 0, field))
+        values: list[IR] = []
+        here, depth, found = scope.locate(column, frame)
+        for way in found:
+            info = (way[-1].target if way else here.definition).fields.get(column.name)
+            if info is not None and not way:
+                values.append(("column", depth, _stored(info, keyed)))
+            elif info is not None:
+                values.append(("follow", depth, self.path(way), ("column", 0, _stored(info, keyed))))
+        if not values:
+            field_of(column)  # which says that it is not there any more
+        value = values[-1]
+        for other in reversed(values[:-1]):
+            value = ("else", other, value)
+        return value
 
     def _arithmetic(self, node: Arithmetic, frame: Frame, zone: str | None) -> IR:
         left, right = self.kind(node.left), self.kind(node.right)
@@ -494,9 +552,28 @@ class Lowering:
         return here, depth
 
 
-def _key_columns(root: Definition, steps: list[Relation]) -> tuple[Column, ...]:
+def _stored(info: FieldInfo, keyed: bool) -> _engine.Field:
+    engine = info.engine
+    return engine.key_field if keyed and engine.key_field is not None else engine
+
+
+def _names(relation: Relation, name: str, classes: tuple[type, ...]) -> bool:
+    """Whether a name is that of one of some models."""
+    found = relation.definition.db.definitions.get(name)
+    return found is not None and found.cls in classes
+
+
+def _ways_to(column: Column) -> list[list[Relation]]:
+    """The ways up to the row that a comparison binds, of those by which the column is reached."""
+    found: dict[tuple[Relation, ...], None] = {}
+    for way in ways(column.root, column.steps):
+        if column.name in way[-1].target.fields:
+            found[tuple(way[: len(column.some)])] = None
+    return [list(way) for way in found]
+
+
+def _key_columns(root: Definition, steps: Sequence[Relation], last: Relation) -> tuple[Column, ...]:
     """The foreign key of the belongs_to at the end of steps."""
-    last = steps[-1]
     last.definition.ensure()
     if len(steps) == 1:
         return tuple(info.column for info in last.foreign_key)

@@ -86,8 +86,8 @@ def _field(column: Column, info: FieldInfo, value: Any) -> Expr:
 
 def _related(definition: Definition, relation: Relation, value: Any) -> Expr | Predicate:
     path: Any = Path(definition, (relation,))
-    target = relation.target
-    if isinstance(value, target.cls):
+    classes = tuple(target.cls for target in relation.targets)
+    if isinstance(value, classes):
         return KeyIs(path, value)
     if value is None:
         return path.is_(None)  # type: ignore[no-any-return]
@@ -98,7 +98,7 @@ def _related(definition: Definition, relation: Relation, value: Any) -> Expr | P
         for each in records:
             if each is None:
                 path.is_(None)  # which a collection refuses
-            elif not isinstance(each, target.cls):
+            elif not isinstance(each, classes):
                 raise _no_record(definition, relation, each)
         return KeyAmong(path, records)
     raise _no_record(definition, relation, value)
@@ -109,9 +109,9 @@ def _no_record(definition: Definition, relation: Relation, value: Any) -> FieldE
     if relation.kind == "belongs_to":
         keys = " and ".join(f"`{info.name}`" for info in relation.foreign_key)
         hint = f"; a key goes into {keys}"
+    models = " or ".join(relation.target_names)
     return FieldError(
-        f"{definition.name}.{relation.name} takes a record of {relation.target.name}, several, or None, not "
-        f"{show(value)}{hint}"
+        f"{definition.name}.{relation.name} takes a record of {models}, several, or None, not {show(value)}{hint}"
     )
 
 

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import _engine, compile, expressions, keys, layout, pivots, resolve, routes
 from .annotations import Annotation
-from .errors import DefinitionError, FieldError, SinewError, show, suggest
+from .errors import DefinitionError, FieldError, RelationError, SinewError, show, suggest
 from .fields import MISSING, FieldDeclaration, Type
-from .relations import RelationDeclaration, is_optional, pivot_name, target_names
+from .relations import RelationDeclaration, is_optional, pivot_name, target_names, type_values
 from .scope import Frame
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class FieldInfo:
         self.nullable = type.nullable
         self.relation = relation
         self.in_key = declaration.primary_key
+        # of a type field: models by name, and what stands for each
+        self.type_of: tuple[tuple[str, str | int], ...] = ()
         self._default: Any = MISSING
         self._column: Any = None
         self.value_kind: Any = None  # kept by kinds.of_field
@@ -149,7 +151,10 @@ class FieldInfo:
 
 
 class Relation:
-    """One relation of one concrete model. kind: belongs_to, has_one, has_many or many_to_many."""
+    """One relation of one concrete model. kind: belongs_to, has_one, has_many or many_to_many.
+
+    A belongs_to that may lead to several models (polymorphic) has a Member for each. It has no hop of its own: paths go
+    along members, and `ways` are those, or the relation itself."""
 
     def __init__(
         self, definition: Definition, name: str, declaration: RelationDeclaration, annotation: Annotation | None
@@ -159,7 +164,7 @@ class Relation:
         self.declaration = declaration
         self.kind = declaration.kind
         self.to_many = self.kind in ("has_many", "many_to_many")
-        self.target_name = target_names(declaration, annotation)[0]
+        self.target_names = target_names(declaration, annotation)
         self.pivot_name = pivot_name(annotation)
         self.required = self.kind == "belongs_to" and not is_optional(declaration, annotation)
         self.has_condition = declaration.where is not None
@@ -167,6 +172,11 @@ class Relation:
         self.distinct = declaration.distinct and self.kind != "many_to_many"  # entries are links
         self.descriptor: Any = None  # Reference, One or Many, from the layout on
         self._column_path: Any = None
+        self.base: Relation = self  # of a member: the belongs_to that it is part of
+        self.members: tuple[Member, ...] = ()
+        if len(self.target_names) > 1:
+            values = type_values(declaration, self.target_names)
+            self.members = tuple(Member(self, name, values[name]) for name in self.target_names)
         self.reset()
 
     def reset(self) -> None:
@@ -179,6 +189,8 @@ class Relation:
         self.condition: Any = None
         self.ordering: tuple[Any, ...] = ()
         self.forget_path()
+        for member in self.members:
+            member.reset()
 
     def forget_path(self) -> None:
         """The path is compiled anew at its next use."""
@@ -189,22 +201,81 @@ class Relation:
     def move_to(self, definition: Definition) -> None:
         """Makes it a relation of another definition."""
         self.definition, self._column_path = definition, None
+        for member in self.members:
+            member.move_to(definition)
 
     def __repr__(self) -> str:
-        return f"<{self.kind} {self.definition.name}.{self.name} -> {self.target_name}>"
+        return f"<{self.kind} {self.definition.name}.{self.spelling} -> {self.target_name}>"
+
+    @property
+    def target_name(self) -> str:
+        """The model that it leads to, or the models, as one would write them."""
+        return " | ".join(self.target_names)
+
+    @property
+    def targets(self) -> tuple[Definition, ...]:
+        """The models that it leads to. DefinitionError if there is none of such a name."""
+        return tuple(map(self._model, self.target_names))
 
     @property
     def target(self) -> Definition:
-        """The model that it leads to. DefinitionError if there is none of that name."""
+        """The one model that it leads to. DefinitionError if there is none of that name; RelationError for several."""
+        if self.members:
+            ways = " or ".join(f"{self.definition.name}.{each.spelling}" for each in self.members)
+            raise RelationError(
+                f"{self.definition.name}.{self.name} leads to several models ({', '.join(self.target_names)}); say to "
+                f"which: {ways}"
+            )
+        return self._model(self.target_names[0])
+
+    def _model(self, name: str) -> Definition:
         models = self.definition.db.definitions
-        found = models.get(self.target_name)
+        found = models.get(name)
         if found is None:
             raise self.definition.problem(
                 self.name,
-                f"leads to `{self.target_name}`, which is no model of this database{suggest(self.target_name, models)} "
+                f"leads to `{name}`, which is no model of this database{suggest(name, models)} "
                 f"(there are: {', '.join(models)}); is the module with its class imported?",
             )
         return found
+
+    # ------------------------------------------------------------ polymorphic
+
+    @property
+    def spelling(self) -> str:
+        """How a path writes this step."""
+        return self.name
+
+    @property
+    def ways(self) -> tuple[Relation, ...]:
+        """What hops can go along: its members, or itself."""
+        return self.members or (self,)
+
+    def towards(self, definition: Definition) -> Relation | None:
+        """What leads to one model: a member, or itself; None if nothing does."""
+        found = (each for each in self.ways if each.target_names[0] == definition.name)
+        return next(found, None)
+
+    def reference_to(self, definition: Definition) -> _engine.Reference:
+        """The descriptor along which a hop goes towards one of its models; after the layout."""
+        way = self.towards(definition)
+        if way is None:
+            raise RelationError(
+                f"{self.definition.name}.{self.name} leads to {self.target_name}, and not to {definition.name}"
+            )
+        return way.descriptor  # type: ignore[no-any-return]
+
+    def in_force(self, here: Definition) -> Relation | None:
+        """The relation that this step is in the definition that is in force for its model."""
+        return here.relations.get(self.name)
+
+    def key_of(self, record: Any) -> tuple[Any, ...]:
+        """What the foreign key holds in records that refer to this one, a record of a model that it leads to."""
+        if self.members:
+            way = self.towards(type(record).__sinew__)
+            assert way is not None
+            return way.key_of(record)
+        return _engine.values(record, [info.engine for info in self.references])
 
     @property
     def column_path(self) -> Any:
@@ -278,6 +349,31 @@ class Relation:
         if where is not None and self.link is not None:
             return dict(compile.equalities(self.condition, self.target))
         return {} if where is None else dict(_equalities(where))
+
+
+class Member(Relation):
+    """One model that a polymorphic belongs_to may lead to: a step of paths (`Comment.subject.of(Post)`) and the
+    engine's reference behind it. value: what the type field holds for it."""
+
+    def __init__(self, base: Relation, target_name: str, value: str | int) -> None:
+        self.base, self.value = base, value
+        self.definition, self.name, self.declaration = base.definition, base.name, base.declaration
+        self.kind, self.to_many, self.has_condition, self.along, self.distinct = "belongs_to", False, False, None, True
+        self.target_names, self.members, self.required = (target_name,), (), base.required
+        self.descriptor, self._column_path, self.pivot_name = None, None, None
+        self.reset()
+
+    @property
+    def spelling(self) -> str:
+        return f"{self.name}.of({self.target_names[0]})"
+
+    def in_force(self, here: Definition) -> Relation | None:
+        whole = here.relations.get(self.name)
+        found = (each for each in whole.members if each.target_names == self.target_names) if whole else iter(())
+        return next(found, None)
+
+    def key_of(self, record: Any) -> tuple[Any, ...]:
+        return (self.value, *super().key_of(record))
 
 
 def _equalities(predicate: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
@@ -419,7 +515,7 @@ class Definition:
         for relation in self.belongs_to():
             given = relation.declaration.foreign_key
             names = (given,) if isinstance(given, str) else tuple(given or ())
-            if name in names or name.startswith(f"{relation.name}_"):
+            if name in (*names, relation.declaration.type_field) or name.startswith(f"{relation.name}_"):
                 return True
         return False
 

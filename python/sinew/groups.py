@@ -12,7 +12,8 @@ from .columns import Column, Operand, to_many
 from .errors import FieldError, UnknownName, show
 from .path import is_path, root_of, steps_of
 from .predicates import shown
-from .scope import Frame, field_of, find, walk
+from .scope import Frame, field_of, find
+from .ways import walk, ways
 
 if TYPE_CHECKING:
     from .definition import Definition, Relation
@@ -111,14 +112,14 @@ def _need_key(by: _By) -> None:
 
 def _relation_key(path: Any) -> _By:
     """By the foreign key where it surely leads to a record, else by the key of the record."""
-    root, steps = root_of(path), tuple(walk(root_of(path), steps_of(path)))
-    last = steps[-1]
+    root, steps = root_of(path), steps_of(path)
+    last = ways(root, steps)[0][-1].base if steps[-1].members else walk(root, steps)[-1]
     if to_many(steps):
         raise FieldError(
             f"group_by() takes to-one relations, and {path!r} is to-many; group the other model: by its belongs_to"
         )
     last.definition.ensure()
-    if last.kind == "belongs_to" and last.declaration.enforce:
+    if last.members or (last.kind == "belongs_to" and last.declaration.enforce and last.base is last):
         columns = tuple(Column(root, steps[:-1], info) for info in last.foreign_key)
     else:
         target = last.target
@@ -130,8 +131,15 @@ def _shown(by: _By, frame: Frame, firsts: _engine.Rows, run: host.Run) -> list[A
     """What stands for each group: a value, or the record."""
     if by.steps is None:
         return host.columns(frame, by.columns, firsts, run)[0]
-    path = run.lowering().path([*find(by.root, by.name, frame)[2], *by.steps])
-    return [path.first(record) for record in firsts]
+    before, steps = find(by.root, by.name, frame)[2], by.steps
+    if not steps[-1].members:
+        path = run.lowering().path([*before, *walk(by.root, steps)])
+        return [path.first(record) for record in firsts]
+    owners, way = list(firsts), [*before, *walk(by.root, steps[:-1])]
+    if way:
+        path = run.lowering().path(way)
+        owners = [path.first(record) for record in owners]
+    return [None if owner is None else getattr(owner, steps[-1].name) for owner in owners]
 
 
 def _computed(

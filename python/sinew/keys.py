@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, expressions, pivots
+from . import _engine, expressions, pivots, polymorphic
 from .errors import DefinitionError, show
 from .fields import MISSING, FieldDeclaration, Type
 
@@ -87,12 +87,17 @@ def foreign_key_of(relation: Relation, busy: tuple[Relation, ...] = ()) -> tuple
     """The foreign key of a belongs_to, created unless it is declared."""
     if relation.foreign_key:
         return relation.foreign_key
+    if relation.base is not relation:
+        foreign_key_of(relation.base, busy)
+        return relation.foreign_key
     if relation in busy:
         way = " -> ".join(f"{each.definition.name}.{each.name}" for each in (*busy, relation))
         raise relation.definition.problem(relation.name, f"is part of a key that depends on itself: {way}")
+    if relation.members:
+        return polymorphic.foreign_key_of(relation, (*busy, relation))
     references = _references_of(relation, (*busy, relation))
-    names = _foreign_key_names(relation, references)
-    infos = tuple(_foreign_key_field(relation, name, ref) for name, ref in zip(names, references, strict=True))
+    names = foreign_key_names(relation, references)
+    infos = tuple(foreign_key_field(relation, name, ref) for name, ref in zip(names, references, strict=True))
     relation.definition.add_created(relation, [info for info in infos if info.name not in relation.definition.fields])
     relation.foreign_key, relation.references = infos, references
     return infos
@@ -136,7 +141,7 @@ def unique_over(target: Definition, names: tuple[str, ...]) -> tuple[str, ...] |
     return None
 
 
-def _foreign_key_names(relation: Relation, references: tuple[FieldInfo, ...]) -> tuple[str, ...]:
+def foreign_key_names(relation: Relation, references: tuple[FieldInfo, ...]) -> tuple[str, ...]:
     given = relation.declaration.foreign_key
     if given is None:
         if len(references) == 1:
@@ -152,7 +157,7 @@ def _foreign_key_names(relation: Relation, references: tuple[FieldInfo, ...]) ->
     return names
 
 
-def _foreign_key_field(relation: Relation, name: str, reference: FieldInfo) -> FieldInfo:
+def foreign_key_field(relation: Relation, name: str, reference: FieldInfo) -> FieldInfo:
     definition = relation.definition
     declared = definition.fields.get(name)
     if declared is not None:

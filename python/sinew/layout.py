@@ -145,10 +145,7 @@ def make_descriptor(relation: Relation) -> Any:
     """The extension's descriptor of a relation, not bound yet."""
     path = relation.column_path
     if relation.kind == "belongs_to":
-        fields = [info.engine for info in relation.foreign_key]
-        return _engine.Reference(
-            relation.name, fields, required=relation.required, path=path, default=relation.declaration.default
-        )
+        return _make_reference(relation)
     made: Any = None  # asked for its relation when it is assigned to: a redefinition may exchange that
     if relation.kind == "has_one":
 
@@ -167,6 +164,17 @@ def make_descriptor(relation: Relation) -> Any:
     return made
 
 
+def _make_reference(relation: Relation) -> _engine.Reference:
+    fields = [info.engine for info in relation.foreign_key]
+    required, path, default = relation.required, relation.column_path, relation.declaration.default
+    if not relation.members:
+        return _engine.Reference(relation.name, fields, required=required, path=path, default=default)
+    for member in relation.members:
+        member.descriptor = _engine.Reference(relation.name, fields, required=required, tag=member.value)
+    ways = [member.descriptor for member in relation.members]
+    return _engine.Reference(relation.name, fields, required=required, path=path, default=default, members=ways)
+
+
 def _add_indexes(definition: Definition) -> None:
     table = definition.table
     for plan in table.plan:
@@ -183,10 +191,14 @@ def add_index(definition: Definition, plan: IndexPlan) -> None:
 
 
 def bind_reference(relation: Relation) -> None:
-    """Makes the engine's reference of a belongs_to whose two tables have their indexes."""
+    """Makes the engine's references of a belongs_to whose tables have their indexes."""
+    for way in relation.ways:
+        if way.spelling not in relation.definition.table.references:
+            _bind_way(way)
+
+
+def _bind_way(relation: Relation) -> None:
     table, names = relation.definition.table, tuple(info.name for info in relation.foreign_key)
-    if relation.name in table.references:
-        return
     references = tuple(info.name for info in relation.references)
     from_index = table.index("unique", names) or table.index("many", names)
     to_index = relation.target.table.index("unique", references)
@@ -194,14 +206,14 @@ def bind_reference(relation: Relation) -> None:
     d = relation.declaration
     fields = [info.engine for info in relation.references]
     relation.descriptor.bind(relation.target.cls, fields, from_index, to_index, relation.on_delete, d.enforce)
-    table.references.add(relation.name)
-    table.actions[relation.name] = relation.on_delete
+    table.references.add(relation.spelling)
+    table.actions[relation.spelling] = relation.on_delete
     if relation.declaration.acyclic:
         try:
             relation.descriptor.forbid_cycles()
         except BaseException:
             relation.descriptor.unbind()
-            table.references.discard(relation.name)
+            table.references.discard(relation.spelling)
             raise
 
 
@@ -219,14 +231,14 @@ def _bind_paths(definition: Definition, definitions: Sequence[Definition]) -> No
 def bind_path(relation: Relation) -> None:
     """Compiles the path of a relation; gives it to the descriptor of a has_one or has_many."""
     try:
-        path = relation.path
+        paths = [way.path for way in relation.ways]
     except (SinewError, TypeError) as error:
         if isinstance(error, DefinitionError):
             raise
         raise relation.definition.problem(relation.name, f"where= or order_by= cannot be used: {error}") from error
     if relation.kind == "has_one":
-        relation.descriptor.bind(path)
+        relation.descriptor.bind(paths[0])
     elif relation.kind == "has_many":
-        relation.descriptor.bind(path, collection.Collection)
+        relation.descriptor.bind(paths[0], collection.Collection)
     elif relation.kind == "many_to_many":
-        relation.descriptor.bind(path, links.Links)
+        relation.descriptor.bind(paths[0], links.Links)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from .columns import Column
 from .errors import DefinitionError, FieldError, RelationError, UnknownName, show, suggest
-from .predicates import Expr, KeyIs
+from .predicates import Expr, IsA, KeyIs
+from .ways import ways
 
 if TYPE_CHECKING:
-    from .definition import Definition, Relation
+    from .definition import Definition, FieldInfo, Relation
 
 
 class Path:
@@ -46,31 +47,30 @@ class Path:
     def __getattr__(self, name: str, /) -> Any:
         if name.startswith(("__", "_sinew_")):
             raise AttributeError(name)
-        target = target_of(self)
-        found = _child(self, target, name)
+        targets = targets_of(self)
+        found = _child(self, targets, name)
         if found is not None:
             return found
         if name in _VERBS:
             return partial(_VERBS[name], self)
         if name in _INSIDE:
             return _INSIDE[name](self)
+        if len(targets) > 1:
+            return _late_child(self, targets, name)
+        target = targets[0]
         for base in target.cls.__mro__:
             if name in vars(base):
                 return _class_attribute(self, target, name, vars(base)[name])
         if hasattr(type(target.cls), name):
             raise _no_verb(self, target, name)
-        target.ensure()  # may add foreign keys
-        found = _child(self, target, name)
-        if found is None:
-            raise UnknownName(f"{target.name} has no `{name}` (in the path {self!r}.{name}){target.suggest(name)}")
-        return found
+        return _late_child(self, targets, name)
 
     def __dir__(self) -> Iterable[str]:
-        target = target_of(self)
-        return sorted({*target.fields, *target.relations, *_VERBS})
+        names = {name for target in targets_of(self) for name in (*target.fields, *target.relations)}
+        return sorted({*names, *_VERBS})
 
     def __repr__(self) -> str:
-        return ".".join((self._sinew_root.name, *(step.name for step in self._sinew_steps)))
+        return ".".join((self._sinew_root.name, *(step.spelling for step in self._sinew_steps)))
 
     def __copy__(self) -> Path:
         return self
@@ -127,8 +127,17 @@ def steps_of(path: Path, /) -> tuple[Relation, ...]:
 
 
 def target_of(path: Path, /) -> Definition:
-    """The model to which a path leads."""
-    return path._sinew_steps[-1].target
+    """The one model to which a path leads. RelationError if there are several."""
+    targets = targets_of(path)
+    return path._sinew_steps[-1].target if len(targets) > 1 else targets[0]
+
+
+def targets_of(path: Path, /) -> list[Definition]:
+    """The models to which a path leads: several if a step of it does."""
+    steps = path._sinew_steps
+    if not any(step.members for step in steps):
+        return [steps[-1].target]
+    return list(dict.fromkeys(way[-1].target for way in ways(path._sinew_root, steps)))
 
 
 def is_path(value: object) -> TypeGuard[Path]:
@@ -139,23 +148,54 @@ def is_path(value: object) -> TypeGuard[Path]:
 _INSIDE: dict[str, Callable[[Path], Any]] = {"root": root_of, "steps": steps_of, "target": target_of}
 
 
-def _child(path: Path, target: Definition, name: str) -> Column | Path | None:
-    """The column or longer path of this name: the same object each time, until the target is defined anew."""
+def _child(path: Path, targets: list[Definition], name: str) -> Column | Path | None:
+    """The column or longer path of this name: the same object each time, until the target is defined anew. Of several
+    targets, those count that have it."""
     known = path._sinew_children.get(name)
-    info = target.fields.get(name)
-    if info is not None:
-        if isinstance(known, Column) and known.field is info:
+    infos = [target.fields[name] for target in targets if name in target.fields]
+    steps = [target.relations[name] for target in targets if name in target.relations]
+    if len(targets) > 1:
+        _check_alike(path, name, infos, steps)
+    if infos:
+        if isinstance(known, Column) and known.field is infos[0]:
             return known
-        known = Column(path._sinew_root, path._sinew_steps, info)
+        known = Column(path._sinew_root, path._sinew_steps, infos[0])
+    elif steps:
+        known = _longer(path, known, steps[0])
     else:
-        step = target.relations.get(name)
-        if step is None:
-            return None
-        if isinstance(known, Path) and known._sinew_steps[-1] is step:
-            return known
-        known = Path(path._sinew_root, (*path._sinew_steps, step))
+        return None
     path._sinew_children[name] = known
     return known
+
+
+def _longer(path: Path, known: object, step: Relation) -> Path:
+    if isinstance(known, Path) and known._sinew_steps[-1] is step:
+        return known
+    return Path(path._sinew_root, (*path._sinew_steps, step))
+
+
+def _late_child(path: Path, targets: list[Definition], name: str) -> Column | Path:
+    """The same, when nothing has been found: the layout may add foreign keys."""
+    for target in targets:
+        target.ensure()
+    found = _child(path, targets, name)
+    if found is None:
+        who = " nor ".join(target.name for target in targets)
+        whose = f"neither {who} has" if len(targets) > 1 else f"{who} has no"
+        near = next(filter(None, (target.suggest(name) for target in targets)), "")
+        raise UnknownName(f"{whose} `{name}` (in the path {path!r}.{name}){near}")
+    return found
+
+
+def _check_alike(path: Path, name: str, infos: list[FieldInfo], steps: list[Relation]) -> None:
+    """What several models have under one name is to be of one sort. RelationError."""
+    fields = {(info.kind, repr(info.arg)): f"{info.kind} of {info.definition.name}" for info in infos}
+    relations = {step.to_many: f"{step.kind} of {step.definition.name}" for step in steps}
+    said = [*fields.values(), *relations.values()]
+    if len(said) > 1:
+        raise RelationError(
+            f"{path!r}.{name} is different things, {' and '.join(said)}; say which, by {path!r}.of(...) or on the way"
+        )
 
 
 def _class_attribute(path: Path, target: Definition, name: str, attribute: object) -> Any:
@@ -176,9 +216,10 @@ def _is(path: Path, record: object = None, /) -> Expr:
     """`Post.author.is_(ann)`: the step's key is that of the record; `is_(None)`: the key is null."""
     if record is None:
         return _is_null(path)
-    target = target_of(path)
-    if not isinstance(record, target.cls):
-        raise FieldError(f"{path!r}.is_() takes a record of {target.name} or None, not {show(record)}")
+    targets = targets_of(path)
+    if not isinstance(record, tuple(target.cls for target in targets)):
+        listed = ", ".join(target.name for target in targets)
+        raise FieldError(f"{path!r}.is_() takes a record of {listed} or None, not {show(record)}")
     return KeyIs(path, record)
 
 
@@ -189,15 +230,52 @@ def _is_null(path: Path) -> Expr:
     return KeyIs(path, None)
 
 
-def _unbuilt(name: str, path: Path, /, *_: object) -> NoReturn:
-    raise DefinitionError(f"{path!r}.{name}() is for polymorphic relations, which are not built yet")
+def _is_a(path: Path, /, *models: Any) -> Expr:
+    """`Comment.subject.is_a(Post, Photo)`: the record is one of these models."""
+    if not models:
+        raise FieldError(f"{path!r}.is_a() takes the models to ask for, such as is_a({_some_model(path)})")
+    return IsA(path, tuple(_member(path, "is_a", model).target.cls for model in models))
+
+
+def _of(path: Path, model: Any = None, /) -> Path:
+    """`Comment.subject.of(Post)`: the path for those that lead to one model; the others lead nowhere then."""
+    member = _member(path, "of", model)
+    steps = path._sinew_steps
+    if member is steps[-1]:
+        return path
+    known = path._sinew_children.get(member.spelling)
+    if not (isinstance(known, Path) and known._sinew_steps[-1] is member):
+        known = path._sinew_children[member.spelling] = Path(path._sinew_root, (*steps[:-1], member))
+    return known
+
+
+def _member(path: Path, verb: str, model: object) -> Relation:
+    """The way to one model of the last step. FieldError for what is no model, RelationError for another one."""
+    last = path._sinew_steps[-1]
+    if last.base is last and not last.members:
+        raise RelationError(f"{path!r} leads to {last.target_name} only; {verb}() is for references to several models")
+    cls = _class_of(model)
+    if cls is None:
+        raise FieldError(f"{path!r}.{verb}() takes a model, such as {verb}({_some_model(path)}), not {show(model)}")
+    way = next((each for each in last.ways if each.target.cls is cls), None)
+    if way is None:
+        raise RelationError(f"{path!r} leads to {' or '.join(last.target_names)}, and never to {cls.__name__}")
+    return way
+
+
+def _class_of(model: object) -> type | None:
+    return model if isinstance(model, type) and getattr(model, "__sinew__", None) is not None else None
+
+
+def _some_model(path: Path) -> str:
+    return path._sinew_steps[-1].target_names[0]
 
 
 _VERBS: dict[str, Callable[..., Any]] = {
     "is_": _is,
     "is_null": _is_null,
-    "is_a": partial(_unbuilt, "is_a"),
-    "of": partial(_unbuilt, "of"),
+    "is_a": _is_a,
+    "of": _of,
 }
 
 
@@ -226,15 +304,16 @@ def paths_to(definition: Definition, cls: type, depth: int = 3) -> list[str]:
     for _ in range(depth):
         for text, here in list(level):
             level.popleft()
-            for name, relation in here.relations.items():
-                try:
-                    target = relation.target
-                except DefinitionError:
-                    continue
-                if target.cls is cls:
-                    found.append(f"{text}.{name}")
-                elif target.cls not in seen:
-                    level.append((f"{text}.{name}", target))
+            for relation in here.relations.values():
+                for way in relation.ways:
+                    try:
+                        target = way.target
+                    except DefinitionError:
+                        continue
+                    if target.cls is cls:
+                        found.append(f"{text}.{way.spelling}")
+                    elif target.cls not in seen:
+                        level.append((f"{text}.{way.spelling}", target))
         seen.update(here.cls for _, here in level)
         if found:
             break

@@ -84,7 +84,7 @@ class Link:
 
 def _towards(reference: Relation, side: Definition) -> Relation | None:
     """A belongs_to as a step to this model; None if it does not lead there."""
-    return reference if reference.target_name == side.name else None
+    return reference.towards(side)
 
 
 def _links(pivot: Definition) -> Iterator[tuple[Relation, Link]]:
@@ -123,7 +123,7 @@ def unique_pairs(pivot: Definition) -> list[tuple[str, ...]]:
 def reached(relation: Relation) -> list[str]:
     """The names of the models that a relation leads to, its pivot among them: made if need be. What is wrong with it is
     reported by `connect`."""
-    names = [relation.target_name]
+    names = list(relation.target_names)
     if relation.kind == "many_to_many":
         try:
             names.append(_pivot_of(relation).name)

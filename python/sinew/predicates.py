@@ -256,6 +256,19 @@ class KeyIs(Expr):
         return f"{self.path!r}.is_null()" if self.record is None else f"{self.path!r}.is_({show(self.record)})"
 
 
+class IsA(Expr):
+    """A polymorphic step leads to a record of one of some models, whether there is such a record or not."""
+
+    __slots__ = ("classes", "path")
+    _closed = True
+
+    def __init__(self, path: Path, classes: tuple[type, ...]) -> None:
+        self.path, self.classes = path, classes
+
+    def __repr__(self) -> str:
+        return f"{self.path!r}.is_a({', '.join(each.__name__ for each in self.classes)})"
+
+
 class KeyAmong(Expr):
     """The key of a step is that of one of several records, or null if None is among them; as KeyIs for each."""
 

@@ -13,6 +13,7 @@ from .errors import FieldError, show
 from .path import is_path, root_of, steps_of
 from .predicates import Between, Compare, Exists, IsNull, Joined, KeyAmong, KeyIs, Member, Not, Test, Text
 from .scope import Frame
+from .ways import walk
 
 if TYPE_CHECKING:
     from .definition import Definition, Relation
@@ -53,7 +54,7 @@ def over(node: Aggregate, frame: Frame) -> tuple[Definition, list[Relation], Fra
             f"{node!r} has no path: in agg() it is computed over the rows of a group; elsewhere give it a path, such "
             "as count(Author.posts) or sum_(Author.posts.views)"
         )
-    relations = scope.walk(root, steps)
+    relations = walk(root, steps)
     return root, relations, Frame(relations[-1].target, frame, scope.key_of(root, steps))
 
 

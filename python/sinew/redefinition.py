@@ -105,7 +105,8 @@ def replace(definition: Definition, new: Definition) -> None:
             if relation.kind != "belongs_to" and relation.descriptor is not None:
                 undo.rebuild(lambda relation=relation: _show_again(relation))  # type: ignore[misc]
         for relation in leading:
-            undo.attributes(relation, _RESOLVED)
+            for each in (relation, *relation.members):
+                undo.attributes(each, _RESOLVED)
         found = _resolve(definition, leading)
         _check_key(definition, old)
         soft.check_kept(definition, old.stamps)
@@ -180,7 +181,7 @@ def _leading_to(definition: Definition) -> list[Relation]:
         for other in definition.db.definitions.values()
         if other is not definition and other.resolved
         for relation in other.relations.values()
-        if relation.target_name == definition.name
+        if definition.name in relation.target_names
         or relation.along
         or (relation.link is not None and relation.link.pivot is definition)
         or relation.declaration.where
@@ -246,6 +247,8 @@ def _keep_fields(definition: Definition, old: _Old, undo: Undo) -> None:
 
 def _same_column(before: FieldInfo, info: FieldInfo) -> bool:
     a, b = before.declaration, info.declaration
+    if before.type_of != info.type_of:
+        return False
     plain = ("automatic", "counts", "doc", "intern")
     return (
         (before.kind, before.arg, before.nullable, before.in_key) == (info.kind, info.arg, info.nullable, info.in_key)
@@ -286,7 +289,7 @@ def _exchange_fields(definition: Definition, old: _Old, undo: Undo) -> list[Fiel
                 f"is a new required field without a default, and there are {len(rows):,} rows; "
                 "give it a default, or `| None`",
             )
-        values = None if before is None else _carried(cls, before, info, rows)
+        values = None if before is None else _carried(definition, before, info, rows)
         try:
             store.add_field(cls, info.engine, values)
         except FieldError as error:
@@ -300,14 +303,33 @@ def _needs_value(info: FieldInfo) -> bool:
     return not info.nullable and info.default is MISSING and d.default_factory is None and d.automatic is None
 
 
-def _carried(cls: type[Any], before: FieldInfo, info: FieldInfo, rows: _engine.Rows) -> list[Any]:
-    """The values of a column, for its successor: members of an enum that was defined again by their names."""
-    plan = _engine.Plan(cls, values=(("column", 0, before.engine),))
+def _carried(definition: Definition, before: FieldInfo, info: FieldInfo, rows: _engine.Rows) -> list[Any]:
+    """The values of a column, for its successor: members of an enum that was defined again by their names, type fields
+    by what they mean."""
+    plan = _engine.Plan(definition.cls, values=(("column", 0, before.engine),))
     values = plan.columns(rows)[0]
+    if before.type_of and info.type_of:
+        return _same_models(definition, before, info, values)
     if before.kind == info.kind == "Enum" and before.arg is not info.arg:
         members = info.arg.__members__
         return [members.get(value.name, value) if value is not None else None for value in values]
     return values
+
+
+def _same_models(definition: Definition, before: FieldInfo, info: FieldInfo, values: list[Any]) -> list[Any]:
+    """What stands for the same models in a type field now. DefinitionError if rows refer to one that has gone."""
+    now = dict(info.type_of)
+    gone = {value: name for name, value in before.type_of if name not in now}
+    for value, name in gone.items():
+        count = values.count(value)
+        if count:
+            raise definition.problem(
+                info.name,
+                f"cannot leave {name} out: {count:,} rows refer to a {name}; delete them, or let them refer to another "
+                "record, before",
+            )
+    renamed = {value: now[name] for name, value in before.type_of if name in now}
+    return [None if value is None else renamed[value] for value in values]
 
 
 # ---------------------------------------------------------------- 3: what is built on them
@@ -322,35 +344,39 @@ def _take_down(definition: Definition, old: _Old, leading: list[Relation], undo:
             table.indexes[plan] = index
     for relation in old.relations.values():
         if relation.kind == "belongs_to" and not _reference_stays(definition, old, relation):
-            _unbind(relation, old.table, undo)
+            for each in relation.ways:
+                _unbind(each, old.table, undo)
     for relation in leading:
-        if relation.kind == "belongs_to" and not _index_stays(table, relation):
-            _unbind(relation, relation.definition.table, undo)
+        way = relation.towards(definition) if relation.kind == "belongs_to" else None
+        if way is not None and not _index_stays(table, way):
+            _unbind(way, relation.definition.table, undo)
     return [index for plan, index in old.table.indexes.items() if plan not in table.indexes]
 
 
 def _reference_stays(definition: Definition, old: _Old, before: Relation) -> bool:
     """Whether a belongs_to is what it was, down to its indexes; the new one takes its descriptor then."""
     relation = definition.relations.get(before.name)
-    if relation is None or relation.kind != "belongs_to" or relation.target_name != before.target_name:
+    if relation is None or relation.kind != "belongs_to" or relation.target_names != before.target_names:
         return False
     a, b = before.declaration, relation.declaration
-    options = all(
-        getattr(a, name) == getattr(b, name) for name in ("enforce", "unique", "acyclic", "default", "init")
-    )
-    options = options and old.table.actions.get(before.name) == relation.on_delete
+    options = all(getattr(a, name) == getattr(b, name) for name in ("enforce", "unique", "acyclic", "default", "init"))
+    options = options and old.table.actions.get(before.ways[0].spelling) == relation.on_delete
     same = before.required == relation.required and before.foreign_key == relation.foreign_key
-    if not (options and same and before.references == relation.references):
+    ways = list(zip(before.ways, relation.ways, strict=True))
+    if not (options and same and all(old_way.references == way.references for old_way, way in ways)):
         return False
     names = tuple(info.name for info in relation.foreign_key)
     stays = all(
         plan in definition.table.indexes for plan in old.table.indexes if plan.names == names and plan.kind != "ordered"
     )
-    if stays and (relation.target is not definition or _index_stays(definition.table, relation)):
+    own = relation.towards(definition)
+    if stays and (own is None or _index_stays(definition.table, own)):
         relation.descriptor = before.descriptor
         relation.descriptor.path = relation.column_path
-        definition.table.references.add(relation.name)
-        definition.table.actions[relation.name] = relation.on_delete
+        for old_way, way in ways:
+            way.descriptor = old_way.descriptor
+            definition.table.references.add(way.spelling)
+            definition.table.actions[way.spelling] = way.on_delete
         return True
     return False
 
@@ -360,14 +386,13 @@ def _index_stays(table: layout.Table, relation: Relation) -> bool:
 
 
 def _unbind(relation: Relation, table: layout.Table, undo: Undo) -> None:
-    descriptor, bound = relation.descriptor, relation.name in table.references
-    if not bound:
+    if relation.spelling not in table.references:
         return
-    descriptor.unbind()
-    table.references.discard(relation.name)
+    relation.descriptor.unbind()
+    table.references.discard(relation.spelling)
 
     def again() -> None:
-        layout.bind_reference(relation)
+        layout.bind_reference(relation.base)
 
     undo.rebuild(again)
 
@@ -447,10 +472,11 @@ def _show_again(relation: Relation) -> None:
 
 def _drop_added(definition: Definition, old: _Old, table: layout.Table) -> None:
     """Undoes what the layout has built of the new definition."""
-    kept = {id(relation.descriptor) for relation in old.relations.values()}
-    for relation in definition.relations.values():
-        if relation.name in table.references and id(relation.descriptor) not in kept:
-            relation.descriptor.unbind()
+    kept = {id(way.descriptor) for relation in old.relations.values() for way in relation.ways}
+    made = [way for relation in definition.relations.values() for way in relation.ways]
+    for way in made:
+        if way.spelling in table.references and id(way.descriptor) not in kept:
+            way.descriptor.unbind()
     for plan, index in table.indexes.items():
         if old.table.indexes.get(plan) is not index:
             definition.db.store.drop_index(index)

@@ -38,6 +38,8 @@ class RelationDeclaration:
     enforce: bool = True
     unique: bool = False
     acyclic: bool = False
+    type_field: Any = None
+    type_values: Any = None
     where: Any = None
     order_by: Any = None
     limit: Any = None
@@ -78,7 +80,12 @@ def belongs_to(
     record per target. acyclic, for a reference to the model itself: nobody is his own ancestor. Without on_delete=
     deleting the target is refused ("restrict"); on a pivot, the rows go with what they link ("cascade").
 
+    With several models, `BelongsTo[Post | Photo]` or belongs_to("Post | Photo"), it refers to a record of any of them.
+    type_field: the column that says of which (`subject_type`). type_values: what stands there for a model, by its name
+    (the name itself).
+
         author: BelongsTo[Author] = belongs_to(on_delete="cascade")
+        subject: BelongsTo[Post | Photo] = belongs_to(type_values={"Post": "p"})
     """
     options = ("foreign_key", "references", "inverse", "default", "on_delete", "enforce", "unique", "acyclic",
                "type_field", "type_values", "init")  # fmt: skip
@@ -93,9 +100,10 @@ def belongs_to(
         enforce,
         unique,
         acyclic,
+        type_field,
+        type_values,
         init=init,
         on_delete_given=on_delete is not MISSING,
-        unbuilt=_unbuilt(type_field=type_field, type_values=type_values),
         problems=unknown_options("belongs_to", positional, unknown, options),
     )
 
@@ -260,10 +268,10 @@ def check_relation(d: RelationDeclaration, annotation: Annotation | None) -> Ite
         return
     if annotation is not None and annotation.problem:
         yield annotation.problem
-    elif len(target_names(d, annotation)) > 1:
-        yield "a reference to one of several models (polymorphic) is not built yet"
     elif not target_names(d, annotation):
         yield f"does not say which model it leads to; write `{head}[Post]`, or {d.kind}('Post')"
+    elif d.kind != "belongs_to" and len(target_names(d, annotation)) > 1:
+        yield f"names several models; a {d.kind} leads to one, declare one for each: `{head}[Post]`"
     check = {"belongs_to": _check_belongs_to, "many_to_many": _check_many_to_many}.get(d.kind, _check_has)
     yield from check(d, annotation)
 
@@ -303,6 +311,53 @@ def _check_belongs_to(d: RelationDeclaration, annotation: Annotation | None) -> 
         yield f"default=None needs a reference that may be None; {remedy}"
     yield from _check_bools(d, ("enforce", "unique", "acyclic", "init"))
     yield from _check_names("foreign_key", d.foreign_key)
+    yield from _check_polymorphic(d, target_names(d, annotation))
+
+
+def type_values(d: RelationDeclaration, names: Sequence[str]) -> dict[str, str | int]:
+    """What the type field of a polymorphic belongs_to holds for each model, by its name."""
+    return {name: (d.type_values or {}).get(name, name) for name in names}
+
+
+def _check_polymorphic(d: RelationDeclaration, names: tuple[str, ...]) -> Iterator[str]:
+    if len(names) < 2:
+        for option in ("type_field", "type_values"):
+            if getattr(d, option) is not None:
+                yield f"{option}= is for references to several models, `BelongsTo[Post | Photo]`; leave it out"
+        return
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        yield f"names {', '.join(twice)} twice; each model once"
+    if d.references is not None:
+        yield "references= needs one model; a reference to several holds their primary keys"
+    if d.acyclic is True:
+        yield "acyclic= needs a reference to the model itself, and to no other"
+    if d.inverse is not None:
+        yield "inverse= needs one model; with several, name this one on the other sides: has_many(inverse=...)"
+    if d.type_field is not None and not _is_name(d.type_field):
+        yield f"type_field= takes the name of a field, not {show(d.type_field)}"
+    yield from _check_type_values(d, names)
+
+
+def _check_type_values(d: RelationDeclaration, names: tuple[str, ...]) -> Iterator[str]:
+    given = d.type_values
+    if given is None:
+        return
+    if not isinstance(given, Mapping):
+        yield f"type_values= takes a dict of model names to values, such as {{'{names[0]}': 'p'}}, not {show(given)}"
+        return
+    for name in given:
+        if unhashable(name) or name not in names:
+            near = suggest(name, names)
+            yield f"type_values= names {show(name)}, to which it does not lead{near}: {', '.join(names)}"
+    for name, value in given.items():
+        if type(value) not in (str, int):
+            yield f"type_values= takes a str or an int for each model, not {show(value)} ({show(name)})"
+            return
+    owners: dict[str | int, str] = {}
+    for name, value in type_values(d, names).items():
+        if owners.setdefault(value, name) != name:
+            yield f"type_values= has {show(value)} for both {owners[value]} and {name}; each model needs its own"
 
 
 def _check_has(d: RelationDeclaration, annotation: Annotation | None) -> Iterator[str]:

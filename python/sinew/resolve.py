@@ -114,7 +114,7 @@ def find_other_side(relation: Relation) -> None:
 def find_inverse(relation: Relation) -> None:
     """Finds the belongs_to of the target that a has_one or has_many shows from the other side."""
     target, definition = relation.target, relation.definition
-    candidates = [each for each in target.belongs_to() if each.target_name == definition.name]
+    candidates = [way for each in target.belongs_to() if (way := each.towards(definition)) is not None]
     if relation.declaration.inverse is not None:
         inverse = _named_inverse(relation, candidates)
     else:
@@ -141,9 +141,10 @@ def _only(relation: Relation, candidates: list[Relation]) -> Relation:
 
 def _named_inverse(relation: Relation, candidates: list[Relation]) -> Relation:
     definition, target = relation.definition, relation.target
-    found = inverse_named(relation, relation.declaration.inverse)
-    if found in candidates:
-        return found
+    found = inverse_named(relation, relation.declaration.inverse, target)
+    way = found.towards(definition)
+    if way in candidates:
+        return way
     listed = ", ".join(f"`{each.name}`" for each in candidates) or "there is none"
     raise definition.problem(
         relation.name,
@@ -152,9 +153,9 @@ def _named_inverse(relation: Relation, candidates: list[Relation]) -> Relation:
     )
 
 
-def inverse_named(relation: Relation, given: Any) -> Relation:
+def inverse_named(relation: Relation, given: Any, target: Definition | None = None) -> Relation:
     """The relation of the target that `inverse=` names."""
-    target = relation.target
+    target = relation.target if target is None else target
     if isinstance(given, str):
         found = target.relations.get(given)
         if found is None:
@@ -174,14 +175,14 @@ def inverse_named(relation: Relation, given: Any) -> Relation:
 
 def _points_at(belongs_to: Relation, relation: Relation) -> bool:
     given = belongs_to.declaration.inverse
-    return given is not None and inverse_named(belongs_to, given) is relation
+    return given is not None and inverse_named(belongs_to, given, relation.definition) is relation
 
 
 def _check_inverse(belongs_to: Relation) -> None:
     """A belongs_to that names its other side must be named, or found, by it."""
     if belongs_to.declaration.inverse is None:
         return
-    other = inverse_named(belongs_to, belongs_to.declaration.inverse)
+    other = inverse_named(belongs_to, belongs_to.declaration.inverse, belongs_to.target)
     if other.inverse_of is not None and other.inverse_of is not belongs_to:
         raise belongs_to.definition.problem(
             belongs_to.name,

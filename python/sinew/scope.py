@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 from .columns import Column
 from .errors import RelationError, UnknownName
 from .path import paths_to
+from .ways import current, walk, ways
 
 if TYPE_CHECKING:
     from .definition import Definition, FieldInfo, Relation
@@ -56,64 +57,40 @@ class Frame:
         return (self.link.step,) if self.link is not None and self.link.target.cls is cls else None
 
 
-def current(definition: Definition) -> Definition:
-    """The definition that is in force for a model."""
-    found: Definition = definition.cls.__sinew__
-    return found
-
-
-def walk(root: Definition, steps: Sequence[Relation]) -> list[Relation]:
-    """The steps of a path in the definitions that are in force."""
-    relations: list[Relation] = []
-    here = current(root)
-    for step in steps:
-        relation = here.relations.get(step.name)
-        if relation is None:
-            raise UnknownName(f"{here.name} has no relation `{step.name}` any more{here.suggest(step.name)}")
-        relations.append(relation)
-        here = relation.target
-    return relations
-
-
 def relation_now(relation: Relation) -> Relation:
     """A relation as it is in the definition that is in force."""
     return walk(relation.definition, (relation,))[0]
 
 
-def target_at(root: Definition, steps: Sequence[Relation]) -> Definition:
-    """The model at the end of steps."""
-    relations = walk(root, steps)
-    return relations[-1].target if relations else current(root)
-
-
 def field_of(column: Column) -> FieldInfo:
-    """The field of a column in the definition that is in force."""
+    """The field of a column in the definition that is in force; over several models, of the first that has it."""
     name = column.field.name
-    target = target_at(column.root, column.steps) if column.steps else current(column.root)
-    info = target.fields.get(name)
-    if info is None:
-        raise UnknownName(f"{target.name} has no field `{name}` any more{target.suggest(name)}")
-    return info
+    targets = [way[-1].target for way in ways(column.root, column.steps)] if column.steps else [current(column.root)]
+    for target in targets:
+        if name in target.fields:
+            return target.fields[name]
+    raise UnknownName(f"{targets[0].name} has no field `{name}` any more{targets[0].suggest(name)}")
 
 
 def key_of(root: Definition, steps: Sequence[Relation]) -> Key:
     """A path by names."""
-    return root.cls, tuple(step.name for step in steps)
+    return root.cls, tuple(step.spelling for step in steps)
 
 
-def locate(column: Column, frame: Frame) -> tuple[Frame, int, Sequence[Relation]]:
-    """The frame of which a column speaks, its depth, and the to-one steps from there, as they are now. RelationError
-    for a column of a model that is not in sight, or over a to-many path that no comparison has bound."""
+def locate(column: Column, frame: Frame) -> tuple[Frame, int, list[list[Relation]]]:
+    """The frame of which a column speaks, its depth, and the to-one steps from there, as they are now: each way that
+    they go. RelationError for a column of a model that is not in sight, or over a to-many path that no comparison has
+    bound."""
     if not column.some:
-        here, depth, way = find(column.root, column, frame)
-        return here, depth, (*way, *walk(column.root, column.steps))
+        here, depth, before = find(column.root, column, frame)
+        return here, depth, [[*before, *way] for way in ways(column.root, column.steps)]
     key = key_of(column.root, column.some)
     depth, here = 0, frame
     while here.bound != key:
         if here.outer is None:
             _several(column)
         depth, here = depth + 1, here.outer
-    return here, depth, walk(column.root, column.steps)[len(column.some) :]
+    return here, depth, ways(here.definition, column.steps[len(column.some) :])
 
 
 def find(root: Definition, thing: object, frame: Frame) -> tuple[Frame, int, tuple[Relation, ...]]:
@@ -142,7 +119,7 @@ def _foreign(root: Definition, thing: object, frame: Frame) -> NoReturn:
 
 
 def _several(column: Column) -> NoReturn:
-    path = ".".join((column.root.name, *(step.name for step in column.some)))
+    path = ".".join((column.root.name, *(step.spelling for step in column.some)))
     raise RelationError(
         f"{column!r} leads over {path}, which is to-many and gives several values; take one by an aggregate such as "
         f"min_({column!r}), or ask about some of them in where()"

@@ -58,14 +58,17 @@ def _assignments(definition: Definition, name: str, value: Any) -> list[Assignme
 
 
 def _reference(relation: Relation, value: Any) -> list[Assignment]:
-    target = relation.target
-    if (value is None and relation.required) or (value is not None and not isinstance(value, target.cls)):
-        article = "an" if target.name[0] in "AEIOU" else "a"
-        raise errors.bad_reference(relation.descriptor, value, f"{article} {target.name}")
+    classes = tuple(target.cls for target in relation.targets)
+    if (value is None and relation.required) or (value is not None and not isinstance(value, classes)):
+        raise errors.bad_reference(relation.descriptor, value, " or ".join(map(_article, relation.target_names)))
     if value is None:
         return [Assignment(info, None) for info in relation.foreign_key]
-    keys = _engine.values(value, [info.engine for info in relation.references])
-    return [Assignment(info, key) for info, key in zip(relation.foreign_key, keys, strict=True)]
+    pairs = zip(relation.foreign_key, relation.key_of(value), strict=True)
+    return [Assignment(info, key) for info, key in pairs]
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
 def apply(definition: Definition, assignments: list[Assignment], rows: _engine.Rows) -> int:
