@@ -60,7 +60,8 @@ def _assignments(definition: Definition, name: str, value: Any) -> list[Assignme
 def _reference(relation: Relation, value: Any) -> list[Assignment]:
     classes = tuple(target.cls for target in relation.targets)
     if (value is None and relation.required) or (value is not None and not isinstance(value, classes)):
-        raise errors.bad_reference(relation.descriptor, value, " or ".join(map(_article, relation.target_names)))
+        models = " or ".join(map(_article, relation.target_names))
+        raise errors.bad_reference(relation.descriptor, value, f"{models} record")
     if value is None:
         return [Assignment(info, None) for info in relation.foreign_key]
     pairs = zip(relation.foreign_key, relation.key_of(value), strict=True)
