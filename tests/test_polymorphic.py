@@ -51,6 +51,10 @@ class User(Base):
     name: Attr[str]
     posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
     comments: HasMany[Comment] = has_many(inverse=lambda: Comment.user)
+    posts_said_of: HasMany[Post] = has_many(through=lambda: User.comments.subject.of(Post))
+    photos_said_of: HasMany[Photo] = has_many(through="comments.subject", order_by=lambda: Comment.stars.desc())
+    answered: HasMany[User] = has_many(through=lambda: User.comments.subject.author)
+    threads: HasMany[Comment] = has_many(through="comments.subject.comments", where=lambda: Comment.stars > 9)
 
 
 class Post(Base):
@@ -582,6 +586,57 @@ def test_steps_that_several_models_have() -> None:
     assert User.where(User.comments.subject.author.name == "Bob").pluck(User.name) == ["Ann", "Bob"]
     assert User.where(~(User.comments.subject.author.name == "Ann")).pluck(User.name) == ["Bob"]
     assert User.where(User.comments.subject.author.name != "Ann").pluck(User.name) == ["Ann", "Bob"]
+
+
+def test_aggregates_over_several_models() -> None:
+    assert User.select(User.name, n=count(User.comments.subject.author)) == [
+        {"name": "Ann", "n": 2},
+        {"name": "Bob", "n": 1},
+    ]
+    ways = count(User.comments.subject.author, distinct=False)
+    assert User.select(n=ways) == [{"n": 2}, {"n": 1}]
+    assert User.select(n=count(User.comments.subject.comments)) == [{"n": 3}, {"n": 2}]
+    assert User.select(most=max_(User.comments.subject.comments.stars)) == [{"most": 13}, {"most": 10}]
+    assert User.where(count(User.comments.subject.author, User.name == "Bob") == 1).count() == 2
+    assert Comment.where(count(Comment.subject.author.posts) == 1).count() == 2
+    with pytest.raises(RelationError, match="each target once"):
+        User.select(n=count(User.comments.subject.comments, distinct=False))
+
+
+def test_through_it() -> None:
+    ann, bob = User[0], User[1]
+    assert list(ann.posts_said_of) == [Post[0]] and list(bob.posts_said_of) == [Post[1]]
+    assert list(ann.photos_said_of) == [Photo[0]] and list(bob.photos_said_of) == [Photo[1]]
+    assert list(ann.answered) == [ann, bob] and list(bob.answered) == [bob]
+    assert bodies(ann.threads) == ["on post 0 too", "on photo 0"] and bodies(bob.threads) == ["on photo 1"]
+    Comment(body="again", subject=Photo[1], user=ann, stars=50)
+    assert list(ann.photos_said_of) == [Photo[1], Photo[0]] and Photo[1] in ann.photos_said_of
+    assert list(ann.answered) == [ann, bob] and len(ann.answered) == 2
+    assert User.where(User.photos_said_of.url == "photo 1").count() == 2
+    assert User.where(count(User.answered) == 2).pluck(User.name) == ["Ann"]
+    assert User.where(User.answered.name == "Ann").pluck(User.name) == ["Ann"]
+    with media.transaction() as tx:
+        said("on photo 0").subject_type = "Post"
+        assert list(ann.photos_said_of) == [Photo[1]]
+        tx.rollback()
+    assert list(ann.photos_said_of) == [Photo[1], Photo[0]]
+
+
+@pytest.mark.parametrize(
+    ("through", "words"),
+    [
+        ("refs.to", ("several models", "A", "B")),
+        ("refs.to.more", ("names `more`", "no relation of A")),
+        (lambda: User.comments, ("starts at User",)),
+    ],
+)
+def test_through_it_wrongly(ab: Database, through: Any, words: tuple[str, ...]) -> None:
+    define("Ref", {"to": belongs_to("A | B"), "owner": belongs_to("Owner")}, db=ab)
+    fields = {"refs": has_many("Ref", inverse="owner"), "all": has_many("Ref", through=through)}
+    with pytest.raises(DefinitionError) as caught:
+        define("Owner", fields, db=ab).count()
+    for word in words:
+        assert word in str(caught.value), str(caught.value)
 
 
 def test_grouping() -> None:

@@ -156,6 +156,8 @@ class Relation:
     A belongs_to that may lead to several models (polymorphic) has a Member for each. It has no hop of its own: paths go
     along members, and `ways` are those, or the relation itself."""
 
+    steps: Sequence[Sequence[Relation]] = ()  # of a Fork
+
     def __init__(
         self, definition: Definition, name: str, declaration: RelationDeclaration, annotation: Annotation | None
     ) -> None:
@@ -264,6 +266,10 @@ class Relation:
                 f"{self.definition.name}.{self.name} leads to {self.target_name}, and not to {definition.name}"
             )
         return way.descriptor  # type: ignore[no-any-return]
+
+    def forked(self, ways: Sequence[Sequence[Relation]]) -> Relation:
+        """Several ways from here that meet again, as one step."""
+        return Fork(ways)
 
     def in_force(self, here: Definition) -> Relation | None:
         """The relation that this step is in the definition that is in force for its model."""
@@ -374,6 +380,42 @@ class Member(Relation):
 
     def key_of(self, record: Any) -> tuple[Any, ...]:
         return (self.value, *super().key_of(record))
+
+
+class Fork(Relation):
+    """The steps between a polymorphic one and where all of its ways meet again, as one step: along whichever leads
+    somewhere. ways: each begins at the same model and ends at the same."""
+
+    def __init__(self, ways: Sequence[Sequence[Relation]]) -> None:
+        first, last = ways[0][0], ways[0][-1]
+        self.steps = ways
+        self.definition, self.name, self.declaration = first.definition, first.name, first.declaration
+        self.to_many = any(step.to_many for way in ways for step in way)
+        self.kind, self.has_condition, self.along, self.distinct = "has_many", False, None, True
+        self.target_names, self.members, self.required, self.base = last.target_names, (), False, self
+        self.descriptor, self._column_path, self.pivot_name = None, None, None
+        self.reset()
+
+    @property
+    def spelling(self) -> str:
+        return ".".join([self.name, *(step.spelling for step in self.steps[0][1:])])
+
+    def in_force(self, here: Definition) -> Relation:
+        return self
+
+    def hops(self) -> tuple[routes.Hop, ...]:
+        if self._hops is None:
+            self.definition.ensure()
+            self._hops = (routes.either(self.definition, self.steps, single=not self.to_many),)
+        return self._hops
+
+    def whole(self) -> tuple[routes.Hop, ...]:
+        if self.to_many:
+            raise RelationError(
+                f"{self.definition.name}.{self.spelling} leads over several models and has each target once; say over "
+                f"which: {self.definition.name}.{' or '.join(way[0].spelling for way in self.steps)}"
+            )
+        return self.hops()
 
 
 def _equalities(predicate: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:

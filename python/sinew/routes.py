@@ -20,6 +20,7 @@ from .errors import DefinitionError, RelationError, show, suggest
 from .keys import call
 from .predicates import And
 from .scope import Frame
+from .ways import walk
 
 if TYPE_CHECKING:
     from .definition import Definition, Relation
@@ -45,7 +46,8 @@ def find_routes(relation: Relation, busy: Route = ()) -> None:
     option, given = relation.along
     found = tuple(_route(relation, option, each) for each in _given(relation, option, given))
     for step in (step for route in found for step in route):
-        find_routes(step, (*busy, relation))
+        for each in _within(step):
+            find_routes(each, (*busy, relation))
     relation.routes = found
 
 
@@ -80,21 +82,40 @@ def _route(relation: Relation, option: str, given: Any) -> Route:
             f"{option}= takes a path from {definition.name}, such as `lambda: {definition.name}.name.name` or "
             f"'name.name', not {show(given)}",
         )
-    return _to_target(relation, option, steps)
+    return _to_target(relation, option, _one_way(relation, steps))
+
+
+def _one_way(relation: Relation, steps: Route) -> Route:
+    """The steps with those that lead to several models narrowed: the last one by the relation's own target."""
+    *before, last = steps
+    way = last.towards(relation.target) if last.members else None
+    narrowed = (*before, last if way is None else way)
+    if not any(step.members for step in narrowed):
+        return narrowed
+    try:
+        return tuple(walk(relation.definition, narrowed))
+    except RelationError as error:
+        raise relation.definition.problem(relation.name, str(error)) from error
+
+
+def _within(step: Relation) -> Iterable[Relation]:
+    """A step, or those of all its ways."""
+    return (each for way in step.steps or ((step,),) for each in way)
 
 
 def _named_steps(relation: Relation, option: str, names: str) -> Iterator[Relation]:
-    here = relation.definition
+    models = [relation.definition]
     for name in names.split("."):
-        step = here.relations.get(name)
-        if step is None:
+        steps = [model.relations[name] for model in models if name in model.relations]
+        if not steps:
+            here = models[0]
             what = "field" if name in here.fields else "relation"
             hint = ", which is a field" if what == "field" else suggest(name, here.relations)
             raise relation.definition.problem(
                 relation.name, f"{option}={names!r} names `{name}`, which is no relation of {here.name}{hint}"
             )
-        yield step
-        here = step.target
+        yield steps[0]
+        models = [target for step in steps for target in step.targets]
 
 
 def _to_target(relation: Relation, option: str, steps: Route) -> Route:
@@ -207,6 +228,13 @@ def _through(relation: Relation, said: dict[int, Conditions]) -> list[Hop]:
             if order:
                 done, since = done + since, []
     return [*done, _hop(_path(relation, since, distinct))] if done else since
+
+
+def either(definition: Definition, ways: Sequence[Sequence[Relation]], *, single: bool) -> Hop:
+    """A hop along whichever of several ways leads somewhere."""
+    store = definition.db.store
+    paths = (_engine.Path(store, _along(tuple(way), True)) for way in ways)
+    return _hop(("union", *paths), single=single)
 
 
 def _along(route: Route, distinct: bool) -> list[Hop]:

@@ -38,12 +38,33 @@ def ways(root: Definition, steps: Sequence[Relation]) -> list[list[Relation]]:
 
 
 def walk(root: Definition, steps: Sequence[Relation]) -> list[Relation]:
-    """The steps of a path that leads to one model. RelationError if they may go several ways."""
-    found = ways(root, steps)
-    if len(found) > 1:
+    """The steps of a path that leads to one model: where it goes several ways, from where they part until they meet
+    again, one step. RelationError if they do not."""
+    return meet(root, steps, ways(root, steps))
+
+
+def meet(root: Definition, steps: Sequence[Relation], found: list[list[Relation]]) -> list[Relation]:
+    """The same of ways that have been found."""
+    if len(found) == 1:
+        return found[0]
+    if len({way[-1].target for way in found}) > 1:
         choices = " or ".join(_written(root, way) for way in found)
         raise RelationError(f"{_written(root, steps)} leads over several models; say which: {choices}")
-    return found[0]
+    before = _alike(found)
+    rest = [way[before:] for way in found]
+    after = _alike([way[::-1] for way in rest])
+    middle = [way[: len(way) - after] for way in rest]
+    return [*found[0][:before], middle[0][0].forked(middle), *found[0][len(found[0]) - after :]]
+
+
+def _alike(found: Sequence[Sequence[Relation]]) -> int:
+    """How many steps all have in common at the beginning."""
+    count = 0
+    for steps in zip(*found, strict=False):
+        if any(step is not steps[0] for step in steps):
+            break
+        count += 1
+    return count
 
 
 def _written(root: Definition, steps: Sequence[Relation]) -> str:
