@@ -252,10 +252,23 @@ class Lowering:
         root, steps = root_of(expr.path), steps_of(expr.path)
         last = ways(root, steps)[0][-1]
         keys = _key_columns(root, steps, last) if last.kind == "belongs_to" else ()
+        if steps[-1].members and len(keys) == 2:
+            return self._some(keys[:1], frame, lambda f: self._among_several(keys, last.base, expr.records, f))
         if len(keys) != 1:
             return ("or", *(self._key_is(KeyIs(expr.path, record), frame) for record in expr.records))
         values = tuple(None if each is None else self._key_values(last, each)[0] for each in expr.records)
         return self.predicate(Member(keys[0], values, negated=False), frame)
+
+    def _among_several(self, keys: tuple[Column, ...], relation: Relation, records: Sequence[Any], frame: Frame) -> IR:
+        """For each model among the records: the type field says it, and the key is one of theirs."""
+        said: list[IR] = [self._null(keys[0], frame)] if None in records else []
+        for way in relation.members:
+            chosen = [record for record in records if type(record) is way.target.cls]
+            if chosen:
+                values = tuple(self._key_values(way, record)[1] for record in chosen)
+                member = self._member(Member(keys[1], values, negated=False), frame)
+                said.append(("and", self._compare("==", keys[0], way.value, frame), member))
+        return ("or", *said)
 
     def _is_a(self, expr: IsA, frame: Frame) -> IR:
         """The type field is that of one of the models."""
