@@ -10,12 +10,13 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sinew import DeleteRestricted, IntegrityError, RecordDeleted, SinewError, UniqueError
+from sinew import DeleteRestricted, FieldError, IntegrityError, RecordDeleted, SinewError, UniqueError
 
 from .models import COLLECTIONS, MODELS, PLAIN, SHAPES, store
 from .oracle import Oracle, Ref, Refused, Row
 
 EXPECTED: dict[str, tuple[type[SinewError], ...]] = {
+    "half": (FieldError,),
     "unique": (UniqueError,),
     "reference": (IntegrityError, DeleteRestricted),
     "key_in_use": (IntegrityError,),
@@ -58,8 +59,9 @@ class Base(RuleBasedStateMachine):
     def record(self, row: Row) -> Any:
         return MODELS[row.model][self.key(row)]
 
-    def reference(self, model: str, name: str) -> Ref:
-        return next(ref for ref in self.oracle.shapes[model].refs if ref.name == name)
+    def reference(self, model: str, name: str, target: str = "") -> Ref:
+        refs = self.oracle.shapes[model].refs
+        return next(ref for ref in refs if ref.name == name and (not target or ref.target == target))
 
     def pick(self, model: str, number: int) -> Row | None:
         rows = self.oracle.of(model)
@@ -208,7 +210,7 @@ class Base(RuleBasedStateMachine):
         for ref in shape.refs:
             self.compare_reference(row, record, ref)
         for name, (child, ref_name) in self.collections.get(row.model, {}).items():
-            ref = next(ref for ref in self.oracle.shapes[child].refs if ref.name == ref_name)
+            ref = self.reference(child, ref_name, row.model)
             expected = self.oracle.children(row, child, ref)
             collection = getattr(record, name)
             assert self.record_keys(collection) == self.keys(expected)
@@ -220,7 +222,8 @@ class Base(RuleBasedStateMachine):
         """What the rules of one model compare besides."""
 
     def compare_reference(self, row: Row, record: Any, ref: Ref) -> None:
-        target = self.oracle.target(row, ref)
+        ways = [self.oracle.target(row, each) for each in self.oracle.shapes[row.model].refs if each.name == ref.name]
+        target = next(filter(None, ways), None)
         required = not any(name in self.oracle.shapes[row.model].nullable for name in ref.columns)
         if target is None and required:
             try:

@@ -43,6 +43,7 @@ class Author(Numbered):
     )
     profile: HasOne[Profile | None] = has_one(inverse=lambda: Profile.author)
     top: HasOne[Post | None] = has_one(inverse=lambda: Post.author, order_by=lambda: Post.score.desc())
+    remarks: HasMany[Remark] = has_many(inverse=lambda: Remark.about)
 
 
 class Profile(Numbered):
@@ -55,6 +56,7 @@ class Category(Numbered):
     parent: BelongsTo[Category | None] = belongs_to(default=None, on_delete="cascade")
     children: HasMany[Category] = has_many(inverse=lambda: Category.parent)
     posts: HasMany[Post] = has_many(inverse=lambda: Post.category)
+    remarks: HasMany[Remark] = has_many(inverse=lambda: Remark.about)
 
 
 class Post(Numbered, index=[("author", "score")], unique=[("author", "title")]):
@@ -66,12 +68,15 @@ class Post(Numbered, index=[("author", "score")], unique=[("author", "title")]):
     origin: BelongsTo[Post | None] = belongs_to(default=None, enforce=False, on_delete="keep")
     copies: HasMany[Post] = has_many(inverse=lambda: Post.origin)
     taggings: HasMany[Tagging] = has_many(inverse=lambda: Tagging.post)
+    seen_in: HasMany[Remark] = has_many(inverse=lambda: Remark.seen)
 
 
 class Tag(Numbered):
     label: Attr[str] = field(unique=True, intern=True)
     rank: Attr[int | None] = field(default=None, unique="deferred")
     taggings: HasMany[Tagging] = has_many(inverse=lambda: Tagging.tag)
+    seen_in: HasMany[Remark] = has_many(inverse=lambda: Remark.seen)
+    pin: HasOne[Remark | None] = has_one(inverse=lambda: Remark.pinned)
 
 
 class Tagging(Numbered, unique=[("post", "tag")]):
@@ -97,6 +102,20 @@ class Member(Numbered):
     liked: BelongsTo[Badge | None] = belongs_to(default=None, references="code", enforce=False, on_delete="keep")
     mentor: BelongsTo[Member | None] = belongs_to(default=None, on_delete="nullify")
     pupils: HasMany[Member] = has_many(inverse=lambda: Member.mentor)
+
+
+class Remark(Numbered):
+    """Refers to records of several models, three times: cascading, nullifying, and one to one."""
+
+    text: Attr[str]
+    about: BelongsTo[Author | Category | Remark | None] = belongs_to(
+        default=None, on_delete="cascade", type_values={"Category": "c"}
+    )
+    seen: BelongsTo[Tag | Post | None] = belongs_to(
+        default=None, on_delete="nullify", type_field="kind", foreign_key="number", type_values={"Post": 1, "Tag": 2}
+    )
+    pinned: BelongsTo[Author | Tag | None] = belongs_to(default=None, unique=True)
+    replies: HasMany[Remark] = has_many(inverse=lambda: Remark.about)
 
 
 class Keeper(Numbered):
@@ -184,6 +203,7 @@ MODELS: dict[str, Any] = {
     "Tagging": Tagging,
     "Badge": Badge,
     "Member": Member,
+    "Remark": Remark,
     "Keeper": Keeper,
     "Wild": Wild,
     "Shelf": Shelf,
@@ -237,6 +257,26 @@ SHAPES = {
             Ref("mentor", ("mentor_id",), "Member", ("id",), "nullify"),
         ),
     ),
+    "Remark": Shape(
+        ("id", "text", "about_type", "about_id", "kind", "number", "pinned_type", "pinned_id"),
+        ("id",),
+        frozenset({"about_type", "about_id", "kind", "number", "pinned_type", "pinned_id"}),
+        (("pinned_type", "pinned_id"),),
+        (
+            *(
+                Ref("about", ("about_id",), target, ("id",), "cascade", tag=("about_type", value))
+                for target, value in (("Author", "Author"), ("Category", "c"), ("Remark", "Remark"))
+            ),
+            *(
+                Ref("seen", ("number",), target, ("id",), "nullify", tag=("kind", value))
+                for target, value in (("Tag", 2), ("Post", 1))
+            ),
+            *(
+                Ref("pinned", ("pinned_id",), target, ("id",), tag=("pinned_type", target))
+                for target in ("Author", "Tag")
+            ),
+        ),
+    ),
     "Keeper": Shape(("id",), ("id",)),
     "Wild": PLAIN.shape(),
     "Shelf": Shape(("room", "number"), ("room", "number")),
@@ -253,10 +293,11 @@ SHAPES = {
 
 # relation of has_many / has_one -> (model of the children, name of their belongs_to)
 COLLECTIONS = {
-    "Author": {"posts": ("Post", "author"), "reviewed": ("Post", "reviewer")},
-    "Category": {"children": ("Category", "parent"), "posts": ("Post", "category")},
-    "Post": {"copies": ("Post", "origin"), "taggings": ("Tagging", "post")},
-    "Tag": {"taggings": ("Tagging", "tag")},
+    "Author": {"posts": ("Post", "author"), "reviewed": ("Post", "reviewer"), "remarks": ("Remark", "about")},
+    "Category": {"children": ("Category", "parent"), "posts": ("Post", "category"), "remarks": ("Remark", "about")},
+    "Post": {"copies": ("Post", "origin"), "taggings": ("Tagging", "post"), "seen_in": ("Remark", "seen")},
+    "Tag": {"taggings": ("Tagging", "tag"), "seen_in": ("Remark", "seen")},
+    "Remark": {"replies": ("Remark", "about")},
     "Badge": {"holders": ("Member", "badge"), "fans": ("Member", "liked")},
     "Member": {"pupils": ("Member", "mentor")},
     "Keeper": {"wilds": ("Wild", "owner")},

@@ -13,7 +13,8 @@ from typing import Any
 
 
 class Refused(Exception):
-    """The oracle's verdict; `kind` is null, unique, reference, key_in_use, or late (several that wait for the end)."""
+    """The oracle's verdict; `kind` is null, half, unique, reference, key_in_use, or late (several that wait for the
+    end)."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -22,7 +23,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Ref:
-    """A belongs_to: `columns` here hold the values of `target_columns` of `target`."""
+    """A belongs_to: `columns` here hold the values of `target_columns` of `target`. tag: of one that may lead to
+    several models, the column that says to which, and what it holds for this one; each of them has a Ref of that
+    name."""
 
     name: str
     columns: tuple[str, ...]
@@ -30,6 +33,17 @@ class Ref:
     target_columns: tuple[str, ...]
     on_delete: str = "restrict"
     enforce: bool = True
+    tag: tuple[str, Any] | None = None
+
+    def key(self, row: Row) -> tuple[Any, ...] | None:
+        """The key of the target that a row holds, or None if it refers to nothing by this."""
+        key = row.get(self.columns)
+        ours = self.tag is None or row.values[self.tag[0]] == self.tag[1]
+        return key if ours and None not in key else None
+
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        return (*self.columns, self.tag[0]) if self.tag else self.columns
 
 
 @dataclass(frozen=True)
@@ -76,15 +90,13 @@ class Oracle:
         return next((row for row in self.rows if row.uid == uid), None)
 
     def target(self, row: Row, ref: Ref) -> Row | None:
-        key = row.get(ref.columns)
-        if None in key:
-            return None
-        return next((t for t in self.of(ref.target) if t.get(ref.target_columns) == key), None)
+        key = ref.key(row)
+        return key and next((t for t in self.of(ref.target) if t.get(ref.target_columns) == key), None)
 
     def children(self, row: Row, model: str, ref: Ref) -> list[Row]:
         """Rows of `model` that refer to this one, in order of arrival."""
         key = row.get(ref.target_columns)
-        found = [child for child in self.of(model) if child.get(ref.columns) == key and None not in key]
+        found = [child for child in self.of(model) if ref.key(child) == key]
         return sorted(found, key=lambda child: child.arrival[ref.name])
 
     # ------------------------------------------------------------ units
@@ -118,6 +130,9 @@ class Oracle:
                 for name in shape.fields:
                     if row.values[name] is None and name not in shape.nullable:
                         raise Refused("null")
+                for ref in shape.refs:
+                    if ref.tag and len({value is None for value in row.get(ref.all_columns)}) > 1:
+                        raise Refused("half")
             if any(self.repeated(rows, columns) for columns in (shape.key, *shape.unique)):
                 raise Refused("unique")
 
@@ -130,7 +145,7 @@ class Oracle:
             self.repeated(self.of(model), columns) for model, shape in self.shapes.items() for columns in shape.deferred
         )
         dangling = any(
-            ref.enforce and None not in row.get(ref.columns) and self.target(row, ref) is None
+            ref.enforce and ref.key(row) is not None and self.target(row, ref) is None
             for row in self.rows
             for ref in self.shapes[row.model].refs
         )
@@ -163,10 +178,10 @@ class Oracle:
         for uid, values in changes:
             row = self.by_uid(uid)
             assert row is not None
-            before = {ref: row.get(ref.columns) for ref in self.shapes[row.model].refs}
+            before = {ref: row.get(ref.all_columns) for ref in self.shapes[row.model].refs}
             row.values.update(values)
             for ref, old in before.items():
-                if row.get(ref.columns) != old:
+                if row.get(ref.all_columns) != old:
                     self.arrive(row, ref)
 
     def check_key_unused(self, uid: int, values: dict[str, Any]) -> None:
@@ -201,7 +216,7 @@ class Oracle:
                             if ref.on_delete == "cascade":
                                 waiting.append(child.uid)
                             elif ref.on_delete == "nullify":
-                                child.values.update(dict.fromkeys(ref.columns))
+                                child.values.update(dict.fromkeys(ref.all_columns))
                                 self.arrive(child, ref)
             self.rows.remove(row)
 

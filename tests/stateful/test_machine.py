@@ -14,10 +14,11 @@ from hypothesis.stateful import initialize, rule
 from .blog import Blog
 from .labels import Labels
 from .machine import PICK
+from .remarks import Remarks
 from .whole import Whole
 
 
-class Machine(Blog, Labels, Whole):
+class Machine(Blog, Labels, Remarks, Whole):
     """All rules over one store, which begins with some rows of each model, so that there is something to relate."""
 
     @initialize(size=st.integers(0, 5))
@@ -38,6 +39,7 @@ class Machine(Blog, Labels, Whole):
         self.tag_post(some, other, number % 4)
         self.create_badge(f"badge {number}", None, None)
         self.create_member(some, other, "x", number % 8)
+        self.create_remark(f"remark {number}", some, other, number, number % 16)
         self.create_keeper()
         self.create_wild(f"wild {number}", number % 3 or None, some, other, number % 4)
         self.create_shelf(f"room {number}", 0)

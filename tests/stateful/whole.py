@@ -95,7 +95,7 @@ class Whole(Base):
             store.clear()
             self.oracle.rows.clear()
 
-    @rule(model=st.sampled_from(["Post", "Wild", "Member", "Shelf"]))
+    @rule(model=st.sampled_from(["Post", "Wild", "Member", "Shelf", "Remark"]))
     def churn(self, model: str) -> None:
         """Many rows come and go, so that those that stay move."""
         cls: type[Model] = MODELS[model]
@@ -103,6 +103,8 @@ class Whole(Base):
         rows: list[dict[str, Any]] = [{} for _ in range(CHURN)]
         if model == "Shelf":
             rows = [{"room": "churn", "number": number} for number in range(CHURN)]
+        elif model == "Remark":
+            rows = [{"text": "churn"} for _ in range(CHURN)]
         elif model != "Member":
             keeper, by = {"Post": ("Author", "author_id"), "Wild": ("Keeper", "owner_id")}[model]
             owner = self.pick(keeper, 0)
