@@ -13,12 +13,14 @@ from sinew import (
     HasMany,
     HasOne,
     KeyedModel,
+    ManyToMany,
     Model,
     belongs_to,
     define,
     field,
     has_many,
     has_one,
+    many_to_many,
 )
 
 from .oracle import Ref, Shape
@@ -69,6 +71,8 @@ class Post(Numbered, index=[("author", "score")], unique=[("author", "title")]):
     copies: HasMany[Post] = has_many(inverse=lambda: Post.origin)
     taggings: HasMany[Tagging] = has_many(inverse=lambda: Tagging.post)
     seen_in: HasMany[Remark] = has_many(inverse=lambda: Remark.seen)
+    tags: ManyToMany[Tag, Tagging] = many_to_many(inverse=lambda: Tag.posts)
+    marks: ManyToMany[Tag, Mark] = many_to_many(unique=False)
 
 
 class Tag(Numbered):
@@ -77,6 +81,8 @@ class Tag(Numbered):
     taggings: HasMany[Tagging] = has_many(inverse=lambda: Tagging.tag)
     seen_in: HasMany[Remark] = has_many(inverse=lambda: Remark.seen)
     pin: HasOne[Remark | None] = has_one(inverse=lambda: Remark.pinned)
+    posts: ManyToMany[Post, Tagging] = many_to_many(inverse=lambda: Post.tags)
+    kin: ManyToMany[Tag, Kinship] = many_to_many(symmetric=True, foreign_key="a", other_key="b")
 
 
 class Tagging(Numbered, unique=[("post", "tag")]):
@@ -85,6 +91,22 @@ class Tagging(Numbered, unique=[("post", "tag")]):
     post: BelongsTo[Post] = belongs_to(on_delete="cascade")
     tag: BelongsTo[Tag] = belongs_to(on_delete="cascade")
     weight: Attr[int] = field(default=1)
+
+
+class Mark(Numbered):
+    """A pivot with any number of rows for a pair, and rows that lead nowhere."""
+
+    post: BelongsTo[Post] = belongs_to()
+    tag: BelongsTo[Tag | None] = belongs_to(default=None)
+    weight: Attr[int | None] = field(default=None)
+
+
+class Kinship(Numbered):
+    """A pivot whose rows are seen from both sides."""
+
+    a: BelongsTo[Tag] = belongs_to()
+    b: BelongsTo[Tag] = belongs_to()
+    weight: Attr[int | None] = field(default=None)
 
 
 class Badge(Numbered):
@@ -201,6 +223,8 @@ MODELS: dict[str, Any] = {
     "Post": Post,
     "Tag": Tag,
     "Tagging": Tagging,
+    "Mark": Mark,
+    "Kinship": Kinship,
     "Badge": Badge,
     "Member": Member,
     "Remark": Remark,
@@ -245,6 +269,22 @@ SHAPES = {
             Ref("post", ("post_id",), "Post", ("id",), "cascade"),
             Ref("tag", ("tag_id",), "Tag", ("id",), "cascade"),
         ),
+    ),
+    "Mark": Shape(
+        ("id", "post_id", "tag_id", "weight"),
+        ("id",),
+        frozenset({"tag_id", "weight"}),
+        refs=(
+            Ref("post", ("post_id",), "Post", ("id",), "cascade"),
+            Ref("tag", ("tag_id",), "Tag", ("id",), "cascade"),
+        ),
+    ),
+    "Kinship": Shape(
+        ("id", "a_id", "b_id", "weight"),
+        ("id",),
+        frozenset({"weight"}),
+        unique=(("a_id", "b_id"),),
+        refs=(Ref("a", ("a_id",), "Tag", ("id",), "cascade"), Ref("b", ("b_id",), "Tag", ("id",), "cascade")),
     ),
     "Badge": Shape(("id", "code", "level", "note"), ("id",), frozenset({"level", "note"}), (("code",),)),
     "Member": Shape(

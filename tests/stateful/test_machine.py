@@ -13,12 +13,13 @@ from hypothesis.stateful import initialize, rule
 
 from .blog import Blog
 from .labels import Labels
+from .links import KINDS, Links
 from .machine import PICK
 from .remarks import Remarks
 from .whole import Whole
 
 
-class Machine(Blog, Labels, Remarks, Whole):
+class Machine(Blog, Labels, Links, Remarks, Whole):
     """All rules over one store, which begins with some rows of each model, so that there is something to relate."""
 
     @initialize(size=st.integers(0, 5))
@@ -37,6 +38,7 @@ class Machine(Blog, Labels, Remarks, Whole):
         self.create_post(f"post {number}", number % 4 - 1, some, other, number % 5 - 1, number % 3 == 0)
         self.create_tag(f"tag {number}", None, False)
         self.tag_post(some, other, number % 4)
+        self.attach(KINDS[number % len(KINDS)], number // 2, [number, number // 3, other], number % 3)
         self.create_badge(f"badge {number}", None, None)
         self.create_member(some, other, "x", number % 8)
         self.create_remark(f"remark {number}", some, other, number, number % 16)
