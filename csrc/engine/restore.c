@@ -11,7 +11,7 @@
  *   ties     only when that leaves rows which miss something, for these may miss each other (a cycle of references):
  *            all taken rows that are left are *wanted*, and the keys by which others refer to them go into indexes of this
  *            call's own; rows that miss a target even so are wanted no longer, until none does. Of what is left those
- *            return that refer to a row which returns, or to which one does.
+ *            return that refer to a row which returns, and what these miss.
  *
  * While a restore is under way the rows that it brings are alive and still marked as parked; `returning` counts them. So
  * asking "does this call bring the row?" needs no memory. The marks go when nothing can fail any more.
@@ -155,7 +155,8 @@ run_rounds(sn_db *db, bool *stuck)
 
 /* ---------------------------------------------------------------- ties */
 
-/* Enters the taken rows into an index of their own beside ix, by which others refer to them. */
+/* Enters the taken rows into an index of their own beside ix, by which others refer to them; the first of several with one
+ * key. */
 static sn_status
 want_by(sn_index *ix)
 {
@@ -164,7 +165,7 @@ want_by(sn_index *ix)
     sn_status st =
         sn__index_new(&ix->wanted, &t->db->mem, t, SN_INDEX_UNIQUE, ix->columns, ix->column_count, true, NULL);
     for (sn_row row = 0; st == SN_OK && (row = next_taken(t, row)) != SN_NO_ROW; row++) {
-        if (!sn__row_key(key, ix, row))
+        if (!sn__row_key(key, ix, row) || sn__index_find(ix->wanted, key) != SN_NO_ROW)
             continue;
         st = sn__index_reserve(ix->wanted, key, false);
         if (st == SN_OK)
@@ -220,8 +221,10 @@ want_no_more(sn_table *t, sn_row row)
 {
     t->parking[sn__live_at(row)].wanted &= ~(UINT64_C(1) << (row & SN_BLOCK_MASK & 63));
     for (size_t i = 0; i < t->index_count; i++) {
-        if (t->indexes[i]->wanted)
-            sn__index_remove(t->indexes[i]->wanted, row);
+        sn_word key[SN_MAX_KEY];
+        sn_index *ix = t->indexes[i]->wanted;
+        if (ix && sn__row_key(key, ix, row) && sn__index_find(ix, key) == row)
+            sn__index_remove(ix, row);
     }
 }
 
@@ -242,31 +245,41 @@ drop_missing(sn_db *db)
     }
 }
 
-/* A row that returns refers to it. */
-static bool
-is_needed(const sn_table *t, sn_row row)
+/* What the rows that returned since `*at` miss is wanted, and returns too. */
+static sn_status
+return_missing(sn_db *db, size_t *at)
 {
     sn_word key[SN_MAX_KEY];
-    for (size_t r = 0; r < t->incoming_count; r++) {
-        const sn_reference *ref = t->incoming[r];
-        if (ref->enforce && ref->from->table->returning > 0 && sn__reference_referring(key, ref, row)
-            && sn__reference_count(ref, key) > 0)
-            return true;
+    sn_status st = SN_OK;
+    for (; st == SN_OK && *at < db->journal_len; ++*at) {
+        sn_undo u = db->journal[*at];
+        for (size_t r = 0; u.kind == SN_UNDO_RETURNED && st == SN_OK && r < u.on.table->outgoing_count; r++) {
+            const sn_reference *ref = u.on.table->outgoing[r];
+            if (!ref->enforce || !ref->to->wanted || !sn__reference_target(key, ref, u.row))
+                continue;
+            sn_row target =
+                sn__index_find(ref->to, key) == SN_NO_ROW ? sn__index_find(ref->to->wanted, key) : SN_NO_ROW;
+            if (target != SN_NO_ROW)
+                st = return_row(ref->to->table, target);
+        }
     }
-    return false;
+    return st;
 }
 
 static sn_status
 return_wanted(sn_db *db)
 {
+    size_t at = db->journal_len;
     sn_status st = SN_OK;
     for (bool more = true; more && st == SN_OK;) {
         more = false;
         for (sn_table *t = db->tables; t; t = t->next) {
             for (sn_row row = 0; st == SN_OK && (row = next_wanted(t, row)) != SN_NO_ROW; row++) {
-                if (!look(t, row).called && !is_needed(t, row))
+                if (!look(t, row).called)
                     continue;
                 st = return_row(t, row);
+                if (st == SN_OK)
+                    st = return_missing(db, &at);
                 more = true;
             }
         }

@@ -155,7 +155,7 @@ source_rows(ask *a, const question *q, targets *out)
     size_t n = q->q.source == SN_FROM_TABLE ? m->positions[q->table] : q->q.rows_len;
     for (size_t i = 0; i < n; i++) {
         sn_row row = q->q.source == SN_FROM_TABLE ? (sn_row)i : q->given[i];
-        if (model_alive(m, q->table, row))
+        if (model_counts(m, q->table, row, q->q.life))
             out->rows[out->n++] = row;
     }
 }
@@ -211,13 +211,25 @@ compare_both(ask *a, question *q)
     compare_count(a, q);
 }
 
+/* Live rows, parked ones or both; inputs without a stamp column say nothing of it. */
+static void
+choose_life(ask *a, question *q)
+{
+    bool stamps = false;
+    for (int t = 0; t < TABLES; t++)
+        stamps |= a->r->m.schema.stamp[t] != SN_NO_COL;
+    if (stamps && q->q.source != SN_FROM_PATH)
+        q->q.life = (sn_life)(run_byte(a->r) % 3);
+}
+
 static void
 ask_query(ask *a)
 {
     question q;
     if (!choose_query(a, &q))
         return;
-    if (q.route && !model_alive(&a->r->m, q.route->from, q.q.from)) {
+    choose_life(a, &q);
+    if (q.route && !model_stored(&a->r->m, q.route->from, q.q.from)) {
         sn_rows out = {0};
         REQUIRE(sn_query_run(&out, a->r->db, &q.q, NULL) == SN_STALE);
         return;
@@ -229,8 +241,10 @@ static void
 ask_aimed(ask *a)
 {
     question q;
-    if (choose_aimed(a, &q))
-        compare_both(a, &q);
+    if (!choose_aimed(a, &q))
+        return;
+    choose_life(a, &q);
+    compare_both(a, &q);
 }
 
 /* ---------------------------------------------------------------- paths */
@@ -284,7 +298,7 @@ ask_path(ask *a)
     if (!p)
         return;
     sn_row from = run_row(a->r, p->from);
-    if (!model_alive(&a->r->m, p->from, from)) {
+    if (!model_stored(&a->r->m, p->from, from)) {
         REQUIRE(sn_path_first(&first, p->path, from) == SN_STALE);
         return;
     }
@@ -409,7 +423,7 @@ naive_seen(ask *a, const tree *t, int table, sn_row row, targets *out)
 {
     size_t kept = 0;
     out->n = 0;
-    if (!model_alive(&a->r->m, table, row))
+    if (!model_stored(&a->r->m, table, row))
         return;
     scope s = {NULL, row};
     naive_targets(a, out, &a->routes[t->route], row, t->distinct);

@@ -9,6 +9,8 @@ compare_row(run *r, int t, sn_row row)
 {
     const record *now = &r->m.now.rows[t][row];
     REQUIRE(sn_table_alive(r->tables[t], row) == now->alive);
+    REQUIRE(sn_table_parked(r->tables[t], row) == now->parked);
+    REQUIRE(sn__taken(r->tables[t], row) == (now->parked && now->along));
     REQUIRE(sn_table_handle(r->tables[t], row) == r->m.handles[t][row]);
     for (sn_col c = 0; c < r->m.schema.column_count[t]; c++) {
         const column_spec *column = &r->m.schema.columns[t][c];
@@ -17,9 +19,9 @@ compare_row(run *r, int t, sn_row row)
             continue;
         int read = sn_table_read(&word, r->tables[t], row, c);
         REQUIRE(read == (!now->alive ? -1 : !now->cells[c].null));
-        if (now->alive) {
+        if (now->alive || now->parked) {
             sn_cell cell = sn_table_get(r->tables[t], row, c);
-            REQUIRE(same_cell(column->def.type, column->bare, cell, now->cells[c]) && (read == 0 || cell.word == word));
+            REQUIRE(same_cell(column->def.type, column->bare, cell, now->cells[c]) && (read != 1 || cell.word == word));
         }
     }
 }
@@ -39,20 +41,21 @@ compare_columns(run *r, int t)
 static void
 compare_table(run *r, int t)
 {
-    sn_row live = 0, handle = 0;
+    sn_row live = 0, parked = 0, handle = 0;
     REQUIRE(sn_table_positions(r->tables[t]) == r->m.positions[t]);
     REQUIRE(!model_column(&r->m, t, 0)->automatic || sn_table_next_number(r->tables[t]) == r->m.next_number[t]);
     compare_columns(r, t);
     for (sn_row row = 0; row < r->m.positions[t]; row++) {
         compare_row(r, t, row);
         live += r->m.now.rows[t][row].alive;
+        parked += r->m.now.rows[t][row].parked;
         if (r->m.handles[t][row]) {
             REQUIRE(sn_table_next_handle(r->tables[t], handle) == row);
             handle = row + 1;
         }
     }
     REQUIRE(sn_table_next_handle(r->tables[t], handle) == SN_NO_ROW);
-    REQUIRE(sn_table_count(r->tables[t]) == live);
+    REQUIRE(sn_table_count(r->tables[t]) == live && sn_table_parked_count(r->tables[t]) == parked);
 }
 
 static void

@@ -190,9 +190,8 @@ run_disarm(run *r, sn_status st)
     return st;
 }
 
-/* Without a unit a write opens one; returns whether it did. */
-static bool
-statement(run *r)
+bool
+run_begin(run *r)
 {
     if (r->depth > 0)
         return false;
@@ -200,9 +199,8 @@ statement(run *r)
     return true;
 }
 
-/* Closes it again, or leaves it open for the next operations. */
-static void
-end_statement(run *r, bool opened)
+void
+run_end(run *r, bool opened)
 {
     if (!opened || run_byte(r) & 1)
         return;
@@ -271,7 +269,7 @@ insert(run *r, int table, bool load)
         g.cols[c] = c;
     for (size_t i = 0; i < g.n; i++)
         g.rows[i] = SN_NO_ROW;
-    bool opened = statement(r);
+    bool opened = run_begin(r);
     give(r, table, &g);
     run_arm(r, 16);
     sn_status st = load ? sn_table_insert_many(&first, r->tables[table], g.cells, g.n)
@@ -284,7 +282,7 @@ insert(run *r, int table, bool load)
     if (st != SN_OK)
         take_back(r, table, &g);
     run_compare(r);
-    end_statement(r, opened);
+    run_end(r, opened);
 }
 
 static void
@@ -296,7 +294,7 @@ update(run *r, int table, bool several)
         g.rows[i] = run_row(r, table);
     for (size_t j = 0; j < g.ncols; j++)
         g.cols[j] = run_column(r, table);
-    bool opened = statement(r);
+    bool opened = run_begin(r);
     give(r, table, &g);
     run_arm(r, 16);
     sn_status st = sn_table_update(r->tables[table], g.rows, g.n, g.cols, g.ncols, g.cells);
@@ -305,7 +303,7 @@ update(run *r, int table, bool several)
     if (st != SN_OK)
         take_back(r, table, &g);
     run_compare(r);
-    end_statement(r, opened);
+    run_end(r, opened);
 }
 
 static void delete (run *r, int table)
@@ -314,7 +312,7 @@ static void delete (run *r, int table)
     size_t n = 1 + run_byte(r) % 3, deleted = 0, expected = 0;
     for (size_t i = 0; i < n; i++)
         rows[i] = run_row(r, table);
-    bool opened = statement(r);
+    bool opened = run_begin(r);
     run_arm(r, 16);
     sn_status st = sn_table_delete(&deleted, r->tables[table], rows, n);
     if (run_disarm(r, st) != SN_NOMEM) {
@@ -322,7 +320,7 @@ static void delete (run *r, int table)
         REQUIRE(st != SN_OK || deleted == expected);
     }
     run_compare(r);
-    end_statement(r, opened);
+    run_end(r, opened);
 }
 
 static void
@@ -334,14 +332,14 @@ move(run *r, int index)
     size_t position = run_byte(r) & 0x80 ? SIZE_MAX : run_byte(r) & 7;
     if (table == NO_TABLE || !model_alive(&r->m, table, row) || !model_key(&r->m, key, index, row))
         return;
-    bool opened = statement(r), many = r->m.schema.indexes[index].kind == SN_INDEX_MANY;
+    bool opened = run_begin(r), many = r->m.schema.indexes[index].kind == SN_INDEX_MANY;
     run_arm(r, 16);
     sn_status st = run_disarm(r, sn_index_move(r->indexes[index], row, position));
     REQUIRE((st == SN_MISUSE) == !many);
     if (st == SN_OK)
         model_move(&r->m, index, row, position);
     run_compare(r);
-    end_statement(r, opened);
+    run_end(r, opened);
 }
 
 static void
@@ -361,10 +359,10 @@ set_handle(run *r, int table)
 static void
 add_rows(run *r)
 {
-    bool opened = statement(r);
+    bool opened = run_begin(r);
     populate(r);
     run_compare(r);
-    end_statement(r, opened);
+    run_end(r, opened);
 }
 
 /* A cell for good, without a unit. */
@@ -431,6 +429,10 @@ static void
 operate_rarely(run *r, unsigned op)
 {
     int table = (int)op % TABLES;
+    if (op >> 5 == 7) {
+        change_parking(r, table, op >> 2 & 7);
+        return;
+    }
     switch (op >> 2 & 7) {
     case 0:
         pin(r, op & 1);

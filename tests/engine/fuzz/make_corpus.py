@@ -17,6 +17,7 @@ from pathlib import Path
 
 BEGIN, COMMIT, ROLLBACK, INSERT, LOAD, UPDATE = 0, 1, 2, 3, 6, 7
 UPDATE_MANY, DELETE, MOVE, COMPACT, RARE, ASK, POPULATE = 9, 10, 11, 12, 13, 14, 15
+PARK, RESTORE, DELETE_PARKED, ASK_PARKED = 16, 17, 18, 19  # what RARE reads next, see below
 COLUMNS = (5, 7, 4, 12)
 INDEXES = 21
 CALM, REFUSE_ONCE, REFUSE_ON = 0x00, 0xA0, 0xB0
@@ -32,8 +33,18 @@ THEMES: dict[str, list[int]] = {
     "order": [BEGIN, ROLLBACK] + [INSERT] * 6 + [UPDATE] * 4 + [MOVE] * 8 + [DELETE],
     "compact": [COMMIT] * 2 + [INSERT] * 6 + [DELETE] * 4 + [COMPACT] * 3 + [RARE] * 4,
     "schema": [INSERT] * 8 + [DELETE, UPDATE, LOAD] + [RARE] * 8,
+    "parking": [BEGIN, COMMIT, ROLLBACK]
+    + [INSERT] * 8
+    + [UPDATE, DELETE, DELETE_PARKED, COMPACT, RARE, ASK_PARKED, ASK, ASK]
+    + [PARK] * 4
+    + [RESTORE] * 4,
     "questions": [POPULATE] * 2 + [INSERT, LOAD, UPDATE, DELETE] + [RARE] * 2 + [ASK] * 8,
 }
+
+
+PARKING = {PARK: (1, 2), RESTORE: (3, 4, 5), DELETE_PARKED: (6,), ASK_PARKED: (7,)}
+STAMPS = bytes(byte for table in range(4) for byte in (RARE, 0xE0 | table, CALM))
+"""Gives each table a column for the moment of parking."""
 
 
 def schema(rng: random.Random) -> bytes:
@@ -86,6 +97,9 @@ def operation(rng: random.Random, op: int, alone: bool) -> bytes:
         return bytes([op]) + rng.randbytes(rng.randrange(4, 12))
     if op == ASK:
         return bytes([op, rng.randrange(256), CALM]) + rng.randbytes(rng.randrange(40, 160))
+    if op in PARKING:
+        rows = b"" if op == ASK_PARKED else bytes([rng.randrange(3), *(rng.randrange(20) for _ in range(3))])
+        return bytes([RARE, 0xE0 | rng.choice(PARKING[op]) << 2 | table]) + rows + bytes([refusal(rng)]) + keep_open
     if op == COMPACT:
         return head + bytes([refusal(rng)])
     return bytes([op])
@@ -99,7 +113,8 @@ def main() -> None:
             rng = random.Random(f"{name}-{number}")
             chosen = rng.choices(operations, k=60)
             body = b"".join(operation(rng, op, name in ("statements", "questions")) for op in chosen)
-            (folder / f"{name}-{number}").write_bytes(schema(rng) + body)
+            first = STAMPS if name == "parking" else b""
+            (folder / f"{name}-{number}").write_bytes(schema(rng) + first + body)
 
 
 if __name__ == "__main__":

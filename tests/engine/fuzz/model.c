@@ -77,6 +77,8 @@ void
 model_start(model *m)
 {
     m->schema = start;
+    for (int t = 0; t < TABLES; t++)
+        m->schema.stamp[t] = SN_NO_COL;
     m->now.arrivals = 0;
     m->now.death_count = 0;
     model_clear(m);
@@ -92,6 +94,19 @@ bool
 model_alive(const model *m, int table, sn_row row)
 {
     return row < m->positions[table] && m->now.rows[table][row].alive;
+}
+
+bool
+model_stored(const model *m, int table, sn_row row)
+{
+    return row < m->positions[table] && (m->now.rows[table][row].alive || m->now.rows[table][row].parked);
+}
+
+bool
+model_counts(const model *m, int table, sn_row row, sn_life life)
+{
+    bool alive = model_alive(m, table, row), parked = !alive && model_stored(m, table, row);
+    return (alive && life != SN_PARKED) || (parked && life != SN_LIVE);
 }
 
 bool
@@ -133,28 +148,22 @@ model_restore(model *m, const state *saved)
     for (int t = 0; t < TABLES; t++) {
         memcpy(m->now.rows[t], saved->rows[t], saved->taken[t] * sizeof(record));
         for (sn_row r = saved->taken[t]; r < m->positions[t]; r++)
-            m->now.rows[t][r].alive = false;
+            m->now.rows[t][r].alive = m->now.rows[t][r].parked = false;
     }
     m->now.arrivals = saved->arrivals;
     m->now.death_count = saved->death_count;
     memcpy(m->now.deaths, saved->deaths, saved->death_count * sizeof(death));
 }
 
-/* A call that is refused has changed nothing: its positions and numbers come back too. */
-typedef struct before {
-    state rows;
-    int64_t next_number[TABLES];
-} before;
-
-static void
-save_all(const model *m, before *b)
+void
+model_save_all(const model *m, before *b)
 {
     model_save(m, &b->rows);
     memcpy(b->next_number, m->next_number, sizeof(b->next_number));
 }
 
-static void
-restore_all(model *m, const before *b)
+void
+model_restore_all(model *m, const before *b)
 {
     model_restore(m, &b->rows);
     memcpy(m->positions, b->rows.taken, sizeof(m->positions));
@@ -359,11 +368,11 @@ sn_status
 model_insert(model *m, int table, const value *cells, size_t n)
 {
     static before saved;
-    save_all(m, &saved);
+    model_save_all(m, &saved);
     for (size_t i = 0; i < n; i++) {
         sn_status st = insert_row(m, table, cells + i * m->schema.column_count[table]);
         if (st != SN_OK) {
-            restore_all(m, &saved);
+            model_restore_all(m, &saved);
             return st;
         }
     }
@@ -452,6 +461,14 @@ apply_change(model *m, const change *c)
     return SN_OK;
 }
 
+sn_status
+model_nullify(model *m, int table, sn_row row, const sn_col *cols, size_t n)
+{
+    value nulls[MAX_KEY] = {{true, 0}, {true, 0}, {true, 0}};
+    change c = {table, &row, 1, cols, n, nulls};
+    return apply_change(m, &c);
+}
+
 static sn_status
 check_change(const model *m, const change *c)
 {
@@ -483,13 +500,13 @@ sn_status
 model_update(model *m, int table, const sn_row *rows, size_t n, const sn_col *cols, size_t ncols, const value *cells)
 {
     static before saved;
-    save_all(m, &saved);
+    model_save_all(m, &saved);
     change c = {table, rows, n, cols, ncols, cells};
     sn_status st = check_change(m, &c);
     if (st == SN_OK)
         st = apply_change(m, &c);
     if (st != SN_OK) {
-        restore_all(m, &saved);
+        model_restore_all(m, &saved);
         return st;
     }
     for (size_t k = 0; k < n * ncols; k++) {
@@ -497,96 +514,6 @@ model_update(model *m, int table, const sn_row *rows, size_t n, const sn_col *co
             number_used(m, table, cells[k].v);
     }
     return SN_OK;
-}
-
-/* ---------------------------------------------------------------- deleting */
-
-typedef struct work {
-    int table[TABLES * MAX_ROWS];
-    sn_row row[TABLES * MAX_ROWS];
-    size_t n;
-} work;
-
-static void
-kill(model *m, work *w, int table, sn_row row)
-{
-    m->now.rows[table][row].alive = false;
-    w->table[w->n] = table;
-    w->row[w->n++] = row;
-}
-
-static sn_status
-nullify(model *m, int ref, sn_row row)
-{
-    const index_spec *from = &m->schema.indexes[references[ref].from];
-    sn_col cols[MAX_KEY];
-    size_t n = 0;
-    for (size_t i = 0; i < from->n; i++) {
-        if (model_column(m, from->table, from->cols[i])->nullable)
-            cols[n++] = from->cols[i];
-    }
-    value nulls[MAX_KEY] = {{true, 0}, {true, 0}, {true, 0}};
-    change c = {from->table, &row, 1, cols, n, nulls};
-    return apply_change(m, &c);
-}
-
-static sn_status
-follow(model *m, work *w, int ref, const value *key)
-{
-    sn_row list[MAX_ROWS];
-    int from = references[ref].from;
-    size_t n = model_list(m, list, from, key);
-    if (m->schema.action[ref] == SN_RESTRICT && n > 0) {
-        REQUIRE(m->now.death_count < MAX_DEATHS);
-        m->now.deaths[m->now.death_count++] = (death){ref, {key[0], key[1], key[2]}};
-    }
-    for (size_t i = 0; i < n; i++) {
-        sn_status st = SN_OK;
-        if (m->schema.action[ref] == SN_CASCADE)
-            kill(m, w, m->schema.indexes[from].table, list[i]);
-        else if (m->schema.action[ref] == SN_NULLIFY)
-            st = nullify(m, ref, list[i]);
-        if (st != SN_OK)
-            return st;
-    }
-    return SN_OK;
-}
-
-static sn_status
-follow_all(model *m, work *w, bool nullifying)
-{
-    for (size_t i = 0; i < w->n; i++) {
-        for (size_t k = 0; k < m->schema.made_count; k++) {
-            value key[MAX_KEY] = {{true, 0}, {true, 0}, {true, 0}};
-            int ref = m->schema.in_order[k], to = references[ref].to;
-            bool now = (m->schema.action[ref] == SN_NULLIFY) == nullifying;
-            if (!now || m->schema.indexes[to].table != w->table[i] || !model_key(m, key, to, w->row[i]))
-                continue;
-            sn_status st = follow(m, w, ref, key);
-            if (st != SN_OK)
-                return st;
-        }
-    }
-    return SN_OK;
-}
-
-sn_status
-model_delete(model *m, int table, const sn_row *rows, size_t n, size_t *deleted)
-{
-    static before saved;
-    save_all(m, &saved);
-    work w = {.n = 0};
-    for (size_t i = 0; i < n; i++) {
-        if (rows[i] < m->positions[table] && m->now.rows[table][rows[i]].alive)
-            kill(m, &w, table, rows[i]);
-    }
-    *deleted = w.n;
-    sn_status st = follow_all(m, &w, false);
-    if (st == SN_OK)
-        st = follow_all(m, &w, true); /* only what has not died */
-    if (st != SN_OK)
-        restore_all(m, &saved);
-    return st;
 }
 
 /* ---------------------------------------------------------------- order, positions, units */
@@ -618,14 +545,14 @@ model_compact(model *m, int table, sn_row *map)
     sn_row to = 0;
     for (sn_row r = 0; r < m->positions[table]; r++) {
         map[r] = SN_NO_ROW;
-        if (!m->now.rows[table][r].alive)
+        if (!model_stored(m, table, r))
             continue;
         map[r] = to;
         m->now.rows[table][to] = m->now.rows[table][r];
         m->handles[table][to++] = m->handles[table][r];
     }
     for (sn_row r = to; r < m->positions[table]; r++) {
-        m->now.rows[table][r].alive = false;
+        m->now.rows[table][r].alive = m->now.rows[table][r].parked = false;
         m->handles[table][r] = NULL;
     }
     m->positions[table] = to;

@@ -83,10 +83,13 @@ typedef struct schema {
     bool made[REFERENCES];
     int in_order[REFERENCES]; /* those that are made, as they were */
     size_t made_count;
+    sn_col stamp[TABLES]; /* or SN_NO_COL */
 } schema;
 
 typedef struct record {
     bool alive;
+    bool parked; /* put aside */
+    bool along;  /* by a cascade */
     value cells[MAX_COLUMNS];
     uint64_t arrival[INDEXES];
 } record;
@@ -114,6 +117,12 @@ typedef struct model {
     void *handles[TABLES][MAX_ROWS];
 } model;
 
+/* A call that is refused has changed nothing: its positions and numbers come back too. */
+typedef struct before {
+    state rows;
+    int64_t next_number[TABLES];
+} before;
+
 void model_start(model *m); /* no rows, no references */
 
 /* Each changes the model and returns SN_OK, or changes nothing and returns the status that the engine must return. */
@@ -121,6 +130,8 @@ sn_status model_insert(model *m, int table, const value *cells, size_t n);
 sn_status model_update(model *m, int table, const sn_row *rows, size_t n, const sn_col *cols, size_t ncols,
                        const value *cells);
 sn_status model_delete(model *m, int table, const sn_row *rows, size_t n, size_t *deleted);
+sn_status model_park(model *m, int table, const sn_row *rows, size_t n, size_t *parked);
+sn_status model_return(model *m, int table, const sn_row *rows, size_t n, size_t *returned);
 bool model_exchange(model *m, int table, sn_row row, sn_col col, value cell, size_t depth);
 void model_move(model *m, int index, sn_row row, size_t position);
 void model_compact(model *m, int table, sn_row *map);
@@ -131,12 +142,18 @@ sn_status model_add_index(model *m, int index, const index_spec *spec);
 sn_status model_add_column(model *m, sn_col *out, int table, const sn_column_def *def, bool bare, const value *fill);
 sn_status model_drop_column(model *m, int table, sn_col col);
 sn_status model_set_nullable(model *m, int table, sn_col col, bool nullable);
+sn_status model_set_stamp(model *m, int table, sn_col col);
 sn_status model_add_reference(model *m, int ref, sn_on_delete action, bool enforce);
 void model_drop_reference(model *m, int ref);
 
 /* A savepoint, and back to it; positions taken since are dead. */
 void model_save(const model *m, state *to);
 void model_restore(model *m, const state *saved);
+void model_save_all(const model *m, before *b);
+void model_restore_all(model *m, const before *b);
+
+/* What a stamp column holds in parked rows. */
+value model_stamp(sn_type type);
 
 /* Problems that stand now. */
 bool model_dangles(const model *m, int ref, sn_row row);
@@ -148,6 +165,10 @@ const sn_column_def *model_column(const model *m, int table, sn_col col);
 bool model_indexed(const model *m, int table, sn_col col);
 sn_status model_check_cell(const model *m, int table, sn_col col, value cell);
 bool model_alive(const model *m, int table, sn_row row);
+bool model_stored(const model *m, int table, sn_row row);
+bool model_counts(const model *m, int table, sn_row row, sn_life life);
+/* Makes columns of a live row null, as an update does. */
+sn_status model_nullify(model *m, int table, sn_row row, const sn_col *cols, size_t n);
 bool model_key(const model *m, value *key, int index, sn_row row); /* false: one is null */
 bool model_same_key(const model *m, int index, const value *a, const value *b);
 int model_compare_keys(const model *m, int index, const value *a, const value *b, size_t n); /* nulls last */

@@ -52,7 +52,7 @@ sn_status
 model_add_column(model *m, sn_col *out, int table, const sn_column_def *def, bool bare, const value *fill)
 {
     for (sn_row row = 0; row < m->positions[table]; row++) {
-        if (!def->nullable && model_alive(m, table, row) && (!fill || fill[row].null))
+        if (!def->nullable && model_stored(m, table, row) && (!fill || fill[row].null))
             return SN_NULL;
     }
     sn_col col = 0;
@@ -70,7 +70,7 @@ model_add_column(model *m, sn_col *out, int table, const sn_column_def *def, boo
 sn_status
 model_drop_column(model *m, int table, sn_col col)
 {
-    if (!m->schema.columns[table][col].used || model_indexed(m, table, col))
+    if (!m->schema.columns[table][col].used || model_indexed(m, table, col) || m->schema.stamp[table] == col)
         return SN_MISUSE;
     m->schema.columns[table][col].used = false;
     return SN_OK;
@@ -99,13 +99,25 @@ model_set_nullable(model *m, int table, sn_col col, bool nullable)
     column_spec *column = &m->schema.columns[table][col];
     if (!column->used)
         return SN_MISUSE;
-    if (column->def.nullable && !nullable && is_last_nullable(m, table, col))
+    if (column->def.nullable && !nullable && (is_last_nullable(m, table, col) || m->schema.stamp[table] == col))
         return SN_MISUSE;
     for (sn_row row = 0; row < m->positions[table] && !nullable; row++) {
-        if (model_alive(m, table, row) && m->now.rows[table][row].cells[col].null)
+        if (model_stored(m, table, row) && m->now.rows[table][row].cells[col].null)
             return SN_NULL;
     }
     column->def.nullable = nullable;
+    return SN_OK;
+}
+
+sn_status
+model_set_stamp(model *m, int table, sn_col col)
+{
+    bool parked = false;
+    for (sn_row row = 0; row < m->positions[table]; row++)
+        parked |= m->now.rows[table][row].parked;
+    if (col == SN_NO_COL ? parked : !m->schema.columns[table][col].def.nullable)
+        return SN_MISUSE;
+    m->schema.stamp[table] = col;
     return SN_OK;
 }
 
@@ -168,7 +180,7 @@ model_clear(model *m)
 {
     for (int t = 0; t < TABLES; t++) {
         for (sn_row row = 0; row < m->positions[t]; row++) {
-            m->now.rows[t][row].alive = false;
+            m->now.rows[t][row].alive = m->now.rows[t][row].parked = false;
             m->handles[t][row] = NULL;
         }
         m->positions[t] = 0;

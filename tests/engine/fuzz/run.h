@@ -34,6 +34,9 @@ void run_arm(run *r, unsigned reach);
 sn_status run_disarm(run *r, sn_status st);
 
 void run_drain(run *r);
+/* Without a unit a write opens one; returns whether it did. Closes it again, or leaves it open for what follows. */
+bool run_begin(run *r);
+void run_end(run *r, bool opened);
 /* Everything that can be seen of the engine against the model; sn_check. */
 void run_compare(run *r);
 
@@ -56,9 +59,10 @@ sn_bytes value_bytes(sn_type type, bool bare, value v);
 
 /* ---------------------------------------------------------------- kinds of operations */
 
-void populate(run *r);      /* populate.c; in a unit */
-void change_schema(run *r); /* change.c */
-void probe_index(run *r);   /* probe.c */
-void ask_question(run *r);  /* ask.c */
+void populate(run *r);                                 /* populate.c; in a unit */
+void change_schema(run *r);                            /* change.c */
+void change_parking(run *r, int table, unsigned what); /* park.c */
+void probe_index(run *r);                              /* probe.c */
+void ask_question(run *r);                             /* ask.c */
 
 #endif
