@@ -19,9 +19,6 @@ import pytest
 
 from .world import Errors, Raised, load_engine, make_world
 
-# CPython 3.12 and 3.13 crash by themselves where memory is refused (tests/memory/interpreter.py shows one way).
-pytestmark = pytest.mark.skipif(sys.version_info >= (3, 12), reason="this CPython does not survive a lack of memory")
-
 World = SimpleNamespace
 EACH = 3000  # of the first allocations each is refused
 ENOUGH = 60  # successes in a row: what looks for names and threads swallows many a refusal
@@ -286,6 +283,7 @@ def test_every_allocation_refused(name: str) -> None:
     assert outcome == ("refused" if name.startswith("refused") else "done")
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="set_defaults in tests/memory/interpreter.py")
 def test_the_extension_is_not_loaded_without_memory() -> None:
     """Each allocation of its making refused: a MemoryError (an ImportError of what it imports), and no harm."""
     testcapi = pytest.importorskip("_testcapi")

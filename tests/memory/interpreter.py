@@ -89,6 +89,24 @@ def extended_lists() -> str:
     return f"{kept} references to a tuple kept" if kept else ""
 
 
+def set_defaults() -> str:
+    """dict.setdefault() that finds no memory for a larger dict gives up what it was to put in, and says nothing: the
+    error comes out of the call after it (dict_setdefault_ref_lock_held in 3.13.0). Types are filled in this way, so
+    that a module cannot be made without memory."""
+    import _testcapi
+
+    full = {str(n): n for n in range(5)}
+    try:
+        _testcapi.set_nomemory(0, 1)
+        full.setdefault("one more")
+        _testcapi.remove_mem_hooks()
+    except MemoryError:
+        _testcapi.remove_mem_hooks()
+    except SystemError as error:
+        return str(error)
+    return ""
+
+
 def _failures(function: Any, for_good: bool = False) -> Iterator[BaseException]:
     """The errors other than MemoryError and ValueError with which a function ends when its allocations fail."""
     import _testcapi
@@ -150,6 +168,7 @@ _ALL = (
     pickled_names,
     locks,
     extended_lists,
+    set_defaults,
 )
 PROBES = {each.__name__: each for each in _ALL}
 SECONDS = 2
