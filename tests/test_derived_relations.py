@@ -793,3 +793,8 @@ def test_rows_may_refuse_that_cycles_are_forbidden() -> None:
     build()
     first.within = first
     assert first.within is first
+
+
+def test_a_reference_to_several_models_is_no_tree() -> None:
+    with pytest.raises(DefinitionError, match="A.b: acyclic= needs a reference to the model itself, and to no other"):
+        define("A", {"b": belongs_to("A | B", acyclic=True)}, db=Database())

@@ -43,9 +43,9 @@ def check_fields(definition: Definition) -> None:
 
 def check_cascade(relation: Relation) -> None:
     """What goes with a record that is deleted softly can be restored with it. DefinitionError."""
-    soft = relation.on_delete == "cascade" and is_soft(relation.target)
+    soft = [each.name for each in relation.targets if relation.on_delete == "cascade" and is_soft(each)]
     if soft and not is_soft(relation.definition):
-        model, target = relation.definition.name, relation.target.name
+        model, target = relation.definition.name, soft[0]
         raise relation.definition.problem(
             relation.name,
             f'has on_delete="cascade" to {target}, whose records are deleted softly, but {model} has no deleted_at() '
