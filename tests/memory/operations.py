@@ -29,6 +29,7 @@ from sinew import (
     count,
     created_at,
     define,
+    deleted_at,
     exists,
     has_many,
     has_one,
@@ -49,6 +50,8 @@ from .world import (
     Category,
     Color,
     Comment,
+    File,
+    Folder,
     Item,
     Label,
     Labelling,
@@ -110,6 +113,77 @@ def is_even(value: int | None) -> bool:
 
 def has_score(record: Any) -> bool:
     return record.score is not None
+
+
+# ---------------------------------------------------------------- soft delete
+
+
+@operation()
+def delete_softly(w: Shop) -> Any:
+    w.folder.delete()
+
+
+@operation()
+def delete_softly_by_query(w: Shop) -> Any:
+    return Folder.where(Folder.title.in_(["a", "old"])).delete()
+
+
+@operation()
+def restore_record(w: Shop) -> Any:
+    w.old.restore()
+
+
+@operation()
+def restore_by_query(w: Shop) -> Any:
+    return Folder.only_deleted().where(title="old").restore()
+
+
+@operation(raises=sinew.UniqueError)
+def restore_what_is_taken(w: Shop) -> Any:
+    with w.db.transaction():
+        Folder(title="old")
+        w.old.restore()
+
+
+@operation(raises=sinew.IntegrityError)
+def restore_without_parent(w: Shop) -> Any:
+    w.files[2].restore()
+
+
+@operation()
+def restore_a_tie(w: Shop) -> Any:
+    """Two that miss each other, and what both went with."""
+    with w.db.transaction():
+        w.folder.parent = w.below
+        w.folder.delete()
+        w.folder.restore()
+        return Folder.count(), File.count()
+
+
+@operation()
+def delete_for_good_by_query(w: Shop) -> Any:
+    return Folder.with_deleted().all().delete(force=True)
+
+
+@operation()
+def delete_deleted_for_good(w: Shop) -> Any:
+    w.old.delete(force=True)
+
+
+@operation()
+def ask_with_deleted(w: Shop) -> Any:
+    folders = Folder.with_deleted()
+    return [
+        *(seen(each) for each in folders.order_by(Folder.title.desc()).offset(1).limit(2)),
+        folders.where(Folder.title.startswith("o"), lambda f: f.deleted_at is not None).count(),
+        seen(w.old.files.with_deleted()), seen(w.old.files.only_deleted().select(File.name, n=File.folder.title)),
+        folders.group_by(Folder.parent).agg(n=count()), w.old in folders, seen(Folder.only_deleted().one()),
+    ]  # fmt: skip
+
+
+@operation(raises=sinew.RecordDeleted)
+def write_to_a_deleted_one(w: Shop) -> Any:
+    w.old.title = "x"
 
 
 # ---------------------------------------------------------------- making records
@@ -1035,6 +1109,24 @@ class Empty:
         return [definition.cls for definition in self.db.definitions.values() if definition.laid_out]
 
 
+class Bin(Empty):
+    """A model with a soft-deleted record; its texts are in no index."""
+
+    def restore(self) -> None:
+        super().restore()
+        self.model = define("Paper", {"text": str, "gone": deleted_at()}, db=self.db)
+        self.model(text="b")
+        self.paper = self.model(text="a")
+        self.paper.delete()
+
+
+@operation(Bin, undo_allocates=True)
+def define_anew_with_deleted_ones(w: Bin) -> Any:
+    fields = {"text": column(type=str, unique=True), "size": column(type=int, default=3), "gone": deleted_at()}
+    define("Paper", fields, db=w.db)
+    return w.paper.text, w.paper.size
+
+
 class Declared(Empty):
     """Three models that have not been used: none has a table."""
 
@@ -1116,6 +1208,7 @@ def class_statement(w: Empty) -> Any:
         size: Attr[int | None] = column(default=None, index="ordered", check=is_even)
         made: Attr[datetime] = created_at()
         touched: Attr[datetime] = updated_at()
+        gone: Attr[datetime | None] = deleted_at()
         parent: BelongsTo[Thing | None] = belongs_to(default=None)
         children: HasMany[Thing] = has_many()
 

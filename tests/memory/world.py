@@ -25,6 +25,7 @@ from sinew import (
     Query,
     belongs_to,
     created_at,
+    deleted_at,
     field,
     has_many,
     has_one,
@@ -164,6 +165,20 @@ class Note(Base):
     item: BelongsTo[Item | None] = belongs_to(default=None)
 
 
+class Folder(Base):
+    title: Attr[str] = field(unique=True)
+    parent: BelongsTo[Folder | None] = belongs_to(default=None, on_delete="cascade")
+    files: HasMany[File] = has_many(inverse=lambda: File.folder)
+    deleted_at: Attr[datetime | None] = deleted_at()
+
+
+class File(Base):
+    name: Attr[str]
+    tags: Attr[Any] = field(default_factory=list)
+    folder: BelongsTo[Folder] = belongs_to(on_delete="cascade")
+    gone: Attr[datetime | None] = deleted_at(tz="naive")
+
+
 class Shop:
     """The database with its rows; `restore` brings them back to what they are at the beginning."""
 
@@ -198,13 +213,21 @@ class Shop:
         self.order = Order()
         self.items = [Item(order=self.order, number=n) for n in (1, 2)]
         self.note = Note(text="n", item=self.items[0])
+        self.fill_bin()
+
+    def fill_bin(self) -> None:
+        """A folder within a folder, and another one that is soft-deleted; each has a file."""
+        self.folder = Folder(title="a")
+        self.below, self.old = Folder(title="b", parent=self.folder), Folder(title="old")
+        self.files = [File(name=each.title, folder=each) for each in (self.folder, self.below, self.old)]
+        self.old.delete()
 
     def check(self) -> None:
         shop.store.check()
 
     def seen(self) -> Any:
         """All that can be seen of the database: rows, every relation from both sides, what is open."""
-        rows = {name: [seen(record.to_dict()) for record in model.all()] for name, model in shop.models.items()}
+        rows = {name: [seen(record.to_dict()) for record in every(model)] for name, model in shop.models.items()}
         views = {
             f"{name}.{relation}": [seen(getattr(record, relation)) for record in model.all()]
             for name, model in shop.models.items()
@@ -219,6 +242,11 @@ class Shop:
             "block": shop.block,
             "pending": list(shop.pending),
         }
+
+
+def every(model: Any) -> Any:
+    """All records, soft-deleted ones too."""
+    return model.with_deleted() if model in (Folder, File) else model.all()
 
 
 def seen(value: Any) -> Any:
