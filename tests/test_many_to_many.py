@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +33,7 @@ from sinew import (
     belongs_to,
     count,
     define,
+    deleted_at,
     exists,
     field,
     has_many,
@@ -1106,3 +1108,48 @@ def test_a_pivot_that_loses_a_side_is_refused() -> None:
 def test_averages_of_pivot_data(w: World) -> None:
     assert w.two.tags.avg(Tagging.weight) == 3.0
     assert Post.where(title="two").select(a=avg(Post.taggings.weight)) == [{"a": 3.0}]
+
+
+# ---------------------------------------------------------------- soft delete
+
+
+class Soft(Model, db=db, abstract=True):
+    """What is deleted softly."""
+
+    deleted_at: Attr[datetime | None] = deleted_at()
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_links_go_and_come_back_with_what_is_deleted_softly(made: bool) -> None:
+    pivot = None if made else "Tagging"
+    own = Database()
+    define("Post", {"tags": many_to_many("Tag", pivot=pivot)}, db=own, base=Soft)
+    define("Tag", {"posts": many_to_many("Post", pivot=pivot)}, db=own)
+    define("Tagging", LINKS, db=own, base=Soft)
+    own.check()
+    m = own.models
+    rows = m["PostTags" if made else "Tagging"]
+    one, two, a, b = m["Post"](), m["Post"](), m["Tag"](), m["Tag"]()
+    one.tags.attach([a, b])
+    two.tags.attach(a)
+    one.delete()
+    assert list(a.posts) == [two] and list(b.posts) == [] and len(a.posts) == 1 and one not in a.posts
+    assert rows.count() == 1 and m["Tag"].where(exists(m["Tag"].posts)).count() == 1
+    one.restore()
+    assert list(one.tags) == [a, b] and sorted(each.id for each in a.posts) == [one.id, two.id]
+    assert one.tags.detach(a).detached == [a] and list(a.posts) == [two]
+    assert one.tags.attach(a).attached == [a] and list(one.tags) == [b, a]
+    a.delete()
+    assert list(one.tags) == [b] and list(two.tags) == []
+    own.store.check()
+
+
+def test_a_pivot_that_could_not_be_restored_is_refused() -> None:
+    own = Database()
+    define("Post", {"tags": many_to_many("Tag", pivot="Tagging")}, db=own, base=Soft)
+    define("Tag", {}, db=own)
+    define("Tagging", LINKS, db=own)
+    with pytest.raises(
+        DefinitionError, match="Tagging.post has on_delete=.cascade. to Post, whose records are deleted"
+    ):
+        own.check()

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from datetime import datetime
 from types import FrameType, FunctionType
 from typing import Any
 
@@ -25,7 +26,7 @@ from . import _engine, database, layout, redefinition
 from .annotations import HEADS, Annotation, Scope, Subscripted, evaluate, of_namespace, read
 from .definition import Definition, Options, Place
 from .errors import DefinitionError, show, store_closed, suggest
-from .fields import FieldDeclaration, NotAType, Type, check_options, kind_for
+from .fields import FieldDeclaration, NotAType, Type, check_options, deleted_at, kind_for
 from .relations import KIND_OF_HEAD, RelationDeclaration, check_relation
 
 RECORD_METHODS = ("update", "delete", "restore", "changes", "changed", "was", "expire", "to_dict", "assign_tree")
@@ -347,11 +348,15 @@ def _define(cls: type[Any], place: Place) -> Definition:
     return definition
 
 
-def made(place: Place, db: database.Database, references: Mapping[str, RelationDeclaration]) -> Definition:
-    """A model that nobody declared: the pivot of a many-to-many that names none."""
+def made(
+    place: Place, db: database.Database, references: Mapping[str, RelationDeclaration], *, soft: bool
+) -> Definition:
+    """A model that nobody declared: the pivot of a many-to-many that names none. soft: its rows are deleted softly."""
     from .model import Model
 
     attributes = {name: Attribute(declaration, None, None) for name, declaration in references.items()}
+    if soft:
+        attributes["deleted_at"] = Attribute(deleted_at(), kind_for(datetime | None), None)
     body = Body(attributes, Options(), db, False)
     names = {"__module__": place.module, "__qualname__": place.qualname, "__sinew__": None, "__sinew_body__": body}
     definition = _define(_engine.new_class(type(Model), place.name, (Model,), names), place)

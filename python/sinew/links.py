@@ -383,8 +383,7 @@ def _probe(relation: Relation, index: _engine.Index, owner: Any, record: Any) ->
     for link in pivots.branches(relation):
         keys: dict[Any, Any] = {}
         for side, each in ((link.near, owner), (link.far, record)):
-            values = _engine.values(each, [info.engine for info in side.references])
-            keys.update(zip((info.engine for info in side.foreign_key), values, strict=True))
+            keys.update(zip((info.engine for info in side.foreign_key), side.key_of(each), strict=True))
         found = index.find([keys[each] for each in index.fields])
         if found is not None:
             return found

@@ -27,6 +27,7 @@ from . import _engine, compile, keys
 from .errors import DefinitionError, show, suggest
 from .relations import RelationDeclaration, pivots_differ
 from .scope import Frame
+from .soft import is_soft
 
 if TYPE_CHECKING:
     from .definition import Definition, Relation
@@ -112,7 +113,7 @@ def unique_pairs(pivot: Definition) -> list[tuple[str, ...]]:
     found: dict[tuple[str, ...], None] = {}
     for _, link in _links(pivot):
         if is_unique(link):
-            both = sorted((link.near, link.far), key=order.index)
+            both = sorted((pivot.relations[link.near_name], pivot.relations[link.far_name]), key=order.index)
             found[tuple(info.name for each in both for info in keys.foreign_key_of(each))] = None
     return list(found)
 
@@ -259,7 +260,8 @@ def _make(first: Relation, name: str, sides: dict[str, str]) -> Definition:
 
     place = first.definition.place.within(name, first.name)
     references = {each: RelationDeclaration("belongs_to", target) for each, target in sides.items()}
-    definition = declare.made(place, first.definition.db, references)
+    soft = is_soft(first.definition) or is_soft(first.target)  # links that go with what they link come back with it
+    definition = declare.made(place, first.definition.db, references, soft=soft)
     definition.made = True
     return definition
 
@@ -337,7 +339,8 @@ def _sides(relation: Relation, other: Relation | None, pivot: Definition) -> tup
             f"links two records of {definition.name} and needs two references in {pivot.name}, one for each; there is "
             f"only `{(nears or fars)[0].name}`",
         )
-    return _only(relation, pivot, "foreign_key", nears), _only(relation, pivot, "other_key", fars)
+    near = _only(relation, pivot, definition, "foreign_key", nears)
+    return near, _only(relation, pivot, relation.target, "other_key", fars)
 
 
 def _candidates(relation: Relation, pivot: Definition, side: Definition, option: str, given: Any) -> list[Relation]:
@@ -374,8 +377,8 @@ def _reference_named(
         listed = ", ".join(f"`{each.name}`" for each in leading) or "there is none"
         raise relation.definition.problem(
             relation.name,
-            f"{option}= names {pivot.name}.{found.name}, which leads to {found.target_name}; it takes a reference to "
-            f"{side.name} (those: {listed})",
+            f"{option}= names {pivot.name}.{found.name}, which leads to {' or '.join(found.target_names)}; "
+            f"it takes a reference to {side.name} (those: {listed})",
         )
     near = suggest(names[0], [name for key in known for name in key])
     raise relation.definition.problem(
@@ -383,13 +386,12 @@ def _reference_named(
     )
 
 
-def _only(relation: Relation, pivot: Definition, option: str, candidates: list[Relation]) -> Relation:
+def _only(relation: Relation, pivot: Definition, side: Definition, option: str, candidates: list[Relation]) -> Relation:
     if len(candidates) == 1:
         return candidates[0]
-    side = candidates[0].target_name
     listed = " or ".join(f'{option}="{each.name}"' for each in candidates)
     raise relation.definition.problem(
-        relation.name, f"goes through {pivot.name}, which has several references to {side}; say which: {listed}"
+        relation.name, f"goes through {pivot.name}, which has several references to {side.name}; say which: {listed}"
     )
 
 

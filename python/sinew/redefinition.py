@@ -423,7 +423,7 @@ def _settle_pivot(pivot: Definition, undo: Undo) -> list[_engine.Index]:
             layout.add_index(pivot, each)
             undo.add(lambda index=table.indexes[each]: store.drop_index(index))  # type: ignore[misc]
     for reference in pivot.belongs_to():
-        if reference.name in table.references and table.actions[reference.name] != reference.on_delete:
+        if any(table.actions.get(way.spelling, reference.on_delete) != reference.on_delete for way in reference.ways):
             _unbind(reference, table, undo)
             layout.bind_reference(reference)
             undo.add(lambda reference=reference: _let_go(reference, table))  # type: ignore[misc]
@@ -431,8 +431,10 @@ def _settle_pivot(pivot: Definition, undo: Undo) -> list[_engine.Index]:
 
 
 def _let_go(reference: Relation, table: layout.Table) -> None:
-    reference.descriptor.unbind()
-    table.references.discard(reference.name)
+    for way in reference.ways:
+        if way.spelling in table.references:
+            way.descriptor.unbind()
+            table.references.discard(way.spelling)
 
 
 def _put_up(definition: Definition, old: _Old, found: list[Definition], leading: list[Relation], undo: Undo) -> None:
