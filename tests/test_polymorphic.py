@@ -24,6 +24,7 @@ from sinew import (
     IntegrityError,
     Invalid,
     KeyedModel,
+    ManyToMany,
     Model,
     RecordDeleted,
     RelationError,
@@ -36,6 +37,7 @@ from sinew import (
     field,
     has_many,
     has_one,
+    many_to_many,
     max_,
     validates,
 )
@@ -696,6 +698,81 @@ def test_changing_many() -> None:
 )
 def test_mistakes_in_queries(use: Callable[[], Any], error: type[Exception], words: list[str]) -> None:
     refused(use, error, *words)
+
+
+# ---------------------------------------------------------------- many-to-many over it
+
+
+@pytest.fixture
+def tagged(db: Database) -> tuple[Any, Any, Any, Any]:
+    """Tags on books and on films, through one pivot."""
+
+    class Book(Model, db=db):
+        title: Attr[str]
+        tags: ManyToMany[Tag, Tagging] = many_to_many(inverse=lambda: Tag.books)
+
+    class Film(Model, db=db):
+        title: Attr[str]
+        tags: ManyToMany[Tag, Tagging] = many_to_many(inverse=lambda: Tag.films)
+
+    class Tag(Model, db=db):
+        label: Attr[str]
+        books: ManyToMany[Book, Tagging] = many_to_many(inverse=lambda: Book.tags)
+        films: ManyToMany[Film, Tagging] = many_to_many(inverse=lambda: Film.tags)
+
+    class Tagging(Model, db=db):
+        on: BelongsTo[Book | Film] = belongs_to()
+        tag: BelongsTo[Tag] = belongs_to()
+        weight: Attr[int] = field(default=1)
+
+    for number in range(2):
+        Book(id=number, title=f"b{number}")
+        Film(id=number, title=f"f{number}")
+        Tag(id=number, label="ab"[number])
+    return Book, Film, Tag, Tagging
+
+
+def test_links_are_kept_apart(tagged: tuple[Any, Any, Any, Any]) -> None:
+    Book, Film, Tag, Tagging = tagged
+    a, b = Tag[0], Tag[1]
+    assert Book[0].tags.attach({a: {"weight": 2}, b: {}}).attached == [a, b]
+    assert Film[0].tags.attach(a).attached == [a]
+    assert list(a.books) == [Book[0]] and list(a.films) == [Film[0]] and list(b.films) == []
+    assert len(a.books) == 1 and Book[0] in a.books and Film[0] not in a.books and Film[0] not in b.films
+    assert [(each.title, link.weight) for each, link in a.books.pairs()] == [("b0", 2)]
+    assert a.books.where(Tagging.weight > 0).count() == 1 and a.films.where(Tagging.weight > 0).pluck(Film.title) == [
+        "f0"
+    ]
+    assert a.books.attach(Book[0]).attached == [] and Tagging.count() == 3
+    assert a.books.update_pivot(Book[0], weight=5).updated == [Book[0]] and Tagging.sum(Tagging.weight) == 7
+    with pytest.raises(UniqueError, match="on_type='Film'"):
+        Tagging(on=Film[0], tag=a)
+    assert a.films.attach(Film[1]).attached == [Film[1]]
+    assert a.books.sync([Book[1]]).detached == [Book[0]] and list(a.films) == [Film[0], Film[1]]
+    assert a.books.detach().detached == [Book[1]] and list(a.films) == [Film[0], Film[1]]
+    a.films = [Film[1], Film[0]]
+    assert list(a.films) == [Film[1], Film[0]] and list(Film[0].tags) == [a]
+    assert a.films.toggle([Film[0], Film[1]]).attached == [] and list(Book[0].tags) == [b]
+
+
+def test_links_in_queries(tagged: tuple[Any, Any, Any, Any]) -> None:
+    Book, Film, Tag, Tagging = tagged
+    Book[0].tags.attach(Tag[0], weight=2)
+    Film[0].tags.attach(Tag[0], weight=9)
+    Film[1].tags.attach(Tag[1])
+    assert Tag.select(books=count(Tag.books), films=count(Tag.films)) == [
+        {"books": 1, "films": 1},
+        {"books": 0, "films": 1},
+    ]
+    assert Tag.where(Tag.books.title == "b0").pluck(Tag.label) == ["a"]
+    assert Tag.where(exists(Tag.books, Tagging.weight == 9)).count() == 0
+    assert Tag.where(exists(Tag.films, Tagging.weight == 9)).pluck(Tag.label) == ["a"]
+    assert Book.where(Book.tags.films.title == "f0").pluck(Book.id) == [0]
+    assert Tagging.where(Tagging.on.is_a(Film), Tagging.on.title == "f1").count() == 1
+    Film[0].delete()
+    assert Tagging.count() == 2 and list(Tag[0].books) == [Book[0]]
+    Tag[0].delete()
+    assert list(Book[0].tags) == []
 
 
 # ---------------------------------------------------------------- validators

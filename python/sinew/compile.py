@@ -252,7 +252,7 @@ class Lowering:
         root, steps = root_of(expr.path), steps_of(expr.path)
         last = ways(root, steps)[0][-1]
         keys = _key_columns(root, steps, last) if last.kind == "belongs_to" else ()
-        if steps[-1].members and len(keys) == 2:
+        if last.base.members and len(keys) == 2:
             return self._some(keys[:1], frame, lambda f: self._among_several(keys, last.base, expr.records, f))
         if len(keys) != 1:
             return ("or", *(self._key_is(KeyIs(expr.path, record), frame) for record in expr.records))
