@@ -33,6 +33,7 @@ from sinew import (
     belongs_to,
     count,
     define,
+    deleted_at,
     exists,
     field,
     has_many,
@@ -698,6 +699,58 @@ def test_changing_many() -> None:
 )
 def test_mistakes_in_queries(use: Callable[[], Any], error: type[Exception], words: list[str]) -> None:
     refused(use, error, *words)
+
+
+# ---------------------------------------------------------------- soft delete
+
+
+def soft_world(db: Database, on_delete: str) -> tuple[Any, Any, Any]:
+    def fields() -> dict[str, Any]:
+        return {"id": field(type=int, primary_key=True), "gone": deleted_at(), "notes": has_many("Note")}
+
+    class Soft(KeyedModel, db=db, abstract=True):
+        pass
+
+    A: Any = define("A", fields(), base=Soft)
+    B: Any = define("B", {"id": field(type=int, primary_key=True), "notes": has_many("Note")}, base=Soft)
+    about = belongs_to("A | B | None", on_delete=on_delete)
+    Note: Any = define("Note", {"about": about, "gone": deleted_at()}, db=db)
+    return A, B, Note
+
+
+def test_soft_delete_takes_only_its_own(db: Database) -> None:
+    A, B, Note = soft_world(db, "cascade")
+    a, b = A(id=0), B(id=0)
+    on_a, on_b = Note(about=a), Note(about=b)
+    a.delete()
+    assert list(Note.all()) == [on_b] and list(Note.only_deleted()) == [on_a] and list(b.notes) == [on_b]
+    assert list(Note.with_deleted().where(Note.about.is_a(A))) == [on_a]
+    a.restore()
+    assert list(a.notes) == [on_a] and on_a.about is a and Note.count() == 2
+    b.delete()  # for good, as B has no soft delete; what hangs from it is put aside, or goes
+    assert B.count() == 0 and list(Note.all()) == [on_a]
+    a.delete(force=True)
+    assert Note.count() == 0 and A.with_deleted().count() == 0
+
+
+def test_soft_delete_nullifies_both_columns(db: Database) -> None:
+    A, B, Note = soft_world(db, "nullify")
+    a, b = A(id=0), B(id=0)
+    on_a, on_b, parked = Note(about=a), Note(about=b), Note(about=b)
+    a.delete()
+    assert on_a.about_type is None and on_a.about_id is None and on_b.about is b
+    parked.delete()
+    b.delete()
+    assert on_b.about is None
+    parked.restore()
+    assert parked.about is None and parked.about_type is None and parked.about_id is None
+
+
+def test_a_cascade_from_one_that_is_soft_needs_soft_delete(db: Database) -> None:
+    soft_world(db, "nullify")
+    Bad: Any = define("Bad", {"about": belongs_to("B | A", on_delete="cascade")}, db=db)
+    with pytest.raises(DefinitionError, match=r'Bad\.about has on_delete="cascade" to A, whose records'):
+        Bad.count()
 
 
 # ---------------------------------------------------------------- many-to-many over it

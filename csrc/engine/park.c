@@ -147,11 +147,23 @@ is_referred_to(const sn_table *t, sn_col col)
     return false;
 }
 
+/* The key of a member is null as a whole or not at all. */
+static bool
+may_be_null(const sn_reference *ref)
+{
+    bool may = true;
+    for (size_t i = 0; i < ref->from->column_count; i++)
+        may &= !is_referred_to(ref->from->table, ref->from->columns[i]);
+    return may || !ref->member;
+}
+
 static sn_status
 nullify_parked(const sn_reference *ref, sn_row row)
 {
     sn_table *t = ref->from->table;
     sn_status st = SN_OK;
+    if (!may_be_null(ref))
+        return SN_OK;
     for (size_t i = 0; st == SN_OK && i < ref->from->column_count; i++) {
         sn_col col = ref->from->columns[i];
         if (!t->columns[col].def.nullable || is_referred_to(t, col))

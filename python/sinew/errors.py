@@ -441,7 +441,8 @@ _CHAIN = 5
 def _may_be_deleted_softly(cls: Any, name: str) -> bool:
     definition = getattr(cls, "__sinew__", None)
     relation = None if definition is None else definition.relations.get(name)
-    fields = () if relation is None else [info for each in relation.targets for info in each.declared.values()]
+    targets = () if relation is None else relation.targets
+    fields = (info for target in targets for info in target.declared.values())
     return any(info.declaration.automatic == "deleted" for info in fields)
 
 

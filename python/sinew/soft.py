@@ -43,9 +43,10 @@ def check_fields(definition: Definition) -> None:
 
 def check_cascade(relation: Relation) -> None:
     """What goes with a record that is deleted softly can be restored with it. DefinitionError."""
-    soft = [each.name for each in relation.targets if relation.on_delete == "cascade" and is_soft(each)]
-    if soft and not is_soft(relation.definition):
-        model, target = relation.definition.name, soft[0]
+    if relation.on_delete != "cascade" or is_soft(relation.definition):
+        return
+    model = relation.definition.name
+    for target in (each.name for each in relation.targets if is_soft(each)):
         raise relation.definition.problem(
             relation.name,
             f'has on_delete="cascade" to {target}, whose records are deleted softly, but {model} has no deleted_at() '
