@@ -514,6 +514,85 @@ test_one_to_one(hostile *h)
     free_album(&a);
 }
 
+/* ---------------------------------------------------------------- parked notes */
+
+static void
+park_note(album *a, sn_row row)
+{
+    size_t parked;
+    sn_stamp stamp = {SN_INT, number(1)};
+    CHECK_OK(sn_begin(a->db));
+    CHECK_OK(sn_table_park(&parked, a->note, &row, 1, &stamp, 1));
+    CHECK(parked == 1);
+    CHECK_OK(sn_commit(a->db));
+}
+
+static void
+add_stamp(album *a)
+{
+    sn_col col;
+    sn_column_def def = {SN_INT, true, false};
+    CHECK_OK(sn_table_add_column(&col, a->note, &def, NULL));
+    CHECK_OK(sn_table_set_stamp(a->note, col));
+}
+
+/* A parked note loses its whole key when its photo goes for good, and the one on the post with the same number does not. */
+static void
+test_parked(hostile *h, sn_on_delete action)
+{
+    album a;
+    size_t restored;
+    make_album(&a, h, action);
+    add_stamp(&a);
+    park_note(&a, 0);
+    park_note(&a, 1);
+    CHECK(NOTED(&a, POST, 0, 4) && NOTED(&a, PHOTO, 0, 6));
+    CHECK_OK(sn_begin(a.db));
+    CHECK_OK(delete_photo(&a));
+    CHECK_OK(sn_commit(a.db));
+    CHECK(sn_table_parked(a.note, 0) && sn_table_parked(a.note, 1) == (action == SN_NULLIFY));
+    CHECK_OK(sn_begin(a.db));
+    CHECK_OK(sn_table_restore(&restored, a.note, (sn_row[]){0, 1}, 2));
+    CHECK_OK(sn_commit(a.db));
+    CHECK(leads(&a, 0, 0, SN_NO_ROW) && NOTED(&a, POST, 0, 4, 0));
+    CHECK(action != SN_NULLIFY || (sn_table_get(a.note, 1, NOTE_KIND).null && sn_table_get(a.note, 1, NOTE_KEY).null));
+    CHECK_SOUND(sn_check(a.db));
+    free_album(&a);
+}
+
+/* A column of the key that is itself a key keeps all of it: half of it would be none. */
+static void
+test_parked_key_that_stays(hostile *h)
+{
+    album a;
+    sn_col col;
+    size_t restored;
+    sn_reference *ref;
+    sn_column_def def = {SN_INT, true, false};
+    make_album(&a, h, SN_NULLIFY);
+    add_stamp(&a);
+    CHECK_OK(sn_begin(a.db));
+    for (sn_row row = 2; row < 7; row++)
+        CHECK_OK(set_note(&a, row, -1, -1));
+    CHECK_OK(set_note(&a, 0, POST, 1));
+    CHECK_OK(sn_commit(a.db));
+    sn_index *key = make_index(a.note, SN_INDEX_UNIQUE, false, NOTE_KEY, SN_NO_COL);
+    CHECK_OK(sn_table_add_column(&col, a.target[POST], &def, NULL));
+    sn_index *from = make_index(a.target[POST], SN_INDEX_MANY, false, col, SN_NO_COL);
+    CHECK_OK(sn_reference_new(&ref, from, key, SN_RESTRICT, true, NULL));
+    park_note(&a, 1);
+    CHECK_OK(sn_begin(a.db));
+    CHECK_OK(delete_photo(&a));
+    CHECK_OK(sn_commit(a.db));
+    CHECK(!sn_table_get(a.note, 1, NOTE_KIND).null && !sn_table_get(a.note, 1, NOTE_KEY).null);
+    CHECK_OK(sn_begin(a.db));
+    CHECK_OK(sn_table_restore(&restored, a.note, (sn_row[]){1}, 1));
+    CHECK_STATUS(sn_commit(a.db), SN_DANGLING);
+    sn_rollback(a.db);
+    CHECK_SOUND(sn_check(a.db));
+    free_album(&a);
+}
+
 /* What sn_check has to see, written past the engine. */
 static void
 test_check_sees(hostile *h)
@@ -623,6 +702,9 @@ main(void)
     test_kinds_of_constants(&h);
     test_rows_that_are_there(&h);
     test_one_to_one(&h);
+    test_parked(&h, SN_CASCADE);
+    test_parked(&h, SN_NULLIFY);
+    test_parked_key_that_stays(&h);
     test_check_sees(&h);
     sweep_one(&h, run_new, false);
     sweep_one(&h, run_nullify, true);
