@@ -267,11 +267,11 @@ static void
 compare_each(ask *a, const route *p, sn_row from, const targets *t)
 {
     sn_rows out = {0};
-    bool before = sn_rows_push(a->r->db, &out, 7) == SN_OK;
+    bool start = sn_rows_push(a->r->db, &out, 7) == SN_OK;
     if (answered(a, sn_path_each(&out, p->path, from)))
-        same_rows(&out, before, t->rows, t->n);
+        same_rows(&out, start, t->rows, t->n);
     else
-        REQUIRE(a->overflow || out.n == before);
+        REQUIRE(a->overflow || out.n == start);
     sn_rows_free(a->r->db, &out);
 }
 
@@ -330,15 +330,26 @@ ask_expand(ask *a)
     sn_rows_free(a->r->db, &out);
 }
 
+/* At most to one row, before its limit. */
+static bool
+leads_to_one(const ask *a, const hop *h)
+{
+    if (h->ref == NONE)
+        return h->kind == SN_HOP_THROUGH && sn_path_single(a->routes[h->parts[0]].path);
+    return !h->backward || a->r->m.schema.indexes[references[h->ref].from].kind == SN_INDEX_UNIQUE;
+}
+
 static bool
 is_invertible(const ask *a, const route *p)
 {
     bool all = true;
     for (size_t i = 0; i < p->n; i++) {
         const hop *h = &p->hops[i];
-        bool unique = a->r->m.schema.indexes[references[h->ref].from].kind == SN_INDEX_UNIQUE;
         size_t limit = h->single && h->limit > 1 ? 1 : h->limit;
-        all &= limit == SIZE_MAX || (limit == 1 && (!h->backward || unique));
+        all &= h->offset == 0 && (limit == SIZE_MAX || (limit == 1 && leads_to_one(a, h)));
+        all &= h->kind != SN_HOP_INTERSECTION && h->kind != SN_HOP_DIFFERENCE;
+        for (size_t k = 0; k < h->part_n; k++)
+            all &= is_invertible(a, &a->routes[h->parts[k]]);
     }
     return all;
 }
@@ -362,11 +373,12 @@ test_everywhere(ask *a, const route *p)
 {
     for (size_t i = 0; i < p->n; i++) {
         const hop *h = &p->hops[i];
-        int to = a->r->m.schema.indexes[h->backward ? references[h->ref].from : references[h->ref].to].table;
-        for (sn_row row = 0; h->where != NONE && row < a->r->m.positions[to]; row++) {
-            if (model_alive(&a->r->m, to, row))
+        for (sn_row row = 0; h->where != NONE && row < a->r->m.positions[h->to]; row++) {
+            if (model_alive(&a->r->m, h->to, row))
                 naive_test(a, h->where, &(scope){NULL, row});
         }
+        for (size_t k = 0; k < h->part_n; k++)
+            test_everywhere(a, &a->routes[h->parts[k]]);
     }
 }
 

@@ -137,29 +137,6 @@ naive_sort(ask *a, const order_spec *orders, size_t order_n, sn_row *rows, size_
 
 /* ---------------------------------------------------------------- paths */
 
-static size_t
-hop_rows(ask *a, const hop *h, sn_row from, sn_row *out)
-{
-    const model *m = &a->r->m;
-    value key[MAX_KEY];
-    int here = references[h->ref].from, there = references[h->ref].to;
-    if (h->backward) {
-        there = here;
-        here = references[h->ref].to;
-    }
-    if (!model_key(m, key, here, from))
-        return 0;
-    size_t n = model_list(m, out, there, key), kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (h->where == NONE || naive_test(a, h->where, &(scope){NULL, out[i]}))
-            out[kept++] = out[i];
-    }
-    if (h->order_n > 0)
-        naive_sort(a, h->orders, h->order_n, out, kept);
-    size_t limit = h->single && h->limit > 1 ? 1 : h->limit;
-    return kept < limit ? kept : limit;
-}
-
 static void
 arrive(ask *a, targets *out, sn_row row, bool distinct)
 {
@@ -173,19 +150,106 @@ arrive(ask *a, targets *out, sn_row row, bool distinct)
         out->rows[out->n++] = row;
 }
 
+static bool
+has_row(const targets *t, sn_row row)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->rows[i] == row)
+            return true;
+    }
+    return false;
+}
+
+/* What the route leads to from each row of the list, once, and again from those. */
+static void
+closure(ask *a, targets *out, const route *p, sn_row from)
+{
+    targets next;
+    naive_targets(a, out, p, from, true);
+    for (size_t i = 0; i < out->n && !a->abandoned; i++) {
+        naive_targets(a, &next, p, out->rows[i], true);
+        for (size_t k = 0; k < next.n; k++)
+            arrive(a, out, next.rows[k], true);
+    }
+}
+
+static void
+combine(ask *a, targets *out, const hop *h, sn_row from)
+{
+    targets other;
+    naive_targets(a, out, &a->routes[h->parts[0]], from, true);
+    for (size_t i = 1; i < h->part_n; i++) {
+        naive_targets(a, &other, &a->routes[h->parts[i]], from, true);
+        size_t kept = 0;
+        for (size_t k = 0; k < out->n && h->kind != SN_HOP_UNION; k++) {
+            if (has_row(&other, out->rows[k]) == (h->kind == SN_HOP_INTERSECTION))
+                out->rows[kept++] = out->rows[k];
+        }
+        out->n = h->kind == SN_HOP_UNION ? out->n : kept;
+        for (size_t k = 0; k < other.n && h->kind == SN_HOP_UNION; k++)
+            arrive(a, out, other.rows[k], true);
+    }
+}
+
+/* The rows of a step along routes. */
+static void
+rows_along(ask *a, targets *out, const hop *h, sn_row from)
+{
+    const route *first = &a->routes[h->parts[0]];
+    if (h->kind == SN_HOP_THROUGH)
+        naive_targets(a, out, first, from, first->distinct);
+    else if (h->kind == SN_HOP_RECURSIVE)
+        closure(a, out, first, from);
+    else
+        combine(a, out, h, from);
+}
+
+/* The rows of a step along a reference. */
+static void
+rows_related(ask *a, targets *out, const hop *h, sn_row from)
+{
+    const model *m = &a->r->m;
+    value key[MAX_KEY];
+    int here = references[h->ref].from, there = references[h->ref].to;
+    if (h->backward) {
+        there = here;
+        here = references[h->ref].to;
+    }
+    out->n = model_key(m, key, here, from) ? model_list(m, out->rows, there, key) : 0;
+}
+
+/* The rows of a step, cut to its offset and limit; returns where they begin. */
+static size_t
+hop_rows(ask *a, targets *out, const hop *h, sn_row from)
+{
+    size_t kept = 0;
+    if (h->ref == NONE)
+        rows_along(a, out, h, from);
+    else
+        rows_related(a, out, h, from);
+    for (size_t i = 0; i < out->n; i++) {
+        if (h->where == NONE || naive_test(a, h->where, &(scope){NULL, out->rows[i]}))
+            out->rows[kept++] = out->rows[i];
+    }
+    if (h->order_n > 0)
+        naive_sort(a, h->orders, h->order_n, out->rows, kept);
+    size_t limit = h->single && h->limit > 1 ? 1 : h->limit, start = h->offset < kept ? h->offset : kept;
+    out->n = kept - start < limit ? kept : start + limit;
+    return start;
+}
+
 static void
 walk(ask *a, targets *out, const route *p, size_t at, sn_row row, bool distinct)
 {
-    sn_row rows[MAX_ROWS];
+    targets rows;
     if (!step(a))
         return;
     if (at == p->n) {
         arrive(a, out, row, distinct);
         return;
     }
-    size_t n = hop_rows(a, &p->hops[at], row, rows);
-    for (size_t i = 0; i < n; i++)
-        walk(a, out, p, at + 1, rows[i], distinct);
+    for (size_t i = hop_rows(a, &rows, &p->hops[at], row); i < rows.n; i++)
+        walk(a, out, p, at + 1, rows.rows[i], distinct);
 }
 
 void

@@ -68,11 +68,11 @@ populate(run *r)
 {
     static const int order[] = {C, A, B, D, A, B};
     unsigned seed = run_byte(r), n = 1 + run_byte(r) % MOST;
-    uint64_t before = r->random;
+    uint64_t start = r->random;
     r->random = (uint64_t)seed * 2 + 1;
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         for (unsigned k = 0; k < n && r->m.positions[order[i]] < MAX_ROWS; k++)
             add_row(r, order[i]);
     }
-    r->random = before;
+    r->random = start;
 }

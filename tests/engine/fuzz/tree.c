@@ -509,12 +509,47 @@ table_of(const run *r, int ref, bool from)
     return r->m.schema.indexes[from ? references[ref].from : references[ref].to].table;
 }
 
-/* A step from the table; its `ref` is NONE when nothing is related to it. */
+/* The i-th route, counted round, that leads from one table to another (NONE: to any). */
+static int
+route_between(const ask *a, unsigned i, int from, int to)
+{
+    for (size_t k = 0; k < a->route_n; k++) {
+        size_t at = (i + k) % a->route_n;
+        if (a->routes[at].from == from && (to == NONE || a->routes[at].to == to))
+            return (int)at;
+    }
+    return NONE;
+}
+
+/* Makes it a step along routes, if there are any from the table. */
+static void
+choose_parts(ask *a, hop *h, int from)
+{
+    unsigned b = run_byte(a->r);
+    sn_hop_kind kind = (sn_hop_kind)(SN_HOP_THROUGH + b % 5);
+    int to = kind == SN_HOP_RECURSIVE ? from : NONE;
+    size_t wanted = kind < SN_HOP_UNION ? 1 : 1 + (b >> 3) % MAX_PARTS;
+    for (; h->part_n < wanted; h->part_n++) {
+        int part = route_between(a, (b >> 5) + (unsigned)h->part_n, from, to);
+        if (part == NONE)
+            break;
+        h->parts[h->part_n] = part;
+        to = a->routes[part].to;
+    }
+    if (h->part_n > 0) {
+        h->kind = kind;
+        h->ref = NONE;
+        h->to = to;
+        h->offset = b >= 0xe0 ? b & 3 : 0;
+    }
+}
+
+/* A step from the table; its `to` is NONE when nothing is related to it. */
 static hop
 choose_hop(ask *a, int from)
 {
     unsigned b = run_byte(a->r), flags = run_byte(a->r);
-    hop h = {.ref = NONE, .where = NONE, .limit = SIZE_MAX};
+    hop h = {.ref = NONE, .from = from, .to = NONE, .where = NONE, .limit = SIZE_MAX};
     for (unsigned i = 0; i < 2 * REFERENCES && h.ref == NONE; i++) {
         unsigned at = (b + i) % (2 * REFERENCES);
         h.backward = at & 1;
@@ -523,6 +558,10 @@ choose_hop(ask *a, int from)
     }
     h.single = flags >= 0xe0;
     h.limit = (flags & 0x18) == 0x18 ? (flags & 3) : SIZE_MAX;
+    h.offset = (flags & 0x1c) == 0x1c;
+    h.to = h.ref == NONE ? NONE : table_of(a->r, h.ref, h.backward);
+    if ((flags & 0x60) == 0x40)
+        choose_parts(a, &h, from);
     return h;
 }
 
@@ -542,10 +581,17 @@ make_path(ask *a, route *p)
 {
     sn_hop_def defs[MAX_HOPS];
     sn_order orders[MAX_HOPS][MAX_ORDERS];
+    const sn_path *parts[MAX_HOPS][MAX_PARTS];
     for (size_t i = 0; i < p->n; i++) {
         const hop *h = &p->hops[i];
         tree_engine_orders(a, orders[i], h->orders, h->order_n);
-        defs[i] = (sn_hop_def){.reference = a->r->references[h->ref],
+        for (size_t k = 0; k < h->part_n; k++)
+            parts[i][k] = a->routes[h->parts[k]].path;
+        defs[i] = (sn_hop_def){.reference = h->ref == NONE ? NULL : a->r->references[h->ref],
+                               .kind = h->kind,
+                               .paths = parts[i],
+                               .path_count = h->part_n,
+                               .offset = h->offset,
                                .backward = h->backward,
                                .single = h->single,
                                .expr = a->e,
@@ -571,9 +617,9 @@ tree_route(ask *a, int from)
     *p = (route){.from = from, .to = from, .distinct = b & 0x80};
     for (p->n = 0; p->n < wanted; p->n++) {
         hop h = choose_hop(a, p->to);
-        if (h.ref == NONE)
+        if (h.to == NONE)
             break;
-        p->to = table_of(a->r, h.ref, h.backward);
+        p->to = h.to;
         if (!furnish(a, &h, p->to))
             return false;
         p->hops[p->n] = h;

@@ -10,6 +10,7 @@
 #define MAX_TREES 120
 #define MAX_ROUTES 4
 #define MAX_HOPS 3
+#define MAX_PARTS 3
 #define MAX_SCOPE 6
 #define MAX_ORDERS 3
 #define MAX_CHILDREN 6
@@ -64,13 +65,18 @@ typedef struct order_spec {
     bool descending, nulls_first;
 } order_spec;
 
+/* Along a reference, or along routes that were made before. */
 typedef struct hop {
-    int ref;
+    sn_hop_kind kind;
+    int ref; /* NONE: along routes */
+    int parts[MAX_PARTS];
+    size_t part_n;
+    int from, to; /* tables */
     bool backward, single;
     int where; /* or NONE */
     order_spec orders[MAX_ORDERS];
     size_t order_n;
-    size_t limit;
+    size_t offset, limit;
 } hop;
 
 typedef struct route {
