@@ -198,7 +198,8 @@ class Base(RuleBasedStateMachine):
                 self.compare_row(row, self.record(row))
         for uid, record in self.held.items():
             row = self.oracle.by_uid(uid)
-            assert self.is_alive(record) == (row is not None)
+            deleted = next((each for each in self.oracle.bin if each.uid == uid), None)
+            assert self.is_alive(record) == (row is not None or deleted is not None)
             if row is not None:
                 assert self.record(row) is record
 

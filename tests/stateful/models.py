@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,7 @@ from sinew import (
     Model,
     belongs_to,
     define,
+    deleted_at,
     field,
     has_many,
     has_one,
@@ -144,6 +146,41 @@ class Keeper(Numbered):
     wilds: HasMany[Wild] = has_many(inverse="owner")  # type: ignore[valid-type]
 
 
+class Hall(Numbered):
+    """Deleted for good, whatever hangs from it."""
+
+    topics: HasMany[Topic] = has_many(inverse=lambda: Topic.hall)
+
+
+class Reader(Numbered):
+    name: Attr[str] = field(unique=True)
+    gone: Attr[datetime | None] = deleted_at()
+    topics: HasMany[Topic] = has_many(inverse=lambda: Topic.owner)
+    guided: HasMany[Topic] = has_many(inverse=lambda: Topic.guide)
+    led: HasMany[Topic] = has_many(inverse=lambda: Topic.leader)
+    watches: HasMany[Watch] = has_many(inverse=lambda: Watch.reader)
+
+
+class Topic(Numbered):
+    title: Attr[str | None] = field(default=None, unique=True)
+    parent: BelongsTo[Topic | None] = belongs_to(default=None, on_delete="cascade")
+    owner: BelongsTo[Reader | None] = belongs_to(default=None, on_delete="cascade")
+    guide: BelongsTo[Reader | None] = belongs_to(default=None, on_delete="nullify")
+    leader: BelongsTo[Reader | None] = belongs_to(default=None)
+    hall: BelongsTo[Hall | None] = belongs_to(default=None, on_delete="cascade")
+    gone: Attr[datetime | None] = deleted_at(tz="naive")
+    below: HasMany[Topic] = has_many(inverse=lambda: Topic.parent)
+    watches: HasMany[Watch] = has_many(inverse=lambda: Watch.topic)
+
+
+class Watch(Numbered, unique=[("topic", "reader")]):
+    """The pivot of topics and readers."""
+
+    topic: BelongsTo[Topic] = belongs_to(on_delete="cascade")
+    reader: BelongsTo[Reader] = belongs_to(on_delete="cascade")
+    gone: Attr[datetime | None] = deleted_at()
+
+
 class Shelf(KeyedModel, db=store, primary_key=("room", "number")):
     room: Attr[str]
     number: Attr[int]
@@ -232,7 +269,13 @@ MODELS: dict[str, Any] = {
     "Wild": Wild,
     "Shelf": Shelf,
     "Box": Box,
+    "Hall": Hall,
+    "Reader": Reader,
+    "Topic": Topic,
+    "Watch": Watch,
 }
+
+SOFT = ("Reader", "Topic", "Watch")
 
 SHAPES = {
     "Author": Shape(("id", "name", "email"), ("id",), frozenset({"email"}), (("email",),)),
@@ -320,6 +363,33 @@ SHAPES = {
     "Keeper": Shape(("id",), ("id",)),
     "Wild": PLAIN.shape(),
     "Shelf": Shape(("room", "number"), ("room", "number")),
+    "Hall": Shape(("id",), ("id",)),
+    "Reader": Shape(("id", "name", "gone"), ("id",), frozenset({"gone"}), (("name",),), soft=True),
+    "Topic": Shape(
+        ("id", "title", "parent_id", "owner_id", "guide_id", "leader_id", "hall_id", "gone"),
+        ("id",),
+        frozenset({"title", "parent_id", "owner_id", "guide_id", "leader_id", "hall_id", "gone"}),
+        (("title",),),
+        (
+            Ref("parent", ("parent_id",), "Topic", ("id",), "cascade"),
+            Ref("owner", ("owner_id",), "Reader", ("id",), "cascade"),
+            Ref("guide", ("guide_id",), "Reader", ("id",), "nullify"),
+            Ref("leader", ("leader_id",), "Reader", ("id",)),
+            Ref("hall", ("hall_id",), "Hall", ("id",), "cascade"),
+        ),
+        soft=True,
+    ),
+    "Watch": Shape(
+        ("id", "topic_id", "reader_id", "gone"),
+        ("id",),
+        frozenset({"gone"}),
+        (("topic_id", "reader_id"),),
+        (
+            Ref("topic", ("topic_id",), "Topic", ("id",), "cascade"),
+            Ref("reader", ("reader_id",), "Reader", ("id",), "cascade"),
+        ),
+        soft=True,
+    ),
     "Box": Shape(
         ("label", "shelf_room", "shelf_number", "inside_id"),
         ("label",),
@@ -342,5 +412,13 @@ COLLECTIONS = {
     "Member": {"pupils": ("Member", "mentor")},
     "Keeper": {"wilds": ("Wild", "owner")},
     "Shelf": {"boxes": ("Box", "shelf")},
+    "Hall": {"topics": ("Topic", "hall")},
+    "Reader": {
+        "topics": ("Topic", "owner"),
+        "guided": ("Topic", "guide"),
+        "led": ("Topic", "leader"),
+        "watches": ("Watch", "reader"),
+    },
+    "Topic": {"below": ("Topic", "parent"), "watches": ("Watch", "topic")},
     "Box": {"content": ("Box", "inside")},
 }

@@ -2,7 +2,8 @@
 
 Unique keys are judged at the end of each statement, references and deferred unique keys at the end of the outermost
 unit (docs/transactions.md). A key that enforced references hold does not change. Deleting follows on_delete; whatever
-then still refers to a row that is gone is refused, by a restrict or as dangling. A model may get another shape: rows
+then still refers to a row that is gone is refused, by a restrict or as dangling. Rows of a soft model go into a bin and
+come back from it; nothing but the bin knows them meanwhile. A model may get another shape: rows
 are kept by the names of their fields, or the old shape stays.
 """
 
@@ -56,6 +57,7 @@ class Shape:
     unique: tuple[tuple[str, ...], ...] = ()
     refs: tuple[Ref, ...] = ()
     deferred: tuple[tuple[str, ...], ...] = ()
+    soft: bool = False
 
 
 @dataclass
@@ -64,20 +66,22 @@ class Row:
     model: str
     values: dict[str, Any]
     arrival: dict[str, int] = field(default_factory=dict)
+    taken: bool = False  # into the bin by a cascade
 
     def get(self, columns: tuple[str, ...]) -> tuple[Any, ...]:
         values = self.values
         return tuple([values[name] for name in columns])
 
     def copy(self) -> Row:
-        return Row(self.uid, self.model, dict(self.values), dict(self.arrival))
+        return Row(self.uid, self.model, dict(self.values), dict(self.arrival), self.taken)
 
 
 class Oracle:
     def __init__(self, shapes: dict[str, Shape]) -> None:
         self.shapes = dict(shapes)
         self.rows: list[Row] = []
-        self.saved: list[list[Row]] = []
+        self.bin: list[Row] = []
+        self.saved: list[tuple[list[Row], list[Row]]] = []
         self.stamp = 0
         self.uids = 0
 
@@ -93,6 +97,10 @@ class Oracle:
         key = ref.key(row)
         return key and next((t for t in self.of(ref.target) if t.get(ref.target_columns) == key), None)
 
+    def deleted(self, model: str) -> list[Row]:
+        """Those in the bin, in order of insertion."""
+        return sorted((row for row in self.bin if row.model == model), key=lambda row: row.uid)
+
     def children(self, row: Row, model: str, ref: Ref) -> list[Row]:
         """Rows of `model` that refer to this one, in order of arrival."""
         key = row.get(ref.target_columns)
@@ -102,10 +110,10 @@ class Oracle:
     # ------------------------------------------------------------ units
 
     def begin(self) -> None:
-        self.saved.append([row.copy() for row in self.rows])
+        self.saved.append(([row.copy() for row in self.rows], [row.copy() for row in self.bin]))
 
     def rollback(self) -> None:
-        self.rows = self.saved.pop()
+        self.rows, self.bin = self.saved.pop()
 
     def commit(self) -> None:
         if len(self.saved) == 1:
@@ -200,25 +208,106 @@ class Oracle:
             assert row is not None
             self.arrive(row, ref)
 
-    def delete(self, uids: list[int]) -> None:
-        self.statement(self._delete, uids)
+    def delete(self, uids: list[int], force: bool = False) -> None:
+        self.statement(self._delete, uids, force)
 
-    def _delete(self, uids: list[int]) -> None:
-        waiting = list(uids)
+    def _delete(self, uids: list[int], force: bool) -> None:
+        rows = [row for row in self.rows if row.uid in uids]
+        aside = not force and any(self.shapes[row.model].soft for row in rows)
+        gone = [row for row in self.bin if row.uid in uids and force]
+        self.bin = [row for row in self.bin if row not in gone]
+        waiting = [row.uid for row in rows]
         while waiting:
             row = self.by_uid(waiting.pop(0))
             if row is None:
                 continue
-            for model, shape in self.shapes.items():
-                for ref in shape.refs:
-                    if ref.target == row.model:
-                        for child in self.children(row, model, ref):
-                            if ref.on_delete == "cascade":
-                                waiting.append(child.uid)
-                            elif ref.on_delete == "nullify":
-                                child.values.update(dict.fromkeys(ref.all_columns))
-                                self.arrive(child, ref)
+            waiting += self._follow(row)
             self.rows.remove(row)
+            row.taken = row.uid not in uids
+            (self.bin if aside else gone).append(row)
+        if not aside:
+            self._delete_deleted(gone)
+
+    def _follow(self, row: Row) -> list[int]:
+        """Cuts loose those that refer to a row that goes; returns those that go with it."""
+        going: list[int] = []
+        for model, shape in self.shapes.items():
+            for ref in shape.refs:
+                if ref.target == row.model:
+                    for child in self.children(row, model, ref):
+                        if ref.on_delete == "cascade":
+                            going.append(child.uid)
+                        elif ref.on_delete == "nullify":
+                            child.values.update(dict.fromkeys(ref.all_columns))
+                            self.arrive(child, ref)
+        return going
+
+    def _delete_deleted(self, gone: list[Row]) -> None:
+        """What in the bin refers to rows that are gone goes too, or is cut loose."""
+
+        def refers(row: Row, ref: Ref) -> bool:
+            return any(
+                each.model == ref.target and each.get(ref.target_columns) == ref.key(row) for each in gone
+            )
+
+        more = True
+        while more:
+            refs = {row.uid: self.shapes[row.model].refs for row in self.bin}
+            found = [r for r in self.bin if any(f.on_delete == "cascade" and refers(r, f) for f in refs[r.uid])]
+            self.bin = [row for row in self.bin if row not in found]
+            gone += found
+            more = bool(found)
+        for row in self.bin:
+            for ref in self.shapes[row.model].refs:
+                if ref.on_delete == "nullify" and refers(row, ref):
+                    row.values.update(dict.fromkeys(ref.all_columns))
+
+    def restore(self, uids: list[int]) -> list[Row]:
+        """Returns the rows that came back."""
+        found: list[Row] = self.statement(self._restore, uids)
+        return found
+
+    def _restore(self, uids: list[int]) -> list[Row]:
+        named = [row for row in self.bin if row.uid in uids]
+        fit = [row for row in self.bin if row.taken and row not in named]
+        back = {row.uid for row in (*self.rows, *named)}
+        while True:  # the most that miss nothing but each other
+            there = back | {row.uid for row in fit}
+            staying = [row for row in fit if not self._misses(row, there)]
+            if len(staying) == len(fit):
+                break
+            fit = staying
+        returned = list(named)
+        for row in returned:  # which grows
+            for other in fit:
+                if other not in returned and (self._refers(other, row) or (row.taken and self._refers(row, other))):
+                    returned.append(other)
+        self.bin = [row for row in self.bin if row not in returned]
+        self.rows = sorted((*self.rows, *returned), key=lambda row: row.uid)
+        for row in returned:
+            row.taken = False
+            for ref in self.shapes[row.model].refs:
+                self.arrive(row, ref)
+        return returned
+
+    def _refers(self, row: Row, to: Row) -> bool:
+        return any(
+            ref.target == to.model and ref.key(row) == to.get(ref.target_columns)
+            for ref in self.shapes[row.model].refs
+        )
+
+    def _misses(self, row: Row, there: set[int]) -> bool:
+        """An enforced reference of it has no target among these."""
+        for ref in self.shapes[row.model].refs:
+            key = ref.key(row)
+            targets = [
+                each
+                for each in (*self.rows, *self.bin)
+                if each.uid in there and each.model == ref.target and each.get(ref.target_columns) == key
+            ]
+            if ref.enforce and key and not targets and not self._refers(row, row):
+                return True
+        return False
 
     # ------------------------------------------------------------ another shape
 

@@ -16,10 +16,11 @@ from .labels import Labels
 from .links import KINDS, Links
 from .machine import PICK
 from .remarks import Remarks
+from .softly import Softly
 from .whole import Whole
 
 
-class Machine(Blog, Labels, Links, Remarks, Whole):
+class Machine(Blog, Labels, Links, Remarks, Softly, Whole):
     """All rules over one store, which begins with some rows of each model, so that there is something to relate."""
 
     @initialize(size=st.integers(0, 5))
@@ -46,6 +47,10 @@ class Machine(Blog, Labels, Links, Remarks, Whole):
         self.create_wild(f"wild {number}", number % 3 or None, some, other, number % 4)
         self.create_shelf(f"room {number}", 0)
         self.create_box(f"box {number}", some, other, number % 4)
+        self.create_reader(f"reader {number}", number % 2 == 0)
+        self.create_hall()
+        self.create_topic(None, some, number % 32, number % 2 == 0)
+        self.watch(some, other, number % 3 == 0)
 
 
 Machine.TestCase.settings = settings(

@@ -94,6 +94,7 @@ class Whole(Base):
         else:
             store.clear()
             self.oracle.rows.clear()
+            self.oracle.bin.clear()
 
     @rule(model=st.sampled_from(["Post", "Wild", "Member", "Shelf", "Remark"]))
     def churn(self, model: str) -> None:
