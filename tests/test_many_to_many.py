@@ -45,6 +45,7 @@ from sinew import (
 )
 
 db = Database()
+NOTHING = PivotChanges([], [], [])
 
 
 class Base(Model, db=db, abstract=True):
@@ -386,8 +387,8 @@ def test_columns_of_the_pivot_elsewhere_are_refused(w: World) -> None:
 
 def test_attach(w: World) -> None:
     three = w.three.tags
-    assert three.attach(w.a) == PivotChanges([w.a], [], []) and three.attach(w.a) == PivotChanges()
-    assert three.attach(0, weight=7) == PivotChanges([], [], [w.a]) and three.attach(w.a, weight=7) == PivotChanges()
+    assert three.attach(w.a) == PivotChanges([w.a], [], []) and three.attach(w.a) == NOTHING
+    assert three.attach(0, weight=7) == PivotChanges([], [], [w.a]) and three.attach(w.a, weight=7) == NOTHING
     assert three.attach([w.a, 1, w.c], weight=7).attached == [w.b, w.c]
     assert three.attach({3: {"weight": 9}, w.a: {"note": "n"}, w.b: {}}) == PivotChanges([w.d], [], [w.a])
     assert three.pluck(Tag.label, Tagging.weight, Tagging.note) == [
@@ -396,7 +397,7 @@ def test_attach(w: World) -> None:
         ("c", 7, None),
         ("d", 9, None),
     ]
-    assert three.attach([]) == PivotChanges() and three.attach({}) == PivotChanges()
+    assert three.attach([]) == NOTHING and three.attach({}) == NOTHING
     assert three.attach(iter([w.a])).updated == [] and three.attach(w.one.tags, weight=1).updated == [w.b, w.a, w.c]
     assert titles(w.d.posts) == ["three"]
 
@@ -423,11 +424,11 @@ def test_validators_and_defaults_of_the_pivot_run(w: World) -> None:
 
 def test_detach(w: World) -> None:
     tags = w.one.tags
-    assert tags.detach([]) == PivotChanges() and tags.detach(w.d) == PivotChanges() and len(tags) == 3
+    assert tags.detach([]) == NOTHING and tags.detach(w.d) == NOTHING and len(tags) == 3
     assert tags.detach(0) == PivotChanges([], [w.a], []) and labels(tags) == "bc" and labels(w.two.tags) == "ab"
     assert tags.detach([w.d, w.c, 1]).detached == [w.c, w.b] and len(tags) == 0
     assert w.two.tags.detach().detached == [w.a, w.b] and Tagging.count() == 0 and Tag.count() == 4
-    assert w.two.tags.detach() == PivotChanges()
+    assert w.two.tags.detach() == NOTHING
 
 
 def test_sync(w: World) -> None:
@@ -444,7 +445,7 @@ def test_sync(w: World) -> None:
 def test_toggle(w: World) -> None:
     assert w.one.tags.toggle([w.a, w.d], weight=6) == PivotChanges([w.d], [w.a], [])
     assert labels(w.one.tags) == "bcd" and dict(w.one.tags.pairs())[w.d].weight == 6
-    assert w.one.tags.toggle(w.d).detached == [w.d] and w.one.tags.toggle([]) == PivotChanges()
+    assert w.one.tags.toggle(w.d).detached == [w.d] and w.one.tags.toggle([]) == NOTHING
 
 
 def test_update_pivot(w: World) -> None:
@@ -682,7 +683,7 @@ def test_friends(users: list[Any]) -> None:
     assert Friendship.count() == 2 and x.friends[0] is y and x.friends[-1] is z
     assert [(user.name, row.since) for user, row in x.friends.pairs()] == [("y", 9), ("z", 2)]
     assert [(user.name, row.since) for user, row in y.friends.pairs()] == [("x", 9)]
-    assert y.friends.attach(x) == PivotChanges() and y.friends.attach(x, since=10).updated == [x]
+    assert y.friends.attach(x) == NOTHING and y.friends.attach(x, since=10).updated == [x]
     assert dict(x.friends.pairs())[y].since == 10 and Friendship.count() == 2
     assert x.friends.update_pivot([y, z], since=7).updated == [y, z]
     assert z.friends.toggle([x, y]) == PivotChanges([y], [x], []) and names(x.friends) == "y"
@@ -781,7 +782,7 @@ def test_composite_keys(w: World) -> None:
         ("a", 1, 5),
     ]
     assert shelves[0].books.attach("2").attached == [other] and list(shelves[0].books) == [book, other]
-    assert shelves[0].books.attach(["1", "2"]) == PivotChanges()
+    assert shelves[0].books.attach(["1", "2"]) == NOTHING
     refused(lambda: book.shelves.attach(("c", 9)), NotFound, "('c', 9)")
     refused(lambda: book.shelves.attach([("c", 9), ("d", 1)]), NotFound, "('c', 9), ('d', 1)")
     refused(lambda: book.shelves.attach("a"), FieldError)
@@ -902,7 +903,7 @@ def test_a_pair_that_is_unique_already_gets_no_second_index() -> None:
     post, tag = own.models["Post"](), own.models["Tag"]()
     for name in "abc":
         getattr(post, name).attach(tag)
-        assert tag in getattr(post, name) and getattr(post, name).attach(tag) == PivotChanges()
+        assert tag in getattr(post, name) and getattr(post, name).attach(tag) == NOTHING
 
 
 WRONG: list[tuple[dict[str, dict[str, Any]], tuple[str, ...]]] = [

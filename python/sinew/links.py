@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -36,9 +36,9 @@ class PivotChanges:
     PivotChanges(attached=[], detached=[], updated=[])
     """
 
-    attached: list[Any] = field(default_factory=list)
-    detached: list[Any] = field(default_factory=list)
-    updated: list[Any] = field(default_factory=list)
+    attached: list[Any]
+    detached: list[Any]
+    updated: list[Any]
 
     __class_getitem__: ClassVar[Any] = classmethod(GenericAlias)
 
@@ -400,7 +400,7 @@ class _Work:
         relation: Relation = links.relation
         assert relation.link is not None
         self.relation, self.owner, self.link = relation, links.owner, relation.link
-        self.changes = PivotChanges()
+        self.changes = PivotChanges([], [], [])
         self.touched: list[Any] = []  # the targets whose links were made or updated
         self.expected = relation.pair_path.count(self.owner) if relation.condition is not None else 0
 
