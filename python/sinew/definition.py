@@ -198,6 +198,9 @@ class Relation:
         """The path is compiled anew at its next use."""
         self._path: _engine.Path | None = None
         self._pair_path: _engine.Path | None = None
+        self.known_index: tuple[int, _engine.Index | None] | None = (
+            None  # over the pairs of a many-to-many; kept by links
+        )
         self._hops: tuple[routes.Hop, ...] | None = None
 
     def move_to(self, definition: Definition) -> None:

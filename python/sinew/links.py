@@ -9,7 +9,7 @@ Targets are given as records or by their keys, one or several; a mapping has the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -63,7 +63,7 @@ class Links(Collection):
             return super().__contains__(record)
         if not isinstance(record, relation.target.cls) or not _engine.alive(record):
             return False
-        return _probe(relation, index, self.owner, record) is not None
+        return _prober(relation, index, self.owner)(record) is not None
 
     def pairs(self) -> Iterator[tuple[Any, Any]]:
         """Each record with the row of the pivot that links it.
@@ -368,6 +368,15 @@ def _pair_index(relation: Relation) -> _engine.Index | None:
 
 
 def _unique_index(relation: Relation) -> _engine.Index | None:
+    """The unique index over the two keys. It is looked for once, and again when the schema has changed."""
+    schema = relation.definition.db.store.schema
+    known = relation.known_index
+    if known is None or known[0] != schema:
+        known = relation.known_index = (schema, _find_index(relation))
+    return known[1]
+
+
+def _find_index(relation: Relation) -> _engine.Index | None:
     link = relation.link
     if link is None or not pivots.is_unique(link):
         return None
@@ -378,16 +387,24 @@ def _unique_index(relation: Relation) -> _engine.Index | None:
     return None
 
 
-def _probe(relation: Relation, index: _engine.Index, owner: Any, record: Any) -> Any:
-    """The row that links two records, or None."""
+def _prober(relation: Relation, index: _engine.Index, owner: Any) -> Callable[[Any], Any]:
+    """A function from a record to the row that links it to the owner, or None."""
+    ways = []
     for link in pivots.branches(relation):
-        keys: dict[Any, Any] = {}
-        for side, each in ((link.near, owner), (link.far, record)):
-            keys.update(zip((info.engine for info in side.foreign_key), side.key_of(each), strict=True))
-        found = index.find([keys[each] for each in index.fields])
-        if found is not None:
-            return found
-    return None
+        near, far = link.near, link.far
+        keys = dict(zip((info.name for info in near.foreign_key), near.key_of(owner), strict=True))
+        ways.append((keys, tuple(info.name for info in far.foreign_key), far.key_of))
+    order = [each.name for each in index.fields]
+
+    def probe(record: Any) -> Any:
+        for keys, names, key_of in ways:
+            whole = keys | dict(zip(names, key_of(record), strict=True))
+            found = index.find([whole[name] for name in order])
+            if found is not None:
+                return found
+        return None
+
+    return probe
 
 
 # ---------------------------------------------------------------- changing links
@@ -412,7 +429,8 @@ class _Work:
         """The links to these records, in the order of the collection."""
         index = _pair_index(self.relation)
         if index is not None:
-            found = [(record, _probe(self.relation, index, self.owner, record)) for record in records]
+            probe = _prober(self.relation, index, self.owner)
+            found = [(record, probe(record)) for record in records]
             return [(record, row) for record, row in found if row is not None]
         among: list[Expr] = [KeyAmong(link.far.column_path, tuple(records)) for link in pivots.branches(self.relation)]
         pairs = _pairs(self.relation, self.owner, self._rows(among[0] if len(among) == 1 else among[0] | among[1]))
@@ -470,8 +488,9 @@ class _Work:
         index = _unique_index(self.relation)
         if index is None or not self.relation.declaration.symmetric:
             return
+        probe = _prober(self.relation, index, self.owner)
         for record, _ in given:
-            row = _probe(self.relation, index, self.owner, record)
+            row = probe(record)
             if row is not None:
                 raise RelationError(
                     f"{_name(self.relation)} of {self.owner!r} cannot link {record!r}: {row!r} does so already, but "
