@@ -211,7 +211,7 @@ class Oracle:
     def delete(self, uids: list[int], force: bool = False) -> None:
         self.statement(self._delete, uids, force)
 
-    def _delete(self, uids: list[int], force: bool) -> None:
+    def _delete(self, uids: list[int], force: bool = False) -> None:
         rows = [row for row in self.rows if row.uid in uids]
         aside = not force and any(self.shapes[row.model].soft for row in rows)
         gone = [row for row in self.bin if row.uid in uids and force]

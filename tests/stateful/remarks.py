@@ -101,21 +101,24 @@ class Remarks(Base):
         types = [
             None if number is None and which % 2 else value for value, (which, number) in zip(types, ways, strict=True)
         ]
-        columns = {"text": ["m"] * len(ways), "about_type": types, "about_id": [number for _, number in pairs]}
-        before = set(Remark.pluck(Remark.id))
+        fresh = max((row.values["id"] for row in self.oracle.of("Remark")), default=0) + 1_000_000
+        ids = [fresh + offset for offset in range(len(ways))]  # small ones could be what others of these refer to
+        columns = {
+            "id": ids,
+            "text": ["m"] * len(ways),
+            "about_type": types,
+            "about_id": [number for _, number in pairs],
+        }
 
         def theirs() -> None:
             def change() -> None:
-                for offset, (value, (_, number)) in enumerate(zip(types, pairs, strict=True)):
-                    values = {"id": 1_000_000 + offset, "text": "m", "about_type": value, "about_id": number}
+                for key, value, (_, number) in zip(ids, types, pairs, strict=True):
+                    values = {"id": key, "text": "m", "about_type": value, "about_id": number}
                     self.oracle._create("Remark", values)
 
             self.oracle.statement(change)
 
-        if self.both(lambda: Remark.insert_many(columns), theirs):
-            made = [key for key in Remark.pluck(Remark.id) if key not in before]
-            for row, key in zip(self.oracle.rows[len(self.oracle.rows) - len(ways) :], made, strict=True):
-                row.values["id"] = key
+        self.both(lambda: Remark.insert_many(columns), theirs)
 
     @rule(which=PICK, clear=st.booleans())
     def change_all_of_a_model(self, which: int, clear: bool) -> None:
