@@ -51,6 +51,7 @@ from .world import (
     Color,
     Comment,
     File,
+    Flag,
     Folder,
     Item,
     Label,
@@ -280,6 +281,56 @@ def construct_dangling(w: Shop) -> Any:
 @operation(raises=sinew.FieldError)
 def construct_with_a_wrong_record(w: Shop) -> Any:
     return Post(title="t", author=w.news)
+
+
+@operation()
+def construct_on_one_of_several(w: Shop) -> Any:
+    return Flag(on=w.comments[1])
+
+
+@operation()
+def construct_by_type_and_key(w: Shop) -> Any:
+    return Flag(on_type="Author", on_id=w.bob.id)
+
+
+@operation(raises=sinew.FieldError)
+def construct_with_half_a_key(w: Shop) -> Any:
+    return Flag(on_type="Author")
+
+
+@operation(raises=sinew.FieldError)
+def construct_on_none_of_several(w: Shop) -> Any:
+    return Flag(on=w.news)
+
+
+@operation()
+def move_among_several(w: Shop) -> Any:
+    w.flags[0].on = w.bob
+
+
+@operation()
+def move_by_type_and_key(w: Shop) -> Any:
+    w.flags[1].update(on_type="Comment", on_id=w.comments[1].id)
+
+
+@operation()
+def read_one_of_several(w: Shop) -> Any:
+    return [flag.on for flag in w.flags]
+
+
+@operation()
+def ask_for_one_of_several(w: Shop) -> Any:
+    return [
+        Flag.where(on=[w.ann, w.comments[0], None]).pluck(Flag.id),
+        Flag.where(Flag.on.is_a(Author)).pluck(Flag.id),
+        Flag.where(Flag.on.of(Comment).body == "x").pluck(Flag.on.name),
+        Flag.select(Flag.id, body=Flag.on.body),
+    ]
+
+
+@operation()
+def delete_one_of_several(w: Shop) -> Any:
+    return w.comments[0].delete()
 
 
 @operation()

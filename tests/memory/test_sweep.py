@@ -20,7 +20,7 @@ WHOLE = os.environ.get("SINEW_SWEEP") == "whole"
 
 # The default database's transaction(), and what Moment has for type checkers only.
 NO_OPERATION = {"transaction", "value"}
-REFUSED_AS_NOT_BUILT = {"create_tree", "is_a", "of"}
+REFUSED_AS_NOT_BUILT = {"create_tree"}
 
 
 def environment() -> dict[str, str]:

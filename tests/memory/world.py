@@ -82,6 +82,7 @@ class Author(Base):
     best: HasMany[Post] = has_many(inverse=lambda: Post.author, order_by=lambda: Post.score.desc(), limit=2)
     top: HasOne[Post | None] = has_one(inverse=lambda: Post.author, order_by=lambda: Post.score.desc())
     login: HasOne[Login | None] = has_one(inverse=lambda: Login.author)
+    flags: HasMany[Flag] = has_many(inverse=lambda: Flag.on)
 
 
 class Login(Base):
@@ -136,6 +137,14 @@ class Post(Base, unique=[("author", "title")], index=[("state", "score")]):
 class Comment(Base):
     body: Attr[str]
     post: BelongsTo[Post] = belongs_to(on_delete="cascade")
+    flags: HasMany[Flag] = has_many(inverse=lambda: Flag.on)
+
+
+class Flag(Base):
+    """On records of two models."""
+
+    text: Attr[str] = field(default="!")
+    on: BelongsTo[Comment | Author | None] = belongs_to(default=None, on_delete="cascade")
 
 
 class Label(Base):
@@ -206,6 +215,7 @@ class Shop:
             Post(title="dé", score=4, author=self.bob, category=self.news, word="ünique", color=Color.BLUE),
         ]
         self.comments = [Comment(body="x", post=self.posts[0]), Comment(body="y", post=self.posts[3])]
+        self.flags = [Flag(on=self.comments[0]), Flag(on=self.ann), Flag()]
         self.labels = [Label(text=text) for text in "xyz"]
         self.posts[0].labels.attach(self.labels[:2], weight=2)
         self.posts[1].labels.attach(self.labels[1])
