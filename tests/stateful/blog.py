@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
+from hypothesis.stateful import invariant
 
 from sinew import count, exists
 
-from .machine import NAMES, PICK, SCORES, Base
+from .machine import NAMES, PICK, SCORES, SELDOM, Base, statement
 from .models import MODELS, SHAPES, SOFT, Author, Category, Post
 from .oracle import Row
 
@@ -19,15 +19,15 @@ class Blog(Base):
 
     # ------------------------------------------------------------ creating
 
-    @rule(name=NAMES, email=st.sampled_from([None, "a@x", "b@x", "c@x"]), hold=st.booleans())
+    @statement(name=NAMES, email=st.sampled_from([None, "a@x", "b@x", "c@x"]), hold=st.booleans())
     def create_author(self, name: str, email: str | None, hold: bool) -> None:
         self.create("Author", {"name": name, "email": email}, {"name": name, "email": email}, hold)
 
-    @rule(number=st.sampled_from([0, -3, 5, 50]))
+    @statement(number=st.sampled_from([0, -3, 5, 50]))
     def create_author_with_id(self, number: int) -> None:
         self.create("Author", {"id": number, "name": "n"}, {"id": number, "name": "n"}, True)
 
-    @rule(author=PICK, text=NAMES)
+    @statement(author=PICK, text=NAMES)
     def create_profile(self, author: int, text: str) -> None:
         if row := self.pick("Author", author):
             self.create(
@@ -37,7 +37,7 @@ class Blog(Base):
                 False,
             )
 
-    @rule(title=NAMES, parent=PICK, nested=st.booleans())
+    @statement(title=NAMES, parent=PICK, nested=st.booleans())
     def create_category(self, title: str, parent: int, nested: bool) -> None:
         row = self.pick("Category", parent) if nested else None
         self.create(
@@ -47,7 +47,7 @@ class Blog(Base):
             nested,
         )
 
-    @rule(title=NAMES, score=SCORES, author=PICK, category=PICK, origin=st.integers(-2, 6), hold=st.booleans())
+    @statement(title=NAMES, score=SCORES, author=PICK, category=PICK, origin=st.integers(-2, 6), hold=st.booleans())
     def create_post(self, title: str, score: int | None, author: int, category: int, origin: int, hold: bool) -> None:
         by = self.pick("Author", author)
         within = self.pick("Category", category) if category % 2 else None
@@ -60,15 +60,15 @@ class Blog(Base):
                 hold,
             )
 
-    @rule(title=NAMES, author=st.integers(-1, 4))
+    @statement(title=NAMES, author=st.integers(-1, 4))
     def create_post_by_key(self, title: str, author: int) -> None:
         self.create("Post", {"title": title, "author_id": author}, {"title": title, "author_id": author}, False)
 
-    @rule(room=NAMES, number=st.integers(0, 2))
+    @statement(room=NAMES, number=st.integers(0, 2))
     def create_shelf(self, room: str, number: int) -> None:
         self.create("Shelf", {"room": room, "number": number}, {"room": room, "number": number}, False)
 
-    @rule(label=NAMES, shelf=PICK, inside=PICK, how=st.integers(0, 3))
+    @statement(label=NAMES, shelf=PICK, inside=PICK, how=st.integers(0, 3))
     def create_box(self, label: str, shelf: int, inside: int, how: int) -> None:
         on = self.pick("Shelf", shelf) if how & 1 else None
         within = self.pick("Box", inside) if how & 2 else None
@@ -85,7 +85,7 @@ class Blog(Base):
             True,
         )
 
-    @rule(author=PICK, titles=st.lists(NAMES, max_size=4), score=SCORES)
+    @statement(author=PICK, titles=st.lists(NAMES, max_size=4), score=SCORES)
     def insert_many(self, author: int, titles: list[str], score: int | None) -> None:
         row = self.pick("Author", author)
         if row is None:
@@ -110,14 +110,14 @@ class Blog(Base):
 
     # ------------------------------------------------------------ changing
 
-    @rule(post=PICK, title=NAMES, score=SCORES)
+    @statement(post=PICK, title=NAMES, score=SCORES)
     def set_fields(self, post: int, title: str, score: int | None) -> None:
         if row := self.pick("Post", post):
             record = self.record(row)
             changes = {"title": title, "score": score}
             self.both(lambda: record.update(**changes), lambda: self.oracle.update([(row.uid, changes)]))
 
-    @rule(author=PICK, email=st.sampled_from([None, "a@x", "b@x"]))
+    @statement(author=PICK, email=st.sampled_from([None, "a@x", "b@x"]))
     def set_email(self, author: int, email: str | None) -> None:
         if row := self.pick("Author", author):
             record = self.record(row)
@@ -125,7 +125,7 @@ class Blog(Base):
                 lambda: setattr(record, "email", email), lambda: self.oracle.update([(row.uid, {"email": email})])
             )
 
-    @rule(post=PICK, author=PICK, way=st.integers(0, 2))
+    @statement(post=PICK, author=PICK, way=st.integers(0, 2))
     def move_post(self, post: int, author: int, way: int) -> None:
         row, to = self.pick("Post", post), self.pick("Author", author)
         if row is None or to is None:
@@ -138,7 +138,7 @@ class Blog(Base):
         ]
         self.both(ways[way], lambda: self.oracle.update([(row.uid, {"author_id": to.values["id"]})]))
 
-    @rule(post=PICK, to=PICK, name=st.sampled_from(["reviewer", "category", "origin"]), clear=st.booleans())
+    @statement(post=PICK, to=PICK, name=st.sampled_from(["reviewer", "category", "origin"]), clear=st.booleans())
     def set_reference(self, post: int, to: int, name: str, clear: bool) -> None:
         models = {"reviewer": "Author", "category": "Category", "origin": "Post"}
         row, target = self.pick("Post", post), None if clear else self.pick(models[name], to)
@@ -147,7 +147,7 @@ class Blog(Base):
             change = {f"{name}_id": target and target.values["id"]}
             self.both(lambda: setattr(record, name, value), lambda: self.oracle.update([(row.uid, change)]))
 
-    @rule(category=PICK, to=PICK)
+    @statement(category=PICK, to=PICK)
     def move_category(self, category: int, to: int) -> None:
         row, target = self.pick("Category", category), self.pick("Category", to)
         if row and target:
@@ -157,7 +157,7 @@ class Blog(Base):
                 lambda: self.oracle.update([(row.uid, {"parent_id": target.values["id"]})]),
             )
 
-    @rule(box=PICK, shelf=PICK)
+    @statement(box=PICK, shelf=PICK)
     def put_box(self, box: int, shelf: int) -> None:
         row, to = self.pick("Box", box), self.pick("Shelf", shelf)
         if row and to:
@@ -165,7 +165,7 @@ class Blog(Base):
             values = {"shelf_room": to.values["room"], "shelf_number": to.values["number"]}
             self.both(lambda: owner.boxes.add(record), lambda: self.oracle.update([(row.uid, values)]))
 
-    @rule(score=SCORES, title=NAMES)
+    @statement(score=SCORES, title=NAMES)
     def update_by_query(self, score: int | None, title: str) -> None:
         rows = [row for row in self.oracle.of("Post") if row.values["title"] == title]
         self.both(
@@ -173,7 +173,7 @@ class Blog(Base):
             lambda: self.oracle.update([(row.uid, {"score": score}) for row in rows]),
         )
 
-    @rule()
+    @statement()
     def rotate_emails(self) -> None:
         rows = self.oracle.of("Author")
         emails = [row.values["email"] for row in rows]
@@ -190,20 +190,22 @@ class Blog(Base):
 
     # ------------------------------------------------------------ deleting
 
-    @rule(model=st.sampled_from(list(MODELS)), which=PICK)
+    @statement(model=st.sampled_from(list(MODELS)), which=PICK)
     def delete(self, model: str, which: int) -> None:
-        if row := self.pick(model, which):
+        if row := self.pick_crowded(model, which):
             record = self.record(row)
             if self.both(record.delete, lambda: self.oracle.delete([row.uid])):
                 assert self.is_alive(record) == (model in SOFT)  # whose fields can still be read
 
-    @rule(score=SCORES)
+    @statement(score=SCORES)
     def delete_by_query(self, score: int | None) -> None:
         rows = [row for row in self.oracle.of("Post") if row.values["score"] == score]
         self.both(Post.where(score=score).delete, lambda: self.oracle.delete([row.uid for row in rows]))
 
-    @rule()
-    def delete_all_categories(self) -> None:
+    @statement(really=SELDOM)
+    def delete_all_categories(self, really: bool) -> None:
+        if not really:
+            return
         rows = [row.uid for row in self.oracle.of("Category")]
         self.both(Category.all().delete, lambda: self.oracle.delete(rows))
 

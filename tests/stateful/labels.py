@@ -7,14 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
+from hypothesis.stateful import invariant
 
-from .machine import NAMES, PICK, Base
+from .machine import NAMES, PICK, Base, statement
 from .models import Badge, Category, Member, Post, Tag, Tagging
 
 RANKS = st.sampled_from([None, 1, 2, 3])
 CODES = st.sampled_from(["", "x", "y", "ß"])
-LEVELS = st.sampled_from([None, Decimal("1"), Decimal("1.00"), Decimal("-0"), Decimal("1e30")])
+LEVELS = st.sampled_from([None, *map(Decimal, ("1", "1.00", "0", "-0", "-1", "1e30"))])
+WAYS = st.sampled_from(["assign", "turn round", "extend", "remove", "clear"])
 NOTES = st.sampled_from([None, "x", (1, "y"), [[]], float("inf")])
 
 
@@ -23,12 +24,14 @@ class Labels(Base):
 
     # ------------------------------------------------------------ tags
 
-    @rule(label=NAMES, rank=RANKS, hold=st.booleans())
+    @statement(label=NAMES, rank=RANKS, hold=st.booleans())
     def create_tag(self, label: str, rank: int | None, hold: bool) -> None:
         self.create("Tag", {"label": label, "rank": rank}, {"label": label, "rank": rank}, hold)
 
-    @rule(label=NAMES, rank=RANKS)
-    def upsert_tag(self, label: str, rank: int | None) -> None:
+    @statement(label=NAMES, rank=RANKS, tag=PICK, known=st.booleans())
+    def upsert_tag(self, label: str, rank: int | None, tag: int, known: bool) -> None:
+        if known and (row := self.pick("Tag", tag)):
+            label = row.values["label"]
         found = next((row for row in self.oracle.of("Tag") if row.values["label"] == label), None)
         if found is None:
             self.create_tag(label, rank, False)
@@ -38,19 +41,19 @@ class Labels(Base):
                 lambda: self.oracle.update([(found.uid, {"rank": rank})]),
             )
 
-    @rule(tag=PICK, rank=RANKS)
+    @statement(tag=PICK, rank=RANKS)
     def set_rank(self, tag: int, rank: int | None) -> None:
         if row := self.pick("Tag", tag):
             record = self.record(row)
             self.both(lambda: setattr(record, "rank", rank), lambda: self.oracle.update([(row.uid, {"rank": rank})]))
 
-    @rule(by=st.integers(-1, 1))
+    @statement(by=st.integers(-1, 1))
     def shift_ranks(self, by: int) -> None:
         rows = [row for row in self.oracle.of("Tag") if row.values["rank"] is not None]
         changes = [(row.uid, {"rank": row.values["rank"] + by}) for row in rows]
         self.both(lambda: Tag.where(Tag.rank != None).update(rank=Tag.rank + by), lambda: self.oracle.update(changes))  # noqa: E711
 
-    @rule(post=PICK, tag=PICK, weight=st.integers(0, 3))
+    @statement(post=PICK, tag=PICK, weight=st.integers(0, 3))
     def tag_post(self, post: int, tag: int, weight: int) -> None:
         on, what = self.pick("Post", post), self.pick("Tag", tag)
         if on and what:
@@ -62,7 +65,7 @@ class Labels(Base):
                 weight > 1,
             )
 
-    @rule(post=PICK, numbers=st.lists(st.integers(1, 6), max_size=3), columns=st.booleans())
+    @statement(post=PICK, numbers=st.lists(st.integers(1, 6), max_size=3), columns=st.booleans())
     def tag_many(self, post: int, numbers: list[int], columns: bool) -> None:
         """In bulk and by key, so that some dangle: refused at once, or at the end of the transaction."""
         on = self.pick("Post", post)
@@ -90,7 +93,7 @@ class Labels(Base):
             for row, key in zip(self.oracle.rows[len(self.oracle.rows) - len(pairs) :], made, strict=True):
                 row.values["id"] = key
 
-    @rule(tagging=PICK, tag=PICK)
+    @statement(tagging=PICK, tag=PICK)
     def change_tag(self, tagging: int, tag: int) -> None:
         row, to = self.pick("Tagging", tagging), self.pick("Tag", tag)
         if row and to:
@@ -98,7 +101,7 @@ class Labels(Base):
             change = {"tag_id": to.values["id"]}
             self.both(lambda: setattr(record, "tag", target), lambda: self.oracle.update([(row.uid, change)]))
 
-    @rule(label=NAMES)
+    @statement(label=NAMES)
     def untag_by_query(self, label: str) -> None:
         ref = self.reference("Tagging", "tag")
         uids = [
@@ -110,18 +113,18 @@ class Labels(Base):
 
     # ------------------------------------------------------------ badges
 
-    @rule(code=CODES, level=LEVELS, note=NOTES)
+    @statement(code=CODES, level=LEVELS, note=NOTES)
     def create_badge(self, code: str, level: Decimal | None, note: Any) -> None:
         values = {"code": code, "level": level, "note": note}
         self.create("Badge", values, values, code == "x")
 
-    @rule(badge=PICK, code=CODES, level=LEVELS, note=NOTES)
+    @statement(badge=PICK, code=CODES, level=LEVELS, note=NOTES)
     def change_badge(self, badge: int, code: str, level: Decimal | None, note: Any) -> None:
         if row := self.pick("Badge", badge):
             record, values = self.record(row), {"code": code, "level": level, "note": note}
             self.both(lambda: record.update(**values), lambda: self.oracle.update([(row.uid, values)]))
 
-    @rule(badge=PICK, mentor=PICK, code=CODES, how=st.integers(0, 7))
+    @statement(badge=PICK, mentor=PICK, code=CODES, how=st.integers(0, 7))
     def create_member(self, badge: int, mentor: int, code: str, how: int) -> None:
         given = self.pick("Badge", badge) if how & 1 else None
         above = self.pick("Member", mentor) if how & 2 else None
@@ -133,7 +136,7 @@ class Labels(Base):
             how > 3,
         )
 
-    @rule(member=PICK, to=PICK, name=st.sampled_from(["badge", "liked", "mentor"]), clear=st.booleans())
+    @statement(member=PICK, to=PICK, name=st.sampled_from(["badge", "liked", "mentor"]), clear=st.booleans())
     def set_member(self, member: int, to: int, name: str, clear: bool) -> None:
         ref = self.reference("Member", name)
         row, target = self.pick("Member", member), None if clear else self.pick(ref.target, to)
@@ -142,7 +145,7 @@ class Labels(Base):
             change = {ref.columns[0]: target and target.values[ref.target_columns[0]]}
             self.both(lambda: setattr(record, name, value), lambda: self.oracle.update([(row.uid, change)]))
 
-    @rule(code=CODES, to=PICK)
+    @statement(code=CODES, to=PICK)
     def move_members_by_query(self, code: str, to: int) -> None:
         target = self.pick("Badge", to)
         rows = [row for row in self.oracle.of("Member") if row.values["liked_id"] == code]
@@ -154,16 +157,18 @@ class Labels(Base):
 
     # ------------------------------------------------------------ a collection made to be something
 
-    @rule(category=PICK, picks=st.lists(PICK, max_size=4), way=st.sampled_from(["assign", "extend", "remove", "clear"]))
+    @statement(category=PICK, picks=st.lists(PICK, max_size=4), way=WAYS)
     def change_collection(self, category: int, picks: list[int], way: str) -> None:
-        row, posts = self.pick("Category", category), self.oracle.of("Post")
+        row, posts = self.pick_crowded("Category", category), self.oracle.of("Post")
         if row is None or not posts:
             return
         record = self.record(row)
-        chosen = list({post.uid: post for post in (posts[pick % len(posts)] for pick in picks)}.values())
-        records = [self.record(post) for post in chosen]
         ref, number = self.reference("Post", "category"), row.values["id"]
-        here = [post.uid for post in self.oracle.children(row, "Post", ref)]
+        children = self.oracle.children(row, "Post", ref)
+        picked = {post.uid: post for post in (posts[pick % len(posts)] for pick in picks)}
+        chosen = children[::-1] if way == "turn round" else list(picked.values())
+        records = [self.record(post) for post in chosen]
+        here = [post.uid for post in children]
         wanted = [post.uid for post in chosen]
         leave = {"category_id": None}
 
@@ -178,6 +183,7 @@ class Labels(Base):
 
         ways: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
             "assign": (lambda: setattr(record, "posts", records), assign),
+            "turn round": (lambda: setattr(record, "posts", records), assign),
             "extend": (
                 lambda: record.posts.extend(records),
                 lambda: self.oracle.update([(uid, {"category_id": number}) for uid in wanted]),
@@ -210,9 +216,9 @@ class Labels(Base):
             pair = {name: row.values[name] for name in ("post_id", "tag_id")}
             assert Tagging.where(**pair).pluck(Tagging.id) == [row.values["id"]]
         badges = self.oracle.of("Badge")
-        level = Decimal("1.0")
-        at_level = [row.values["id"] for row in badges if row.values["level"] == level]
-        assert Badge.where(level=level).pluck(Badge.id) == at_level
+        for level in (Decimal("1.0"), Decimal(0)):
+            at_level = [row.values["id"] for row in badges if row.values["level"] == level]
+            assert Badge.where(level=level).pluck(Badge.id) == at_level
         ordered = sorted(badges, key=lambda row: (row.values["level"] is None, row.values["level"] or 0))
         assert Badge.order_by(Badge.level).pluck(Badge.id) == [row.values["id"] for row in ordered]
         held = self.reference("Member", "badge")

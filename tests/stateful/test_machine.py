@@ -6,24 +6,28 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from .blog import Blog
 from .labels import Labels
 from .links import KINDS, Links
-from .machine import PICK
+from .machine import ARGUMENTS, PICK
 from .remarks import Remarks
 from .softly import Softly
 from .whole import Whole
+
+STATEMENT = st.sampled_from(sorted(ARGUMENTS))
+ENDS = st.sampled_from([None, "commit", "rollback", "leave_by_an_exception"])
 
 
 class Machine(Blog, Labels, Links, Remarks, Softly, Whole):
     """All rules over one store, which begins with some rows of each model, so that there is something to relate."""
 
-    @initialize(size=st.integers(0, 5))
+    @initialize(size=st.sampled_from([1, 4, 6]))
     def populate(self, size: int) -> None:
         self.start()
         for number in range(size):
@@ -37,7 +41,7 @@ class Machine(Blog, Labels, Links, Remarks, Softly, Whole):
         self.create_profile(some, "p")
         self.create_category("ab"[number % 2], some, number % 3 > 0)
         self.create_post(f"post {number}", number % 4 - 1, some, other, number % 5 - 1, number % 3 == 0)
-        self.create_tag(f"tag {number}", None, False)
+        self.create_tag(f"tag {number}", number % 5 or None, False)
         self.tag_post(some, other, number % 4)
         self.attach(KINDS[number % len(KINDS)], number // 2, [number, number // 3, other], number % 3)
         self.create_badge(f"badge {number}", None, None)
@@ -51,6 +55,26 @@ class Machine(Blog, Labels, Links, Remarks, Softly, Whole):
         self.create_hall()
         self.create_topic(None, some, number % 32, number % 2 == 0)
         self.watch(some, other, number % 3 == 0)
+
+    def run(self, data: Any, name: str) -> None:
+        arguments = data.draw(st.fixed_dictionaries(ARGUMENTS[name]))
+        note(f"state.{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})")
+        getattr(self, name)(**arguments)
+
+    @rule(data=st.data(), name=STATEMENT)
+    def step(self, data: Any, name: str) -> None:
+        self.run(data, name)
+
+    @precondition(lambda self: len(self.open) < 3)
+    @rule(data=st.data(), names=st.lists(STATEMENT, min_size=5, max_size=20), end=ENDS)
+    def several(self, data: Any, names: list[str], end: str | None) -> None:
+        """Statements one after another, often in a block of their own: single steps seldom come to that."""
+        if end:
+            self.begin()
+        for name in names:
+            self.run(data, name)
+        if end:
+            getattr(self, end)()
 
 
 Machine.TestCase.settings = settings(

@@ -12,13 +12,23 @@ from hypothesis.stateful import invariant, rule
 
 from sinew import DefinitionError, Model, TransactionError
 
-from .machine import NAMES, PICK, Base
+from .machine import NAMES, PICK, SELDOM, Base, statement
 from .models import MODELS, Keeper, Post, Variant, Wild, store
 from .oracle import Refused, Row
 
 CHURN = 1100  # more than the engine tolerates as dead
 
-SELDOM = st.sampled_from([False, False, False, True])  # what rows refuse most
+GATHERED = [
+    ("Post", "author"),
+    ("Post", "reviewer"),
+    ("Post", "category"),
+    ("Category", "parent"),
+    ("Tagging", "tag"),
+    ("Member", "badge"),
+    ("Member", "mentor"),
+    ("Wild", "owner"),
+    ("Box", "shelf"),
+]
 VARIANTS = st.builds(
     Variant,
     tag_index=st.sampled_from([None, True, "ordered"]),
@@ -38,11 +48,11 @@ class Whole(Base):
 
     # ------------------------------------------------------------ a model that changes
 
-    @rule()
+    @statement()
     def create_keeper(self) -> None:
         self.create("Keeper", {}, {}, False)
 
-    @rule(tag=NAMES, note=st.sampled_from([None, 1, 2, 3]), owner=PICK, parent=PICK, how=st.integers(0, 3))
+    @statement(tag=NAMES, note=st.sampled_from([None, 1, 2, 3]), owner=PICK, parent=PICK, how=st.integers(0, 3))
     def create_wild(self, tag: str, note: int | None, owner: int, parent: int, how: int) -> None:
         shape = self.oracle.shapes["Wild"]
         to = self.pick("Keeper", owner) if how & 1 or "owner_id" not in shape.nullable else None
@@ -59,7 +69,7 @@ class Whole(Base):
             values["parent_id"] = above and above.values["id"]
         self.create("Wild", arguments, values, how == 3)
 
-    @rule(wild=PICK, owner=PICK, tag=NAMES, clear=st.booleans())
+    @statement(wild=PICK, owner=PICK, tag=NAMES, clear=st.booleans())
     def change_wild(self, wild: int, owner: int, tag: str, clear: bool) -> None:
         row, to = self.pick("Wild", wild), self.pick("Keeper", owner)
         clear = clear and "owner_id" in self.oracle.shapes["Wild"].nullable
@@ -86,8 +96,24 @@ class Whole(Base):
 
     # ------------------------------------------------------------ all rows
 
-    @rule()
-    def clear(self) -> None:
+    @statement(which=st.sampled_from(GATHERED), to=PICK)
+    def gather(self, which: tuple[str, str], to: int) -> None:
+        """All refer to one: long lists, which single steps do not make."""
+        model, name = which
+        ref, rows = self.reference(model, name), self.oracle.of(model)
+        target = self.pick(ref.target, to)
+        if target:
+            record = self.record(target)
+            change = dict(zip(ref.columns, target.get(ref.target_columns), strict=True))
+            self.both(
+                lambda: MODELS[model].all().update(**{name: record}),
+                lambda: self.oracle.update([(row.uid, change) for row in rows]),
+            )
+
+    @rule(really=SELDOM)
+    def clear(self, really: bool) -> None:
+        if not really:
+            return
         if self.open:
             with pytest.raises(TransactionError):
                 store.clear()
@@ -118,9 +144,14 @@ class Whole(Base):
         assert cls.insert_many(rows) == CHURN
         added = cls.all()[before:]
         assert len(added) == CHURN and added[0].delete() is None
+        last = added[-1]
+        kept = self.key_of(model, last)
         del added
-        assert cls.where(lambda record: self.key_of(model, record) not in key).delete() == CHURN - 1
+        key.append(kept)
+        assert cls.where(lambda record: self.key_of(model, record) not in key).delete() == CHURN - 2
         store.store.compact()
+        assert cls[kept] is last and self.key_of(model, last) == kept
+        last.delete()
 
     def key_of(self, model: str, record: Any) -> Any:
         key = tuple(getattr(record, name) for name in self.oracle.shapes[model].key)
@@ -128,7 +159,7 @@ class Whole(Base):
 
     # ------------------------------------------------------------ iterators that go on
 
-    @rule(model=st.sampled_from(["Post", "Wild", "Tag"]), owner=PICK, steps=st.integers(0, 2))
+    @statement(model=st.sampled_from(["Post", "Wild", "Tag"]), owner=PICK, steps=st.integers(0, 2))
     def begin_to_iterate(self, model: str, owner: int, steps: int) -> None:
         keeper = self.pick("Keeper", owner)
         rows: list[Row] = self.oracle.of(model)
@@ -140,7 +171,7 @@ class Whole(Base):
             assert next(iterator) is self.record(row)
         self.iterators = [*self.iterators[-1:], (iterator, [row.uid for row in rows[steps:]])]
 
-    @rule(which=PICK)
+    @statement(which=PICK)
     def finish_iterating(self, which: int) -> None:
         if self.iterators:
             iterator, uids = self.iterators.pop(which % len(self.iterators))
