@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
+from hypothesis.stateful import invariant
 
 from sinew import PivotChanges, count, exists
 
-from .machine import PICK, Base
+from .machine import PICK, Base, statement
 from .models import MODELS
 from .oracle import Row
 
@@ -128,26 +128,26 @@ class Links(Base):
 
     # ------------------------------------------------------------ rules
 
-    @rule(steps=st.lists(STEP, min_size=2, max_size=6))
+    @statement(steps=st.lists(STEP, min_size=2, max_size=6))
     def change_links(self, steps: list[tuple[Kind, str, int, list[int], int | None, bool]]) -> None:
         """Several at once, so that some find what others left."""
         for step in steps:
             self.change_one(*step)
 
-    @rule(kind=st.sampled_from(KINDS), owner=PICK, picks=PICKS, weight=WEIGHT)
+    @statement(kind=st.sampled_from(KINDS), owner=PICK, picks=PICKS, weight=WEIGHT)
     def attach(self, kind: Kind, owner: int, picks: list[int], weight: int | None) -> None:
         self.change_one(kind, "attach", owner, picks, weight, False)
 
-    @rule(kind=st.sampled_from(KINDS), owner=PICK, picks=PICKS, weight=WEIGHT)
+    @statement(kind=st.sampled_from(KINDS), owner=PICK, picks=PICKS, weight=WEIGHT)
     def sync(self, kind: Kind, owner: int, picks: list[int], weight: int | None) -> None:
         self.change_one(kind, "sync", owner, picks, weight, True)
 
-    @rule(kind=st.sampled_from(KINDS), owner=PICK, picks=PICKS)
+    @statement(kind=st.sampled_from(KINDS), owner=PICK, picks=PICKS)
     def assign(self, kind: Kind, owner: int, picks: list[int]) -> None:
         self.change_one(kind, "assign", owner, picks, None, False)
         self.change_one(kind, "assign", owner, picks[::-1], None, False)
 
-    @rule(kind=st.sampled_from(KINDS), owner=PICK, picks=PICKS, weight=WEIGHT)
+    @statement(kind=st.sampled_from(KINDS), owner=PICK, picks=PICKS, weight=WEIGHT)
     def toggle(self, kind: Kind, owner: int, picks: list[int], weight: int | None) -> None:
         self.change_one(kind, "toggle", owner, picks, weight, False)
         self.change_one(kind, "update_pivot", owner, picks, weight, False)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from sinew import DeleteRestricted, FieldError, IntegrityError, RecordDeleted, SinewError, UniqueError
 
@@ -38,8 +38,8 @@ ARGUMENTS: dict[str, dict[str, st.SearchStrategy[Any]]] = {}
 
 
 def statement(**arguments: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """What `step` and `several` choose from, all alike: hypothesis would leave most of so many rules out of a
-    program."""
+    """What a step of a program chooses from. A rule of its own for each would do less: hypothesis leaves most of so
+    many rules out of a program."""
 
     def made(function: Callable[..., None]) -> Callable[..., None]:
         ARGUMENTS[function.__name__] = arguments
@@ -138,31 +138,35 @@ class Base(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ units
 
-    @precondition(lambda self: len(self.open) < 3)
-    @rule()
+    @statement()
     def begin(self) -> None:
+        if len(self.open) == 3:
+            return
         block = store.transaction()
         self.open.append((block, block.__enter__()))
         self.oracle.begin()
 
-    @precondition(lambda self: self.open)
-    @rule()
+    @statement()
     def rollback(self) -> None:
+        if not self.open:
+            return
         block, transaction = self.open.pop()
         transaction.rollback()
         block.__exit__(None, None, None)
         self.oracle.rollback()
 
-    @precondition(lambda self: self.open)
-    @rule()
+    @statement()
     def leave_by_an_exception(self) -> None:
+        if not self.open:
+            return
         block, _ = self.open.pop()
         block.__exit__(Boom, Boom(), None)
         self.oracle.rollback()
 
-    @precondition(lambda self: self.open)
-    @rule()
+    @statement()
     def commit(self) -> None:
+        if not self.open:
+            return
         block, _ = self.open.pop()
         try:
             self.oracle.commit()
@@ -189,7 +193,7 @@ class Base(RuleBasedStateMachine):
             seen = weakref.ref(self.held.pop(list(self.held)[which % len(self.held)]))
             assert seen() is None, "somebody else holds it"
 
-    @rule()
+    @statement()
     def collect(self) -> None:
         gc.collect()
 

@@ -246,9 +246,7 @@ class Oracle:
         """What in the bin refers to rows that are gone goes too, or is cut loose."""
 
         def refers(row: Row, ref: Ref) -> bool:
-            return any(
-                each.model == ref.target and each.get(ref.target_columns) == ref.key(row) for each in gone
-            )
+            return any(each.model == ref.target and each.get(ref.target_columns) == ref.key(row) for each in gone)
 
         more = True
         while more:
@@ -292,8 +290,7 @@ class Oracle:
 
     def _refers(self, row: Row, to: Row) -> bool:
         return any(
-            ref.target == to.model and ref.key(row) == to.get(ref.target_columns)
-            for ref in self.shapes[row.model].refs
+            ref.target == to.model and ref.key(row) == to.get(ref.target_columns) for ref in self.shapes[row.model].refs
         )
 
     def _misses(self, row: Row, there: set[int]) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
+from hypothesis.stateful import invariant
 
 from sinew import count, exists
 
-from .machine import NAMES, PICK, Base
+from .machine import NAMES, PICK, Base, statement
 from .models import MODELS, Author, Category, Post, Remark, Tag
 from .oracle import Ref, Row
 
@@ -30,7 +30,7 @@ class Remarks(Base):
         held = (None, None) if target is None else (ref.tag[1], target.values["id"])
         return dict(zip((ref.tag[0], *ref.columns), held, strict=True))
 
-    @rule(text=NAMES, about=PICK, seen=PICK, pinned=PICK, how=st.integers(0, 15))
+    @statement(text=NAMES, about=PICK, seen=PICK, pinned=PICK, how=st.integers(0, 15))
     def create_remark(self, text: str, about: int, seen: int, pinned: int, how: int) -> None:
         given: dict[str, Any] = {"text": text}
         values: dict[str, Any] = {"text": text}
@@ -41,7 +41,7 @@ class Remarks(Base):
             given |= {name: target and self.record(target)} if how & 8 else self.columns(ref, target)
         self.create("Remark", given, values, how > 12)
 
-    @rule(remark=PICK, name=RELATIONS, which=PICK, to=PICK, way=st.integers(0, 4))
+    @statement(remark=PICK, name=RELATIONS, which=PICK, to=PICK, way=st.integers(0, 4))
     def move_remark(self, remark: int, name: str, which: int, to: int, way: int) -> None:
         row, ref = self.pick("Remark", remark), self.way(name, which)
         target = self.pick(ref.target, to) if way else None
@@ -58,7 +58,7 @@ class Remarks(Base):
         ]
         self.both(ours[way], lambda: self.oracle.update([(row.uid, change)]))
 
-    @rule(remark=PICK, to=PICK, name=st.sampled_from(["about", "seen"]), which=PICK, leave=st.booleans())
+    @statement(remark=PICK, to=PICK, name=st.sampled_from(["about", "seen"]), which=PICK, leave=st.booleans())
     def through_a_collection(self, remark: int, to: int, name: str, which: int, leave: bool) -> None:
         row, ref = self.pick("Remark", remark), self.way(name, which)
         target = self.pick(ref.target, to)
@@ -75,7 +75,7 @@ class Remarks(Base):
             change = self.columns(ref, None)
             self.both(lambda: collection.remove(record), lambda: self.oracle.update([(row.uid, change)]))
 
-    @rule(remark=PICK, name=RELATIONS, which=PICK, clear=st.booleans())
+    @statement(remark=PICK, name=RELATIONS, which=PICK, clear=st.booleans())
     def set_the_type_alone(self, remark: int, name: str, which: int, clear: bool) -> None:
         """To a row of another model with the same key, to none, or to half a key."""
         row, ref = self.pick("Remark", remark), self.way(name, which)
@@ -84,7 +84,7 @@ class Remarks(Base):
             record, column, value = self.record(row), ref.tag[0], None if clear else ref.tag[1]
             self.both(lambda: setattr(record, column, value), lambda: self.oracle.update([(row.uid, {column: value})]))
 
-    @rule(remark=PICK, name=RELATIONS, number=st.sampled_from([None, 0, 1, 2, 3, 50]))
+    @statement(remark=PICK, name=RELATIONS, number=st.sampled_from([None, 0, 1, 2, 3, 50]))
     def set_the_key_alone(self, remark: int, name: str, number: int | None) -> None:
         row, ref = self.pick("Remark", remark), self.way(name, 0)
         if row:
@@ -93,7 +93,7 @@ class Remarks(Base):
                 lambda: record.update(**{column: number}), lambda: self.oracle.update([(row.uid, {column: number})])
             )
 
-    @rule(ways=st.lists(st.tuples(PICK, st.integers(-1, 4)), max_size=4))
+    @statement(ways=st.lists(st.tuples(PICK, st.integers(-1, 4)), max_size=4))
     def remark_many(self, ways: list[tuple[int, int]]) -> None:
         """By columns, so that some dangle and some are halves."""
         pairs = [(self.way("about", which), None if number < 0 else number) for which, number in ways]
@@ -120,7 +120,7 @@ class Remarks(Base):
 
         self.both(lambda: Remark.insert_many(columns), theirs)
 
-    @rule(which=PICK, clear=st.booleans())
+    @statement(which=PICK, clear=st.booleans())
     def change_all_of_a_model(self, which: int, clear: bool) -> None:
         ref = self.way("about", which)
         assert ref.tag is not None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
+from hypothesis.stateful import invariant
 
 from sinew import count
 
-from .machine import PICK, Base
+from .machine import PICK, Base, statement
 from .models import MODELS, SOFT, Reader, Topic, Watch
 from .oracle import Row
 
@@ -22,15 +22,15 @@ class Softly(Base):
 
     # ------------------------------------------------------------ rows
 
-    @rule(name=WORDS, hold=st.booleans())
+    @statement(name=WORDS, hold=st.booleans())
     def create_reader(self, name: str, hold: bool) -> None:
         self.create("Reader", {"name": name}, {"name": name}, hold)
 
-    @rule()
+    @statement()
     def create_hall(self) -> None:
         self.create("Hall", {}, {}, False)
 
-    @rule(title=st.one_of(st.none(), WORDS), to=PICK, which=st.integers(0, 31), hold=st.booleans())
+    @statement(title=st.one_of(st.none(), WORDS), to=PICK, which=st.integers(0, 31), hold=st.booleans())
     def create_topic(self, title: str | None, to: int, which: int, hold: bool) -> None:
         arguments: dict[str, Any] = {"title": title}
         values: dict[str, Any] = {"title": title}
@@ -41,14 +41,14 @@ class Softly(Base):
                 values[f"{ref.name}_id"] = target.values["id"]
         self.create("Topic", arguments, values, hold)
 
-    @rule(topic=PICK, reader=PICK, hold=st.booleans())
+    @statement(topic=PICK, reader=PICK, hold=st.booleans())
     def watch(self, topic: int, reader: int, hold: bool) -> None:
         on, who = self.pick("Topic", topic), self.pick("Reader", reader)
         if on and who:
             values = {"topic_id": on.values["id"], "reader_id": who.values["id"]}
             self.create("Watch", {"topic": self.record(on), "reader": self.record(who)}, values, hold)
 
-    @rule(topic=PICK, to=PICK)
+    @statement(topic=PICK, to=PICK)
     def hang_below(self, topic: int, to: int) -> None:
         """Cycles and all."""
         row, above = self.pick("Topic", topic), self.pick("Topic", to)
@@ -57,7 +57,7 @@ class Softly(Base):
             change = {"parent_id": above.values["id"]}
             self.both(lambda: setattr(record, "parent", parent), lambda: self.oracle.update([(row.uid, change)]))
 
-    @rule(which=PICK, word=WORDS)
+    @statement(which=PICK, word=WORDS)
     def write_to_a_deleted_one(self, which: int, word: str) -> None:
         if row := self.pick_deleted("Reader", which):
             try:
@@ -76,32 +76,32 @@ class Softly(Base):
     def deleted_record(self, row: Row) -> Any:
         return next(each for each in MODELS[row.model].only_deleted() if each.id == row.values["id"])
 
-    @rule(model=SOFTLY, which=PICK, force=st.sampled_from([False, False, True]))
+    @statement(model=SOFTLY, which=PICK, force=st.sampled_from([False, False, True]))
     def delete_one(self, model: str, which: int, force: bool) -> None:
         if row := self.pick(model, which):
             record = self.record(row)
             self.both(lambda: record.delete(force=force), lambda: self.oracle.delete([row.uid], force))
 
-    @rule(model=SOFTLY, which=PICK)
+    @statement(model=SOFTLY, which=PICK)
     def delete_several(self, model: str, which: int) -> None:
         rows = [row for row in self.oracle.of(model) if row.values["id"] % 3 == which % 3]
         ids = [row.values["id"] for row in rows]
         cls = MODELS[model]
         self.both(lambda: cls.where(cls.id.in_(ids)).delete(), lambda: self.oracle.delete([row.uid for row in rows]))
 
-    @rule(which=PICK)
+    @statement(which=PICK)
     def delete_hall(self, which: int) -> None:
         if row := self.pick("Hall", which):
             record = self.record(row)
             self.both(record.delete, lambda: self.oracle.delete([row.uid]))
 
-    @rule(model=SOFTLY, which=PICK)
+    @statement(model=SOFTLY, which=PICK)
     def delete_for_good(self, model: str, which: int) -> None:
         if row := self.pick_deleted(model, which):
             record = self.deleted_record(row)
             self.both(lambda: record.delete(force=True), lambda: self.oracle.delete([row.uid], True))
 
-    @rule(model=SOFTLY, which=PICK)
+    @statement(model=SOFTLY, which=PICK)
     def restore_one(self, model: str, which: int) -> None:
         if row := self.pick_deleted(model, which):
             record, returned = self.deleted_record(row), list[Row]()
@@ -109,7 +109,7 @@ class Softly(Base):
                 self.adopt_order(returned)
                 assert self.record(row) is record
 
-    @rule(model=SOFTLY)
+    @statement(model=SOFTLY)
     def restore_all(self, model: str) -> None:
         returned: list[Row] = []
         uids = [row.uid for row in self.oracle.deleted(model)]

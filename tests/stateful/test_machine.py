@@ -10,17 +10,16 @@ from typing import Any
 
 from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, precondition, rule
+from hypothesis.stateful import initialize, rule
 
 from .blog import Blog
 from .labels import Labels
 from .links import KINDS, Links
-from .machine import ARGUMENTS, PICK
+from .machine import ARGUMENTS, PICK, statement
 from .remarks import Remarks
 from .softly import Softly
 from .whole import Whole
 
-STATEMENT = st.sampled_from(sorted(ARGUMENTS))
 ENDS = st.sampled_from([None, "commit", "rollback", "leave_by_an_exception"])
 
 
@@ -33,7 +32,7 @@ class Machine(Blog, Labels, Links, Remarks, Softly, Whole):
         for number in range(size):
             self.grow(number)
 
-    @rule(number=PICK)
+    @statement(number=PICK)
     def grow(self, number: int) -> None:
         """One row more of each model, referring to some that exist."""
         some, other = number * 7 + 3, number * 5 + 1
@@ -56,23 +55,15 @@ class Machine(Blog, Labels, Links, Remarks, Softly, Whole):
         self.create_topic(None, some, number % 32, number % 2 == 0)
         self.watch(some, other, number % 3 == 0)
 
-    def run(self, data: Any, name: str) -> None:
-        arguments = data.draw(st.fixed_dictionaries(ARGUMENTS[name]))
-        note(f"state.{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})")
-        getattr(self, name)(**arguments)
-
-    @rule(data=st.data(), name=STATEMENT)
-    def step(self, data: Any, name: str) -> None:
-        self.run(data, name)
-
-    @precondition(lambda self: len(self.open) < 3)
-    @rule(data=st.data(), names=st.lists(STATEMENT, min_size=5, max_size=20), end=ENDS)
-    def several(self, data: Any, names: list[str], end: str | None) -> None:
-        """Statements one after another, often in a block of their own: single steps seldom come to that."""
+    @rule(data=st.data(), names=st.lists(st.sampled_from(sorted(ARGUMENTS)), min_size=1, max_size=9), end=ENDS)
+    def step(self, data: Any, names: list[str], end: str | None) -> None:
+        """Some statements, most often in a block of their own. A failure tells each."""
         if end:
             self.begin()
         for name in names:
-            self.run(data, name)
+            arguments = data.draw(st.fixed_dictionaries(ARGUMENTS[name]))
+            note(f"state.{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})")
+            getattr(self, name)(**arguments)
         if end:
             getattr(self, end)()
 

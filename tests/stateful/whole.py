@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
+from hypothesis.stateful import invariant
 
 from sinew import DefinitionError, Model, TransactionError
 
@@ -78,7 +78,7 @@ class Whole(Base):
             change = {"tag": tag, "owner_id": None if clear else to.values["id"]}
             self.both(lambda: record.update(tag=tag, owner=target), lambda: self.oracle.update([(row.uid, change)]))
 
-    @rule(variant=VARIANTS)
+    @statement(variant=VARIANTS)
     def redefine(self, variant: Variant) -> None:
         if self.open:
             with pytest.raises(TransactionError):
@@ -110,7 +110,7 @@ class Whole(Base):
                 lambda: self.oracle.update([(row.uid, change) for row in rows]),
             )
 
-    @rule(really=SELDOM)
+    @statement(really=SELDOM)
     def clear(self, really: bool) -> None:
         if not really:
             return
@@ -122,7 +122,7 @@ class Whole(Base):
             self.oracle.rows.clear()
             self.oracle.bin.clear()
 
-    @rule(model=st.sampled_from(["Post", "Wild", "Member", "Shelf", "Remark"]))
+    @statement(model=st.sampled_from(["Post", "Wild", "Member", "Shelf", "Remark"]))
     def churn(self, model: str) -> None:
         """Many rows come and go, so that those that stay move."""
         cls: type[Model] = MODELS[model]
