@@ -28,6 +28,8 @@ SAYS = {
     "reference": "do not exist|cannot be deleted",
     "key_in_use": "cannot change while",
     "late": "",
+    "half": "say together which record is meant",
+    "null": "None",
 }
 NAMES = st.sampled_from(["", "a", "b", "ä", "a%b", "\ud800", "long " * 20])
 SCORES = st.sampled_from([None, -1, 0, 1, 2, 2**63 - 1])
