@@ -231,6 +231,25 @@ def test_records_of_other_models() -> None:
         said("on nothing").subject = gone
 
 
+def test_what_only_says_that_it_is_a_record() -> None:
+    class Liar:
+        @property
+        def __class__(self) -> type[Any]:  # type: ignore[override]
+            return Post
+
+    assert isinstance(Liar(), Post)
+    for use in (
+        lambda: Comment(body="x", subject=Liar()),
+        lambda: setattr(said("on nothing"), "subject", Liar()),
+        lambda: Comment.all().update(subject=Liar()),
+        lambda: Comment.where(subject=Liar()).count(),
+        lambda: Comment.where(subject=[Post[0], Liar()]).count(),
+        lambda: Comment.where(Comment.subject.is_(Liar())).count(),
+        lambda: Comment.subject.of(Liar()),
+    ):
+        refused(use, FieldError, "Comment.subject")
+
+
 def test_half_a_pair_is_refused() -> None:
     comment = said("on post 0")
     for name in ("subject_type", "subject_id"):

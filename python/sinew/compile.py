@@ -242,7 +242,7 @@ class Lowering:
         if record is None:
             return self._some(keys[:1], frame, lambda f: ("or", *(self._null(key, f) for key in keys)))
         way = last.base.towards(type(record).__sinew__) if steps[-1].members else last
-        if way is None or way.target.cls is not type(record):
+        if way is None:
             return NEVER
         pairs = tuple(zip(keys, self._key_values(way, record), strict=True))
         return self._some(keys[:1], frame, lambda f: ("and", *(self._compare("==", k, v, f) for k, v in pairs)))

@@ -87,7 +87,7 @@ def _field(column: Column, info: FieldInfo, value: Any) -> Expr:
 def _related(definition: Definition, relation: Relation, value: Any) -> Expr | Predicate:
     path: Any = Path(definition, (relation,))
     classes = tuple(target.cls for target in relation.targets)
-    if isinstance(value, classes):
+    if type(value) in classes:
         return KeyIs(path, value)
     if value is None:
         return path.is_(None)  # type: ignore[no-any-return]
@@ -98,7 +98,7 @@ def _related(definition: Definition, relation: Relation, value: Any) -> Expr | P
         for each in records:
             if each is None:
                 path.is_(None)  # which a collection refuses
-            elif not isinstance(each, classes):
+            elif type(each) not in classes:
                 raise _no_record(definition, relation, each)
         return KeyAmong(path, records)
     raise _no_record(definition, relation, value)

@@ -217,7 +217,7 @@ def _is(path: Path, record: object = None, /) -> Expr:
     if record is None:
         return _is_null(path)
     targets = targets_of(path)
-    if not isinstance(record, tuple(target.cls for target in targets)):
+    if type(record) not in [target.cls for target in targets]:
         listed = ", ".join(target.name for target in targets)
         raise FieldError(f"{path!r}.is_() takes a record of {listed} or None, not {show(record)}")
     return KeyIs(path, record)

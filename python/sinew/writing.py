@@ -59,7 +59,7 @@ def _assignments(definition: Definition, name: str, value: Any) -> list[Assignme
 
 def _reference(relation: Relation, value: Any) -> list[Assignment]:
     classes = tuple(target.cls for target in relation.targets)
-    if (value is None and relation.required) or (value is not None and not isinstance(value, classes)):
+    if (value is None and relation.required) or (value is not None and type(value) not in classes):
         models = " or ".join(map(_article, relation.target_names))
         raise errors.bad_reference(relation.descriptor, value, f"{models} record")
     if value is None:
