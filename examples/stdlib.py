@@ -27,17 +27,22 @@ from sinew import (
     Database,
     DeleteRestricted,
     HasMany,
+    HasOne,
+    ManyToMany,
     Model,
     belongs_to,
     count,
     exists,
     field,
     has_many,
+    has_one,
+    many_to_many,
     max_,
     sum_,
 )
 
 library = Database()
+Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Record(Model, db=library, abstract=True):
@@ -55,6 +60,11 @@ class Module(Record):
     functions: HasMany[Function] = has_many(inverse=lambda: Function.module)
     imports: HasMany[Import] = has_many(inverse=lambda: Import.module)
     importers: HasMany[Import] = has_many(inverse=lambda: Import.target)
+    uses: ManyToMany[Module, Import] = many_to_many(foreign_key="module", other_key="target", unique=False)
+    used_by: ManyToMany[Module, Import] = many_to_many(inverse=lambda: Module.uses, unique=False)
+    needs: HasMany[Module] = has_many(recursive=lambda: Module.uses)
+    needed_by: HasMany[Module] = has_many(recursive=lambda: Module.used_by)
+    docstring: HasOne[Docstring | None] = has_one(inverse=lambda: Docstring.owner)
 
 
 class Class(Record):
@@ -66,6 +76,9 @@ class Class(Record):
     methods: HasMany[Function] = has_many(inverse=lambda: Function.owner)
     bases: HasMany[Base] = has_many(inverse=lambda: Base.child)
     derived: HasMany[Base] = has_many(inverse=lambda: Base.parent)
+    ancestors: HasMany[Class] = has_many(recursive=lambda: Class.bases.parent)
+    descendants: HasMany[Class] = has_many(recursive=lambda: Class.derived.child)
+    docstring: HasOne[Docstring | None] = has_one(inverse=lambda: Docstring.owner)
 
 
 class Base(Record):
@@ -88,16 +101,28 @@ class Function(Record):
     owner: BelongsTo[Class | None] = belongs_to(default=None)
     parent: BelongsTo[Function | None] = belongs_to(default=None)
     nested: HasMany[Function] = has_many(inverse=lambda: Function.parent)
+    docstring: HasOne[Docstring | None] = has_one(inverse=lambda: Docstring.owner)
+
+
+class Docstring(Record):
+    """What a module, a class or a function says of itself."""
+
+    text: Attr[str]
+    lines: Attr[int]
+    owner_type: Attr[str] = field(default=...)
+    owner: BelongsTo[Module | Class | Function] = belongs_to(unique=True, on_delete="cascade")
 
 
 class Import(Record):
-    """One module named by an import statement; `target` where it is in the library (built-in modules are not)."""
+    """One module named by an import statement; `target` where it is in the library (built-in modules are not).
+
+    Those with a target are the links of `Module.uses`: one for each statement, so two modules may have several."""
 
     line: Attr[int]
     target_name: Attr[str]
     names: Attr[str] = field(default="")
-    module: BelongsTo[Module] = belongs_to()
-    target: BelongsTo[Module | None] = belongs_to(default=None)
+    module: BelongsTo[Module] = belongs_to(on_delete="restrict")
+    target: BelongsTo[Module | None] = belongs_to(default=None, on_delete="restrict")
 
 
 # ---------------------------------------------------------------- reading
@@ -137,6 +162,10 @@ class Reader:
         self.module = module
         self.package = module.name if is_package else module.name.rpartition(".")[0]
 
+    def read_module(self, tree: ast.Module) -> None:
+        self.read_docstring(tree, self.module)
+        self.read(tree)
+
     def read(self, node: ast.AST, owner: Class | None = None, parent: Function | None = None, depth: int = 0) -> None:
         """Walks the statements below a node; `owner` and `parent` are the class and the function directly around it."""
         for child in ast.iter_child_nodes(node):
@@ -153,12 +182,13 @@ class Reader:
         made = Class(name=node.name, line=node.lineno, module=self.module)
         for base in node.bases:
             Base(name=ast.unparse(base), child=made)
+        self.read_docstring(node, made)
         return made
 
     def read_function(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: Class | None, parent: Function | None, depth: int
     ) -> Function:
-        return Function(
+        made = Function(
             name=node.name,
             line=node.lineno,
             lines=(node.end_lineno or node.lineno) - node.lineno + 1,
@@ -168,6 +198,12 @@ class Reader:
             owner=owner,
             parent=parent,
         )
+        self.read_docstring(node, made)
+        return made
+
+    def read_docstring(self, node: Documented, owner: Module | Class | Function) -> None:
+        if text := ast.get_docstring(node):
+            Docstring(text=text, lines=text.count("\n") + 1, owner=owner)
 
     def read_import(self, node: ast.Import | ast.ImportFrom) -> None:
         for name, names in self.imported(node):
@@ -199,7 +235,7 @@ def load(only: Sequence[str] = (), watch: Callable[..., Iterable[Any]] = track) 
             trees[name] = parsed[0]
             Module(name=name, lines=parsed[1], package=Module.find_by(name=name.rpartition(".")[0]))
     for name, tree in watch(trees.items(), description="reading"):
-        Reader(Module.where(name=name).one(), files[name].stem == "__init__").read(tree)
+        Reader(Module.where(name=name).one(), files[name].stem == "__init__").read_module(tree)
     for base in watch(Base.all(), description="linking"):
         link(base)
 
@@ -271,6 +307,85 @@ def functions_by_depth() -> Answer:
     return Function.order_by(Function.depth).group_by(Function.depth).agg(functions=count(), lines=sum_(Function.lines))
 
 
+def widest_needs() -> Answer:
+    """Which modules need most others, by their imports, the imports of those, and so on? (Some need themselves.)"""
+    return (
+        Module.order_by(count(Module.needs).desc(), Module.name)
+        .limit(10)
+        .select(Module.name, imports=count(Module.imports.target), needs=count(Module.needs))
+    )
+
+
+def most_needed() -> Answer:
+    """And which are needed by most, sooner or later?"""
+    return (
+        Module.order_by(count(Module.needed_by).desc(), Module.name)
+        .limit(10)
+        .select(Module.name, importers=count(Module.importers.module), needed_by=count(Module.needed_by))
+    )
+
+
+def import_lines(name: str = "json") -> Answer:
+    """Where is a module imported? The line is a column of the link."""
+    module = Module.find_by(name=name)
+    return (
+        module.used_by.order_by(Module.name, Import.line).select(Module.name, Import.line, Import.names)
+        if module
+        else []
+    )
+
+
+def most_descendants() -> Answer:
+    """Which classes have the most subclasses, direct or not?"""
+    return (
+        Class.where(exists(Class.derived))
+        .order_by(count(Class.descendants).desc(), Class.module.name, Class.line)
+        .limit(10)
+        .select(
+            Class.name,
+            module=Class.module.name,
+            direct=count(Class.derived.child),
+            all=count(Class.descendants),
+            modules=count(Class.descendants.module),
+        )
+    )
+
+
+def longest_ancestry() -> Answer:
+    """Which classes have the most ancestors within the library?"""
+    return (
+        Class.order_by(count(Class.ancestors).desc(), Class.module.name, Class.line)
+        .limit(10)
+        .select(Class.name, module=Class.module.name, ancestors=count(Class.ancestors))
+    )
+
+
+def lineage(name: str = "Combobox", module: str = "tkinter.ttk") -> Answer:
+    """From which classes does one inherit, nearest first, and over how many steps?"""
+    start = Class.where(Class.module.name == module, name=name).first()
+    return [{"name": each.name, "steps": steps} for each, steps in start.ancestors.pairs()] if start else []
+
+
+def documentation() -> Answer:
+    """How many docstrings have modules, classes and functions, and how many have none?"""
+    told = (
+        Docstring.order_by(Docstring.owner_type)
+        .group_by(Docstring.owner_type)
+        .agg(n=count(), lines=sum_(Docstring.lines))
+    )
+    without = {kind.__name__: kind.where(~exists(kind.docstring)).count() for kind in (Module, Class, Function)}
+    return [row | {"without": without[row["owner_type"]]} for row in told]
+
+
+def longest_docstrings() -> Answer:
+    """Which docstrings are longest? Whatever they belong to has a name."""
+    return (
+        Docstring.order_by(Docstring.lines.desc(), Docstring.id)
+        .limit(10)
+        .select(Docstring.lines, of=Docstring.owner_type, name=Docstring.owner.name)
+    )
+
+
 def affected_by_deleting(name: str) -> str:
     """What stands against deleting a module: the words of the refusal."""
     try:
@@ -287,6 +402,14 @@ QUESTIONS: tuple[Callable[[], Answer], ...] = (
     importing_nothing,
     long_functions,
     functions_by_depth,
+    widest_needs,
+    most_needed,
+    import_lines,
+    most_descendants,
+    longest_ancestry,
+    lineage,
+    documentation,
+    longest_docstrings,
 )
 
 

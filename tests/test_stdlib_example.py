@@ -43,11 +43,13 @@ class Plain:
 
     lines: dict[str, int] = field(default_factory=dict)
     imports: list[tuple[str, str]] = field(default_factory=list)  # importing module, imported name
+    places: list[tuple[int, str]] = field(default_factory=list)  # line and names of each import
+    docstrings: list[tuple[str, str, int]] = field(default_factory=list)  # kind and name of the owner, lines
     functions: list[PlainFunction] = field(default_factory=list)
     classes: list[PlainClass] = field(default_factory=list)
 
-    def subclasses(self) -> Counter[int]:
-        """Class key -> number of classes that name it as a base, by the example's rule."""
+    def children(self) -> dict[int, set[int]]:
+        """Class key -> the classes that name it as a base, by the example's rule."""
         by_name: dict[str, list[PlainClass]] = defaultdict(list)
         for each in self.classes:
             by_name[each.name].append(each)
@@ -64,7 +66,42 @@ class Plain:
                     children[near[0].key].add(child.key)
                 elif len(far) == 1:
                     children[far[0].key].add(child.key)
-        return Counter({key: len(members) for key, members in children.items()})
+        return children
+
+    def subclasses(self) -> Counter[int]:
+        return Counter({key: len(members) for key, members in self.children().items()})
+
+    def uses(self) -> dict[str, set[str]]:
+        """Module -> the modules of the library that it imports."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for module, name in self.imports:
+            if name in self.lines:
+                found[module].add(name)
+        return found
+
+    def tell(self, kind: str, name: str, node: Any) -> None:
+        if text := ast.get_docstring(node):
+            self.docstrings.append((kind, name, len(text.split("\n"))))
+
+
+def turned(graph: dict[Any, set[Any]]) -> dict[Any, set[Any]]:
+    """The same arrows the other way round."""
+    found: dict[Any, set[Any]] = defaultdict(set)
+    for start, ends in graph.items():
+        for end in ends:
+            found[end].add(start)
+    return found
+
+
+def reached(graph: dict[Any, set[Any]], start: Any) -> dict[Any, int]:
+    """Whatever arrows lead to from here, with the least number of them."""
+    distance: dict[Any, int] = {}
+    edge, step = {start}, 0
+    while edge:
+        step += 1
+        edge = {end for each in edge for end in graph.get(each, ())} - distance.keys()
+        distance |= dict.fromkeys(edge, step)
+    return distance
 
 
 def walk(plain: Plain, module: str, package: str, node: ast.AST, inside: str | None, depth: int) -> None:
@@ -73,16 +110,20 @@ def walk(plain: Plain, module: str, package: str, node: ast.AST, inside: str | N
             case ast.ClassDef():
                 bases = [ast.unparse(base) for base in child.bases]
                 plain.classes.append(PlainClass(child.name, module, child.lineno, bases, len(plain.classes)))
+                plain.tell("Class", child.name, child)
                 walk(plain, module, package, child, None, depth + 1)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 length = child.end_lineno - child.lineno + 1
                 plain.functions.append(PlainFunction(child.name, module, child.lineno, length, depth, inside))
+                plain.tell("Function", child.name, child)
                 walk(plain, module, package, child, child.name, depth + 1)
             case ast.Import():
                 plain.imports.extend((module, alias.name) for alias in child.names)
+                plain.places.extend((child.lineno, "") for _ in child.names)
             case ast.ImportFrom():
                 name = ("." * child.level) + (child.module or "")
                 plain.imports.append((module, importlib.util.resolve_name(name, package) if child.level else name))
+                plain.places.append((child.lineno, ", ".join(alias.name for alias in child.names)))
             case _:
                 walk(plain, module, package, child, inside, depth)
 
@@ -111,6 +152,7 @@ def plain(example: ModuleType) -> Plain:
         if parsed := example.parse(path):
             plain.lines[name] = parsed[1]
             package = name if path.stem == "__init__" else name.rpartition(".")[0]
+            plain.tell("Module", name, parsed[0])
             walk(plain, name, package, parsed[0], None, 0)
     return plain
 
@@ -120,6 +162,7 @@ def test_everything_is_loaded(example: ModuleType, plain: Plain) -> None:
     assert example.Import.count() == len(plain.imports)
     assert example.Class.count() == len(plain.classes)
     assert example.Function.count() == len(plain.functions)
+    assert example.Docstring.count() == len(plain.docstrings)
     assert sum(map(len, (plain.lines, plain.imports, plain.classes, plain.functions))) > 20_000
 
 
@@ -177,6 +220,72 @@ def test_functions_by_depth(example: ModuleType, plain: Plain) -> None:
         }
         for depth in depths
     ]
+
+
+def test_what_modules_need(example: ModuleType, plain: Plain) -> None:
+    uses = plain.uses()
+    for path, graph in (("needs", uses), ("needed_by", turned(uses))):
+        found = {name: reached(graph, name) for name in plain.lines}
+        column, shown = ("imports", example.widest_needs()) if path == "needs" else ("importers", example.most_needed())
+        expected = sorted(found, key=lambda name: (-len(found[name]), name))[:10]
+        assert shown == [{"name": name, column: len(graph[name]), path: len(found[name])} for name in expected]
+        for name in [*expected[:3], "abc", "__future__", "json"]:
+            record = example.Module.find_by(name=name)
+            assert {module.name: steps for module, steps in getattr(record, path).pairs()} == found[name]
+
+
+@pytest.mark.parametrize("name", ["json", "os", "abc", "this"])
+def test_import_lines(example: ModuleType, plain: Plain, name: str) -> None:
+    lines = [(module, *place) for (module, at), place in zip(plain.imports, plain.places, strict=True) if at == name]
+    expected = [dict(zip(("name", "line", "names"), line, strict=True)) for line in sorted(lines, key=lambda x: x[:2])]
+    assert example.import_lines(name) == expected
+    assert len(example.Module.find_by(name=name).used_by) == len(expected)
+
+
+def test_descendants(example: ModuleType, plain: Plain) -> None:
+    children = plain.children()
+    below = {key: reached(children, key) for key in children}
+    order = [plain.classes[key] for key in below]
+    expected = sorted(order, key=lambda c: (-len(below[c.key]), c.module, c.line))[:10]
+    assert example.most_descendants() == [
+        {
+            "name": c.name,
+            "module": c.module,
+            "direct": len(children[c.key]),
+            "all": len(below[c.key]),
+            "modules": len({plain.classes[key].module for key in below[c.key]}),
+        }
+        for c in expected
+    ]
+
+
+def test_ancestors(example: ModuleType, plain: Plain) -> None:
+    parents = turned(plain.children())
+    above = {c.key: reached(parents, c.key) for c in plain.classes}
+    expected = sorted(plain.classes, key=lambda c: (-len(above[c.key]), c.module, c.line))[:10]
+    assert example.longest_ancestry() == [
+        {"name": c.name, "module": c.module, "ancestors": len(above[c.key])} for c in expected
+    ]
+    for c in [*expected[:5], *plain.classes[:20]]:
+        if sum((c.name, c.module) == (other.name, other.module) for other in plain.classes) == 1:
+            found = [tuple(row.values()) for row in example.lineage(c.name, c.module)]
+            assert sorted(found) == sorted((plain.classes[key].name, steps) for key, steps in above[c.key].items())
+            assert [steps for _, steps in found] == sorted(above[c.key].values())
+
+
+def test_documentation(example: ModuleType, plain: Plain) -> None:
+    every = {"Module": plain.lines, "Class": plain.classes, "Function": plain.functions}
+    expected = []
+    for kind, all_of_it in every.items():
+        lines = [n for at, _, n in plain.docstrings if at == kind]
+        row = {"owner_type": kind, "n": len(lines), "lines": sum(lines)}
+        expected.append(row | {"without": len(all_of_it) - len(lines)})
+    assert example.documentation() == sorted(expected, key=lambda row: list(every).index(row["owner_type"]))
+
+
+def test_longest_docstrings(example: ModuleType, plain: Plain) -> None:
+    expected = sorted(plain.docstrings, key=lambda told: -told[2])[:10]
+    assert example.longest_docstrings() == [{"lines": n, "of": kind, "name": name} for kind, name, n in expected]
 
 
 def test_deleting_a_module_is_refused(example: ModuleType, plain: Plain) -> None:
