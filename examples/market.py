@@ -46,8 +46,7 @@ class Item(Record):
     title: Attr[str]
     shop: BelongsTo[Shop | None] = belongs_to(default=None, on_delete="cascade")
     tags: ManyToMany[Tag, TagMap] = many_to_many(inverse=lambda: Tag.items)
-    marked: ManyToMany[Tag, TagMap] = many_to_many(where=lambda: TagMap.weight > 0)
-    alike: HasMany[Item] = has_many(through=lambda: Item.marked.items)
+    alike: HasMany[Item] = has_many(through=lambda: Item.tags.items, where=lambda: TagMap.weight > 0)
 
 
 class Tag(Record):

@@ -144,7 +144,7 @@ def _to_target(relation: Relation, option: str, steps: Route) -> Route:
 
 
 def conditions(relation: Relation) -> dict[int, Conditions]:
-    """What where= and order_by= say, by the step of the route at whose end it is said; -1: of the target.
+    """What where= and order_by= say, by the place in `_passed` of which it is said; -1: of the target.
 
     RelationError for a model that the relation does not pass; DefinitionError where order_by= names a model before one
     that comes earlier on the way."""
@@ -172,8 +172,18 @@ def _stations(relation: Relation) -> list[tuple[int, Definition]]:
     """The models of which conditions may speak: the target first, then those on the way."""
     found: list[tuple[int, Definition]] = [(-1, relation.target)]
     if relation.along is not None and relation.along[0] == "through":
-        found += [(at, step.target) for at, step in enumerate(relation.routes[0][:-1])]
+        found += enumerate(_passed(relation.routes[0])[:-1])
     return found
+
+
+def _passed(route: Route) -> list[Definition]:
+    """The models that a route arrives at, one after another, pivots among them."""
+    return [model for step in route for model in (_pivot(step), step.target) if model is not None]
+
+
+def _pivot(step: Relation) -> Definition | None:
+    """The pivot whose rows a step passes one by one: not where links are seen from both sides."""
+    return None if step.link is None or step.declaration.symmetric else step.link.pivot
 
 
 def _parts(condition: Any) -> Iterable[Any]:
@@ -220,14 +230,21 @@ def _through(relation: Relation, said: dict[int, Conditions]) -> list[Hop]:
     done: list[Hop] = []
     since: list[Hop] = []
     distinct = relation.declaration.distinct
-    for at, step in enumerate(relation.routes[0]):
-        since += _along((step,), distinct)
+    legs = [leg for step in relation.routes[0] for leg in _legs(step, distinct)]
+    for at, leg in enumerate(legs):
+        since += leg
         if at in said:
             where, order = said[at]
             since = [_hop(_path(relation, since, distinct), where, order)]
             if order:
                 done, since = done + since, []
     return [*done, _hop(_path(relation, since, distinct))] if done else since
+
+
+def _legs(step: Relation, distinct: bool) -> list[list[Hop]]:
+    """The hops of a step, parted where it passes a pivot: the end of each leg is one of `_passed`."""
+    hops = _along((step,), distinct)
+    return [hops] if _pivot(step) is None else [hops[:1], hops[1:]]
 
 
 def either(definition: Definition, ways: Sequence[Sequence[Relation]], *, single: bool) -> Hop:
