@@ -333,48 +333,17 @@ sn_path_contains(bool *out, const sn_path *p, sn_row from, sn_row target)
 
 /* ---------------------------------------------------------------- how far away */
 
-/* Where each row of a list stands in it: a hash of positions + 1. */
-typedef struct places {
-    const sn_rows *rows;
-    sn_row *slots;
-    size_t cap; /* a power of two, at most half full */
-} places;
-
-static sn_row *
-place_of(const places *p, sn_row row)
-{
-    size_t at = (size_t)sn_hash_word(row) & (p->cap - 1);
-    while (p->slots[at] && p->rows->rows[p->slots[at] - 1] != row) {
-        at = (at + 1) & (p->cap - 1);
-    }
-    return &p->slots[at];
-}
-
-static sn_status
-places_init(places *p, sn_db *db, const sn_rows *rows)
-{
-    *p = (places){.rows = rows, .cap = 2};
-    while (p->cap < 2 * rows->n) {
-        p->cap *= 2;
-    }
-    p->slots = sn_mem_zero(&db->mem, p->cap * sizeof *p->slots);
-    for (size_t i = 0; p->slots && i < rows->n; i++) {
-        *place_of(p, rows->rows[i]) = (sn_row)i + 1;
-    }
-    return p->slots ? SN_OK : SN_NOMEM;
-}
-
 /* Appends the level of each of the rows, which are among those reached. */
 static sn_status
 append_levels(sn_rows *levels, sn_db *db, const sn_rows *reached, const sn_rows *level, const sn_rows *rows)
 {
-    places p;
-    sn_status status = places_init(&p, db, reached);
+    sn__places p;
+    sn_status status = sn__places_init(&p, db, reached, reached->n);
     status = status ? status : sn_rows_reserve(db, levels, rows->n);
     for (size_t i = 0; i < rows->n && status == SN_OK; i++) {
-        levels->rows[levels->n++] = level->rows[*place_of(&p, rows->rows[i]) - 1];
+        levels->rows[levels->n++] = level->rows[*sn__place_of(&p, rows->rows[i]) - 1];
     }
-    sn_mem_free(&db->mem, p.slots, p.slots ? p.cap * sizeof *p.slots : 0);
+    sn__places_free(db, &p);
     return status;
 }
 

@@ -9,6 +9,9 @@
  * sn__seen answers "met before?" for the targets of one walk along a path. Most walks meet few rows, so it begins as
  * open addressing at load one half, and becomes a bitmap over the table when the hash would take more memory than that.
  * Invariants: at most one of slots and bits is there; 2 n <= cap; every row in it is below the positions given.
+ *
+ * sn__places answers "where in the list?" and is what makes each row of several lists, one after another, one of a single list
+ * (sn_rows_distinct): open addressing at load one half at most, sized once.
  */
 #include "rows.h"
 
@@ -259,4 +262,59 @@ sn__seen_free(sn_db *db, sn__seen *s)
     sn_mem_free(&db->mem, s->slots, s->cap * sizeof *s->slots);
     sn_mem_free(&db->mem, s->bits, s->words * sizeof *s->bits);
     *s = (sn__seen){0};
+}
+
+/* ---------------------------------------------------------------- places in a list */
+
+sn_row *
+sn__place_of(const sn__places *p, sn_row row)
+{
+    size_t at = (size_t)sn_hash_word(row) & (p->cap - 1);
+    while (p->slots[at] && p->rows->rows[p->slots[at] - 1] != row) {
+        at = (at + 1) & (p->cap - 1);
+    }
+    return &p->slots[at];
+}
+
+sn_status
+sn__places_init(sn__places *p, sn_db *db, const sn_rows *rows, size_t most)
+{
+    *p = (sn__places){.rows = rows, .cap = 2};
+    while (p->cap < 2 * most) {
+        p->cap *= 2;
+    }
+    p->slots = sn_mem_zero(&db->mem, p->cap * sizeof *p->slots);
+    for (size_t i = 0; p->slots && i < rows->n; i++) {
+        *sn__place_of(p, rows->rows[i]) = (sn_row)i + 1;
+    }
+    return p->slots ? SN_OK : SN_NOMEM;
+}
+
+void
+sn__places_free(sn_db *db, sn__places *p)
+{
+    sn_mem_free(&db->mem, p->slots, p->slots ? p->cap * sizeof *p->slots : 0);
+    p->slots = NULL;
+}
+
+sn_status
+sn_rows_distinct(sn_rows *out, sn_row *places, sn_db *db, const sn_row *rows, size_t n)
+{
+    assert(out->n == 0);
+    sn__places p;
+    sn_status status = n < UINT32_MAX ? sn_rows_reserve(db, out, n) : SN_LIMIT;
+    status = status ? status : sn__places_init(&p, db, out, n);
+    if (status) {
+        return status;
+    }
+    for (size_t i = 0; i < n; i++) {
+        sn_row *place = sn__place_of(&p, rows[i]);
+        if (*place == 0) {
+            out->rows[out->n++] = rows[i];
+            *place = (sn_row)out->n;
+        }
+        places[i] = *place - 1;
+    }
+    sn__places_free(db, &p);
+    return SN_OK;
 }

@@ -26,4 +26,17 @@ sn_status sn__seen_add(bool *fresh, sn_db *db, sn__seen *s, sn_row row, sn_row p
 bool sn__seen_has(const sn__seen *s, sn_row row);
 void sn__seen_free(sn_db *db, sn__seen *s);
 
+/* Where each row of a list of different rows stands in it: a hash of places + 1. */
+typedef struct sn__places {
+    const sn_rows *rows; /* read at each look-up */
+    sn_row *slots;
+    size_t cap; /* a power of two */
+} sn__places;
+
+/* Of the rows that are in the list; there is room for `most`. */
+sn_status sn__places_init(sn__places *p, sn_db *db, const sn_rows *rows, size_t most);
+/* The place + 1 of a row, or the free slot (0) where it belongs. */
+sn_row *sn__place_of(const sn__places *p, sn_row row);
+void sn__places_free(sn_db *db, sn__places *p);
+
 #endif

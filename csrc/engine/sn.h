@@ -395,6 +395,8 @@ typedef struct sn_rows {
 sn_status sn_rows_push(sn_db *db, sn_rows *r, sn_row row);
 sn_status sn_rows_reserve(sn_db *db, sn_rows *r, size_t more);
 void sn_rows_free(sn_db *db, sn_rows *r);
+/* Into an empty list each of n rows once, in order of first encounter; places[i]: where in it rows[i] stands. */
+sn_status sn_rows_distinct(sn_rows *out, sn_row *places, sn_db *db, const sn_row *rows, size_t n);
 
 /* ---------------------------------------------------------------- expressions */
 

@@ -98,12 +98,38 @@ test_seen(sn_db *db, sn_row positions, size_t adds)
     CHECK(!s.bits && !s.slots);
 }
 
+/* Each row once, in order of first encounter, and every row where its place says. */
+static void
+test_distinct(sn_db *db)
+{
+    uint64_t seed = 7;
+    for (size_t round = 0; round < 200; round++) {
+        sn_rows r = {0}, once = {0};
+        sn_row places[200];
+        size_t n = harness_random(&seed, 200);
+        fill(db, &r, &seed, n, round % 3 ? 20 : 100000);
+        hostile_arm(&h, round % 5 == 0, true);
+        sn_status status = sn_rows_distinct(&once, places, db, r.rows, n);
+        bool refused = hostile_disarm(&h) > 0;
+        CHECK(refused ? status == SN_NOMEM : status == SN_OK);
+        size_t met = 0;
+        for (size_t i = 0; i < n && !refused; i++) {
+            CHECK(places[i] <= met && places[i] < once.n && once.rows[places[i]] == r.rows[i]);
+            met += places[i] == met;
+        }
+        CHECK(refused || met == once.n);
+        sn_rows_free(db, &once);
+        sn_rows_free(db, &r);
+    }
+}
+
 int
 main(void)
 {
     sn_db db;
     harness_bare_db(&db, &h);
     test_settle(&db);
+    test_distinct(&db);
     test_push_refused(&db);
     for (sn_row positions = 1; positions < 5000; positions = positions * 3 + 1) {
         test_seen(&db, positions, 10);
