@@ -1,13 +1,13 @@
 /*
- * host.c - host values of a Plan: what Python computed beforehand for the rows of a table, a cell for each position.
+ * host.c - host values of a Plan or Path: what Python computed beforehand for the rows of a table, a cell for each position.
  *
- * They are good as long as positions are, so a plan that has some pins the database; after clear() they mean nothing and read as
- * null. The engine borrows the cells; each run of the plan gives them to it anew.
+ * They are good as long as positions are, so whoever has some pins the database; after clear() they mean nothing and read as
+ * null. The engine borrows the cells; they are given to it anew before each run.
  */
-#include "plan.h"
+#include "snpy.h"
 
-void
-snpy_host_fini(snpy_host *h, snpy_store *store)
+static void
+host_fini(snpy_host *h, snpy_store *store)
 {
     for (size_t i = 0; i < h->n; i++) {
         snpy_cell_release(store, h->like, h->cells[i]);
@@ -43,7 +43,7 @@ spread_host(snpy_host *h, snpy_store *store, const sn_cell *cells, size_t n, snp
 
 /* Converts the values of a host. On success *out is a PyMem array of as many owned cells. */
 static int
-host_values(snpy_plan *self, snpy_field *like, PyObject *values, sn_cell **out)
+host_values(snpy_store *store, snpy_field *like, PyObject *values, sn_cell **out)
 {
     size_t n = (size_t)PyTuple_GET_SIZE(values), done = 0;
     sn_cell *cells = PyMem_New(sn_cell, n + 1);
@@ -51,7 +51,7 @@ host_values(snpy_plan *self, snpy_field *like, PyObject *values, sn_cell **out)
         PyErr_NoMemory();
         return -1;
     }
-    while (done < n && snpy_cell_probe(&cells[done], self->store, like, PyTuple_GET_ITEM(values, done)) == 0) {
+    while (done < n && snpy_cell_probe(&cells[done], store, like, PyTuple_GET_ITEM(values, done)) == 0) {
         done++;
     }
     if (done == n) {
@@ -59,7 +59,7 @@ host_values(snpy_plan *self, snpy_field *like, PyObject *values, sn_cell **out)
         return 0;
     }
     while (done-- > 0) {
-        snpy_cell_release(self->store, like, cells[done]);
+        snpy_cell_release(store, like, cells[done]);
     }
     PyMem_Free(cells);
     return -1;
@@ -67,45 +67,45 @@ host_values(snpy_plan *self, snpy_field *like, PyObject *values, sn_cell **out)
 
 /* Puts the host in place of one with its slot, or appends it. It is taken over on success. */
 static int
-install_host(snpy_plan *self, const snpy_host *h)
+install_host(snpy_hosts *hosts, snpy_store *store, const snpy_host *h)
 {
-    for (size_t i = 0; i < self->hosts_len; i++) {
-        if (self->hosts[i].slot == h->slot) {
-            snpy_host old = self->hosts[i];
-            self->hosts[i] = *h;
-            snpy_host_fini(&old, self->store);
+    for (size_t i = 0; i < hosts->n; i++) {
+        if (hosts->items[i].slot == h->slot) {
+            snpy_host old = hosts->items[i];
+            hosts->items[i] = *h;
+            host_fini(&old, store);
             return 0;
         }
     }
-    snpy_host *hosts = PyMem_Realloc(self->hosts, (self->hosts_len + 1) * sizeof *hosts);
-    if (!hosts) {
+    snpy_host *items = PyMem_Realloc(hosts->items, (hosts->n + 1) * sizeof *items);
+    if (!items) {
         PyErr_NoMemory();
         return -1;
     }
-    if (self->hosts_len == 0) {
-        sn_db_pin(self->store->engine);
+    if (hosts->n == 0) {
+        sn_db_pin(store->engine);
     }
-    self->hosts = hosts;
-    self->hosts[self->hosts_len++] = *h;
+    hosts->items = items;
+    hosts->items[hosts->n++] = *h;
     return 0;
 }
 
 /* Rows that were cleared while their values were computed have none: nothing is left to give them to. */
 static int
-make_host(snpy_plan *self, snpy_host *h, snpy_model *model, snpy_rows *rows, PyObject *values)
+make_host(snpy_store *store, snpy_host *h, snpy_model *model, snpy_rows *rows, PyObject *values)
 {
     sn_cell *cells;
     size_t n = (size_t)PyTuple_GET_SIZE(values);
-    if (host_values(self, h->like, values, &cells) < 0) {
+    if (host_values(store, h->like, values, &cells) < 0) {
         return -1;
     }
     h->epoch = rows ? rows->epoch : model->epoch;
     bool gone = h->epoch != model->epoch;
     h->n = gone ? 0 : sn_table_positions(model->table);
     h->cells = PyMem_New(sn_cell, h->n + 1);
-    bool spread = h->cells && !gone && spread_host(h, self->store, cells, n, model, rows);
+    bool spread = h->cells && !gone && spread_host(h, store, cells, n, model, rows);
     for (size_t i = 0; !spread && i < n; i++) {
-        snpy_cell_release(self->store, h->like, cells[i]);
+        snpy_cell_release(store, h->like, cells[i]);
     }
     PyMem_Free(cells);
     if (spread || (h->cells && gone)) {
@@ -122,62 +122,84 @@ make_host(snpy_plan *self, snpy_host *h, snpy_model *model, snpy_rows *rows, PyO
 
 /* The plain field of a host slot: a new reference, NULL with an exception. */
 static snpy_field *
-slot_like(snpy_plan *self, unsigned slot)
+slot_like(const snpy_ir *ir, unsigned slot)
 {
     PyObject *number = PyLong_FromUnsignedLong(slot);
-    PyObject *like = number ? PyDict_GetItemWithError(self->program.ir.hosts, number) : NULL;
+    PyObject *like = number ? PyDict_GetItemWithError(ir->hosts, number) : NULL;
     Py_XDECREF(number);
     if (!like && !PyErr_Occurred()) {
-        PyErr_Format(PyExc_ValueError, "the plan has no host slot %u", slot);
+        PyErr_Format(PyExc_ValueError, "there is no host slot %u", slot);
     }
     return (snpy_field *)Py_XNewRef(like);
 }
 
 PyObject *
-snpy_plan_set_host(PyObject *op, PyObject *args)
+snpy_hosts_set(snpy_hosts *hosts, snpy_store *store, const snpy_ir *ir, PyObject *args)
 {
-    snpy_plan *self = (snpy_plan *)op;
+    snpy_state *st = store->state;
     PyObject *cls, *object, *given;
     snpy_host h = {0};
     if (!PyArg_ParseTuple(args, "IOOO:set_host", &h.slot, &cls, &object, &given)) {
         return NULL;
     }
-    snpy_model *model = snpy_is_model(self->state, cls) ? snpy_model_peek((PyTypeObject *)cls) : NULL;
-    bool right = model && model->store == self->store
-                 && (object == Py_None || (Py_IS_TYPE(object, self->state->Rows) && ((snpy_rows *)object)->cls == cls));
+    snpy_model *model = snpy_is_model(st, cls) ? snpy_model_peek((PyTypeObject *)cls) : NULL;
+    bool right = model && model->store == store
+                 && (object == Py_None || (Py_IS_TYPE(object, st->Rows) && ((snpy_rows *)object)->cls == cls));
     if (!right) {
         PyErr_SetString(PyExc_TypeError,
                         "set_host() takes a slot, a model of this store, its Rows or None, and values");
         return NULL;
     }
     PyObject *values = PySequence_Tuple(given);
-    if (!values || snpy_plan_ready(self) < 0 || !(h.like = slot_like(self, h.slot))
-        || make_host(self, &h, model, object == Py_None ? NULL : (snpy_rows *)object, values) < 0) {
+    if (!values || !(h.like = slot_like(ir, h.slot))
+        || make_host(store, &h, model, object == Py_None ? NULL : (snpy_rows *)object, values) < 0) {
         Py_XDECREF(values);
         Py_XDECREF(h.like);
         return NULL;
     }
     Py_DECREF(values);
     h.cls = Py_NewRef(cls);
-    if (install_host(self, &h) < 0) {
-        snpy_host_fini(&h, self->store);
+    if (install_host(hosts, store, &h) < 0) {
+        host_fini(&h, store);
         return NULL;
     }
-    snpy_drain(self->store);
+    snpy_drain(store);
     Py_RETURN_NONE;
 }
 
-/* Gives the engine the cells of all hosts. */
 int
-snpy_plan_set_hosts(snpy_plan *self)
+snpy_hosts_give(const snpy_hosts *hosts, snpy_store *store, sn_expr *expr)
 {
-    for (size_t i = 0; i < self->hosts_len; i++) {
-        const snpy_host *h = &self->hosts[i];
+    for (size_t i = 0; i < hosts->n; i++) {
+        const snpy_host *h = &hosts->items[i];
         bool current = h->epoch == snpy_model_peek((PyTypeObject *)h->cls)->epoch;
-        sn_status status = sn_expr_set_host(self->program.ir.expr, h->slot, h->cells, current ? h->n : 0);
-        if (snpy_plan_status(self, status) < 0) {
-            return -1;
+        sn_status status = sn_expr_set_host(expr, h->slot, h->cells, current ? h->n : 0);
+        if (status != SN_OK) {
+            return snpy_raise_status(store, status);
         }
     }
     return 0;
+}
+
+int
+snpy_hosts_traverse(const snpy_hosts *hosts, visitproc visit, void *arg)
+{
+    for (size_t i = 0; i < hosts->n; i++) {
+        Py_VISIT(hosts->items[i].like);
+        Py_VISIT(hosts->items[i].cls);
+    }
+    return 0;
+}
+
+void
+snpy_hosts_fini(snpy_hosts *hosts, snpy_store *store)
+{
+    if (hosts->n > 0) {
+        sn_db_unpin(store->engine);
+    }
+    for (size_t i = 0; i < hosts->n; i++) {
+        host_fini(&hosts->items[i], store);
+    }
+    PyMem_Free(hosts->items);
+    *hosts = (snpy_hosts){0};
 }

@@ -24,6 +24,10 @@
     X(Rows)                                                                                                            \
     X(RowsIter)                                                                                                        \
     X(Plan)                                                                                                            \
+    X(Levels)                                                                                                          \
+    X(View)                                                                                                            \
+    X(Branch)                                                                                                          \
+    X(BranchIter)                                                                                                      \
     X(errors)                                                                                                          \
     X(declare)                                                                                                         \
     X(layout)                                                                                                          \
@@ -181,8 +185,8 @@ static int
 module_exec(PyObject *module)
 {
     static int (*const steps[])(PyObject *, snpy_state *) = {
-        add_missing,          snpy_init_convert, snpy_init_field, snpy_init_model, snpy_init_reference,
-        snpy_init_collection, snpy_init_store,   snpy_init_path,  snpy_init_rows,  snpy_init_plan};
+        add_missing,     snpy_init_convert, snpy_init_field, snpy_init_model, snpy_init_reference, snpy_init_collection,
+        snpy_init_store, snpy_init_path,    snpy_init_rows,  snpy_init_plan,  snpy_init_levels,    snpy_init_view};
     snpy_state *st = PyModule_GetState(module);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (steps[i](module, st) < 0)

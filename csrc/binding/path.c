@@ -70,7 +70,10 @@ snpy_path_ready(snpy_path *self)
             return -1;
         }
     }
-    return snpy_store_open(self->store) ? 0 : -1;
+    if (!snpy_store_open(self->store)) {
+        return -1;
+    }
+    return self->hosts.n ? snpy_hosts_give(&self->hosts, self->store, self->ir.expr) : 0;
 }
 
 /* ---------------------------------------------------------------- asking */
@@ -284,6 +287,13 @@ path_levels(PyObject *op, PyObject *record)
 }
 
 static PyObject *
+path_set_host(PyObject *op, PyObject *args)
+{
+    snpy_path *self = (snpy_path *)op;
+    return snpy_path_ready(self) < 0 ? NULL : snpy_hosts_set(&self->hosts, self->store, &self->ir, args);
+}
+
+static PyObject *
 path_single(PyObject *op, void *Py_UNUSED(closure))
 {
     snpy_path *self = (snpy_path *)op;
@@ -330,7 +340,7 @@ path_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->hops);
     Py_VISIT(self->ir.keep);
     Py_VISIT(self->ir.hosts);
-    return 0;
+    return snpy_hosts_traverse(&self->hosts, visit, arg);
 }
 
 static void
@@ -343,6 +353,7 @@ path_dealloc(PyObject *op)
         sn_path_free(self->path);
         snpy_ir_fini(&self->ir);
     }
+    snpy_hosts_fini(&self->hosts, self->store);
     Py_XDECREF(self->source);
     Py_XDECREF(self->target);
     Py_XDECREF(self->hops);
@@ -358,6 +369,7 @@ static PyMethodDef path_methods[] = {
     {"contains", (PyCFunction)(void (*)(void))path_contains, METH_FASTCALL, "Whether the path leads to a target."},
     {"levels", path_levels, METH_O, "The targets of a recursive path, and how many steps each is away."},
     {"expand", path_expand, METH_O, "The targets of rows, one after another, and where each one's begin."},
+    {"set_host", path_set_host, METH_VARARGS, "Gives the values of a host slot."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -85,7 +85,7 @@ snpy_plan_ready(snpy_plan *self)
     if (!snpy_store_open(self->store)) {
         return -1;
     }
-    return self->hosts_len ? snpy_plan_set_hosts(self) : 0;
+    return snpy_hosts_give(&self->hosts, self->store, self->program.ir.expr);
 }
 
 /* ---------------------------------------------------------------- running */
@@ -297,6 +297,13 @@ plan_kind(PyObject *op, PyObject *which)
     return like ? PyUnicode_FromString(snpy_conversions[like->kind].name) : Py_NewRef(Py_None);
 }
 
+static PyObject *
+plan_set_host(PyObject *op, PyObject *args)
+{
+    snpy_plan *self = (snpy_plan *)op;
+    return snpy_plan_ready(self) < 0 ? NULL : snpy_hosts_set(&self->hosts, self->store, &self->program.ir, args);
+}
+
 /* ---------------------------------------------------------------- the type */
 
 /* None, Rows of the model, or (Path to the model, record). 0 or -1. */
@@ -389,11 +396,7 @@ plan_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->source);
     Py_VISIT(self->program.ir.keep);
     Py_VISIT(self->program.ir.hosts);
-    for (size_t i = 0; i < self->hosts_len; i++) {
-        Py_VISIT(self->hosts[i].like);
-        Py_VISIT(self->hosts[i].cls);
-    }
-    return 0;
+    return snpy_hosts_traverse(&self->hosts, visit, arg);
 }
 
 static void
@@ -405,13 +408,7 @@ plan_dealloc(PyObject *op)
     if (self->compiled) {
         program_fini(&self->program);
     }
-    if (self->hosts_len > 0) {
-        sn_db_unpin(self->store->engine);
-    }
-    for (size_t i = 0; i < self->hosts_len; i++) {
-        snpy_host_fini(&self->hosts[i], self->store);
-    }
-    PyMem_Free(self->hosts);
+    snpy_hosts_fini(&self->hosts, self->store);
     Py_XDECREF(self->where);
     Py_XDECREF(self->order);
     Py_XDECREF(self->values);
@@ -432,7 +429,7 @@ static PyMethodDef plan_methods[] = {
     {"aggregate", snpy_plan_aggregate, METH_VARARGS, "One aggregate of a value over rows."},
     {"group", snpy_plan_group, METH_VARARGS, "Groups rows by values."},
     {"group_aggregate", snpy_plan_group_aggregate, METH_VARARGS, "One aggregate for each group."},
-    {"set_host", snpy_plan_set_host, METH_VARARGS, "Gives the values of a host slot."},
+    {"set_host", plan_set_host, METH_VARARGS, "Gives the values of a host slot."},
     {"explain", plan_explain, METH_NOARGS, "Runs the query and tells how."},
     {"kind", plan_kind, METH_O, "The kind of a value."},
     {NULL, NULL, 0, NULL},

@@ -1,20 +1,10 @@
 /*
- * plan.h - what the files of Plan share: plan.c (compiling, running), compute.c (columns, aggregates, groups), host.c (values
- * that Python computed beforehand).
+ * plan.h - what the files of Plan share: plan.c (compiling, running), compute.c (columns, aggregates, groups).
  */
 #ifndef SNPY_PLAN_H
 #define SNPY_PLAN_H
 
 #include "snpy.h"
-
-typedef struct snpy_host {
-    unsigned slot;
-    snpy_field *like; /* owned: a plain field of the state, which may go before the plan does */
-    PyObject *cls;    /* owned: of the table whose positions count */
-    uint32_t epoch;
-    sn_cell *cells;
-    size_t n;
-} snpy_host;
 
 /* What compiling makes. */
 typedef struct snpy_program {
@@ -38,8 +28,7 @@ typedef struct snpy_plan {
     snpy_program program;
     bool compiled;
     uint64_t schema; /* of the store when compiled */
-    snpy_host *hosts;
-    size_t hosts_len;
+    snpy_hosts hosts;
 } snpy_plan;
 
 static inline snpy_model *
@@ -58,9 +47,6 @@ snpy_plan_status(snpy_plan *self, sn_status status)
 int snpy_plan_ready(snpy_plan *self);
 /* The node and like of one of `values`, by number; None is SN_NO_NODE and *like NULL. Call when ready; runs no Python code. 0 or -1. */
 int snpy_plan_value(snpy_plan *self, PyObject *number, sn_node *node, snpy_field **like);
-/* Gives the engine the cells of all hosts. */
-int snpy_plan_set_hosts(snpy_plan *self);
-void snpy_host_fini(snpy_host *h, snpy_store *store);
 
 /* Methods of Plan. */
 PyObject *snpy_plan_columns(PyObject *plan, PyObject *rows);
@@ -68,6 +54,5 @@ PyObject *snpy_plan_targets(PyObject *plan, PyObject *args);
 PyObject *snpy_plan_aggregate(PyObject *plan, PyObject *args);
 PyObject *snpy_plan_group(PyObject *plan, PyObject *args);
 PyObject *snpy_plan_group_aggregate(PyObject *plan, PyObject *args);
-PyObject *snpy_plan_set_host(PyObject *plan, PyObject *args);
 
 #endif

@@ -72,9 +72,8 @@ snpy_rows_take_life(snpy_model *model, sn_rows *rows, sn_life life)
     return (PyObject *)self;
 }
 
-/* Makes a Rows of the same model from rows of this one. The row set is taken over, also on failure. */
-static PyObject *
-derive(snpy_rows *self, sn_rows *rows)
+PyObject *
+snpy_rows_derive(snpy_rows *self, sn_rows *rows)
 {
     PyObject *derived = snpy_rows_take_life(model_of(self), rows, self->life);
     if (derived) {
@@ -213,7 +212,7 @@ rows_slice(PyObject *op, PyObject *args)
         memcpy(part.rows, self->rows.rows + start, n * sizeof *part.rows);
     }
     part.n = n;
-    return derive(self, &part);
+    return snpy_rows_derive(self, &part);
 }
 
 /* Appends those of the rows for which the function says yes. It may delete rows: the dead are neither shown to it nor
@@ -250,7 +249,7 @@ rows_filter(PyObject *op, PyObject *test)
         sn_rows_free(self->store->engine, &kept);
         return NULL;
     }
-    return derive(self, &kept);
+    return snpy_rows_derive(self, &kept);
 }
 
 static PyObject *

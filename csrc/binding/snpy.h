@@ -59,7 +59,7 @@ typedef enum snpy_kind {
 typedef struct snpy_state {
     /* our types, owned */
     PyTypeObject *ModelMeta, *Record, *Field, *Reference, *One, *Many, *Collection, *Store, *Index, *Path, *Rows,
-        *RowsIter, *Plan;
+        *RowsIter, *Plan, *Levels, *View, *Branch, *BranchIter;
     /* from install(), owned */
     PyObject *errors, *declare, *layout, *missing_class_attribute, *missing_record_attribute, *find_by, *current_task;
     PyObject *Enum; /* owned */
@@ -87,6 +87,8 @@ int snpy_init_index(PyObject *module, snpy_state *st);      /* index.c; called b
 int snpy_init_path(PyObject *module, snpy_state *st);       /* path.c */
 int snpy_init_rows(PyObject *module, snpy_state *st);       /* rows.c */
 int snpy_init_plan(PyObject *module, snpy_state *st);       /* plan.c */
+int snpy_init_levels(PyObject *module, snpy_state *st);     /* levels.c */
+int snpy_init_view(PyObject *module, snpy_state *st);       /* view.c: View and Branch */
 
 /* Method tables of module-level functions, concatenated by module.c */
 extern PyMethodDef snpy_model_functions[];  /* new_class bind_model set_primary_index */
@@ -391,6 +393,26 @@ int snpy_ir_order(snpy_ir *ir, PyObject *orders, sn_order **out, size_t *n);
 snpy_field *snpy_ir_like(snpy_state *st, snpy_field *like, sn_type type);
 int snpy_ir_aggregate_op(sn_agg_op *out, PyObject *name);
 
+/* What Python computed beforehand for the host slots of an expression (host.c). {0} has none. */
+typedef struct snpy_host {
+    unsigned slot;
+    snpy_field *like; /* owned: a plain field of the state, which may go before the owner does */
+    PyObject *cls;    /* owned: of the table whose positions count */
+    uint32_t epoch;
+    sn_cell *cells;
+    size_t n;
+} snpy_host;
+typedef struct snpy_hosts {
+    snpy_host *items;
+    size_t n;
+} snpy_hosts;
+/* set_host(slot, model, rows, values) for an owner that is ready: None, or NULL with an exception. */
+PyObject *snpy_hosts_set(snpy_hosts *hosts, snpy_store *store, const snpy_ir *ir, PyObject *args);
+/* Gives the engine the cells of all hosts, which it borrows. 0 or -1. */
+int snpy_hosts_give(const snpy_hosts *hosts, snpy_store *store, sn_expr *expr);
+int snpy_hosts_traverse(const snpy_hosts *hosts, visitproc visit, void *arg);
+void snpy_hosts_fini(snpy_hosts *hosts, snpy_store *store);
+
 /* The engine's path of a relation. `hops` is kept: when the schema has changed since, the path is compiled anew
  * before it is used. */
 typedef struct snpy_path {
@@ -403,6 +425,7 @@ typedef struct snpy_path {
     bool distinct;
     uint64_t schema; /* of the store when compiled */
     snpy_ir ir;      /* conditions and orders of all hops */
+    snpy_hosts hosts;
 } snpy_path;
 /* Makes path->path current; runs Python code only when it has to compile. 0 or -1 (also when the store is closed). */
 int snpy_path_ready(snpy_path *path);
@@ -431,6 +454,8 @@ typedef struct snpy_rows {
 /* Takes the row set over (also on failure). The rows are alive; or what `life` says. */
 PyObject *snpy_rows_take(snpy_model *model, sn_rows *rows);
 PyObject *snpy_rows_take_life(snpy_model *model, sn_rows *rows, sn_life life);
+/* Makes a Rows of the same model from rows of this one. The row set is taken over, also on failure. */
+PyObject *snpy_rows_derive(snpy_rows *self, sn_rows *rows);
 /* Those among rows that still count, found without running Python code: `rows` is borrowed from the Rows when all are, else
  * from `copy`. */
 typedef struct snpy_live {

@@ -337,6 +337,8 @@ class Path:
     def contains(self, record: Any, target: Any, /) -> bool: ...
     def expand(self, rows: Rows, /) -> tuple[Rows, list[int]]:
         """The targets of each of `rows`, one after another, and where each one's begin (len(rows) + 1 offsets)."""
+    def set_host(self, slot: int, model: type, rows: Rows | None, values: Sequence[Any], /) -> None:
+        """The same as Plan.set_host, for the host slots of the hops' conditions and orders."""
     def levels(self, record: Any, /) -> tuple[Rows, list[int]]:
         """The targets of a path that is one recursive hop, and how many steps each is away."""
 
@@ -431,6 +433,67 @@ class Plan:
         None), ordered_by_index, sorted, examined, found."""
     def kind(self, value: int, /) -> str:
         """The kind of values[value]: of a field, or the plain kind of arithmetic."""
+
+# ------------------------------------------------------------------ trees
+
+@final
+class Levels:
+    """The rows of a tree, found at one moment: a level for each node, the root first.
+
+    rows: the roots. nodes: for each level (name, node, known, parent, path, beyond, single, fresh). node: the Python
+    layer's description, by which views are told apart. known: what a view answers by name: a Field, which is read; the
+    number of a level below (or a tuple of them: the first that has something); None, a field that is not shown.
+    parent: a number before its own. path: from the parent's rows (None for the root). beyond: None, or a Path from the
+    targets of path, which are links then, to the level's rows. single: at most one target for each row. fresh: no
+    target has two rows. view, branch: the classes of what is given out."""
+
+    def __new__(
+        cls, rows: Rows, nodes: tuple[tuple[Any, ...], ...], view: type[View], branch: type[Branch], /
+    ) -> Self: ...
+    revision: Final[int]
+    def root(self) -> Any:
+        """The branch of the roots."""
+    def rows(self, level: int, /) -> Rows:
+        """The rows of a level, each once."""
+    def links(self, level: int, /) -> Rows | None:
+        """For each entry of a level the link that leads to it."""
+    def entries(self, level: int, /) -> int:
+        """How many places there are in a level."""
+    def dicts(self, sheets: tuple[Any, ...], /) -> list[dict[str, Any]] | None:
+        """The tree as plain data; None if the store has been changed since the rows were found. sheets: for each level
+        (names, Fields beside them), and the same for its links or None."""
+
+class View:
+    """A record at its place in a tree; the Python layer derives its own from this one, with `__slots__ = ()` and
+    `_sinew_hidden(name)`, which raises for a field that is not shown."""
+
+    record: Final[Any]
+    pivot: Final[Any]
+    _sinew_node: Final[Any]
+    _sinew_known: Final[Mapping[str, Any]]
+    def __getattr__(self, name: str, /) -> Any: ...
+
+class Branch:
+    """The views below one record; the Python layer derives its own from this one, with `__slots__ = ()`."""
+
+    node: Final[Any]
+    levels: Final[Levels]
+    def __len__(self) -> int: ...
+    def __contains__(self, thing: object, /) -> bool: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def at(self, index: int, /) -> Any:
+        """The view at an index (negative from the end); IndexError."""
+    def place(self, thing: object, /) -> int:
+        """Where a record, or that of a view, stands first; -1 if it is not there."""
+    def rows(self) -> Rows: ...
+
+@final
+class BranchIter:
+    """What iterating over a Branch goes with."""
+
+    def __iter__(self) -> BranchIter: ...
+    def __next__(self) -> Any: ...
+    def __length_hint__(self) -> int: ...
 
 def live_rows(model: type, /) -> Rows:
     """All live rows of a model in insertion order."""

@@ -46,9 +46,9 @@ def start(db: Database) -> Run:
     return Run(db, Instant(db.clock))
 
 
-def fill(plan: _engine.Plan, slots: Iterable[Slot], run: Run, left: _engine.Rows | None = None) -> None:
-    """Computes the host slots of a plan: for all rows of their models, or for `left`, the only rows of its own that can
-    be among what it finds."""
+def fill(plan: _engine.Plan | _engine.Path, slots: Iterable[Slot], run: Run, left: _engine.Rows | None = None) -> None:
+    """Computes the host slots of a plan or path: for all rows of their models, or for `left`, the only rows of its own
+    that can be among what it finds."""
     for slot in slots:
         model = slot.frame.definition.cls
         rows = left if left is not None and slot.outermost else _engine.live_rows(model)
