@@ -48,8 +48,6 @@ from .notyet import (
     Getter,
     GetterReport,
     Serializer,
-    Tree,
-    View,
     after_commit,
     after_create,
     after_delete,
@@ -70,6 +68,8 @@ from .notyet import (
 from .predicates import Expr
 from .query import Query
 from .relations import belongs_to, has_many, has_one, many_to_many
+from .tree import Tree
+from .views import View
 
 __version__ = "0.1.0"
 

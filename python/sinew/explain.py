@@ -65,3 +65,38 @@ class Plan:
         if self.predicates:
             parts.append(f"then {self.predicates} Python predicate{'' if self.predicates == 1 else 's'}")
         return "; ".join(parts)
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """What a node of a tree took: its path, the records gone on from, the records found, and their places, of which a
+    record has one below each that it belongs to."""
+
+    path: str
+    parents: int
+    records: int
+    places: int
+
+    def __str__(self) -> str:
+        found = f"{_number(self.records, 'record')} at {_number(self.places, 'place')}"
+        return f"{self.path}: from {_number(self.parents, 'record')} to {found}"
+
+
+@dataclass(frozen=True)
+class TreePlan:
+    """How a tree was found: its roots as a query, then each node.
+
+    >>> from sinew._example import Post
+    >>> Post.include(Post.author).explain().nodes[0].records
+    2
+    """
+
+    roots: Plan
+    nodes: tuple[NodePlan, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, (self.roots, *self.nodes)))
+
+
+def _number(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -122,14 +122,6 @@ class GetterReport(_Unbuilt):
     """What `db.explain_getter` tells. Not built yet."""
 
 
-class Tree(_Unbuilt):
-    """What `include` makes. Not built yet."""
-
-
-class View(_Unbuilt):
-    """A record within a tree. Not built yet."""
-
-
 class Diagram(_Unbuilt):
     """A picture of the models. Not built yet."""
 

@@ -1,8 +1,8 @@
 """Queries: immutable descriptions of rows, run when they are iterated or asked.
 
-A Query is a model (or a relation of one record), conditions, Python predicates, an order, an offset and a limit. Each
-verb that narrows or sorts gives a new Query and checks it at once, so that mistakes are reported where they are made;
-each verb that asks runs it on the store as it is then.
+A Query is a model (or a relation of one record, or rows found before), conditions, Python predicates, an order, an
+offset and a limit. Each verb that narrows or sorts gives a new Query and checks it at once, so that mistakes are
+reported where they are made; each verb that asks runs it on the store as it is then.
 
 Conditions and orders given after an offset or limit apply to the whole query, before these cut (as in SQLAlchemy).
 Orders add up: a later one breaks the ties of the earlier. Python predicates run last, on the rows that everything else
@@ -76,6 +76,7 @@ class Query(Queryable, metaclass=ABCMeta):
 
     __slots__ = (
         "__weakref__",
+        "_among",
         "_compiled",
         "_conditions",
         "_explicit",
@@ -98,6 +99,7 @@ class Query(Queryable, metaclass=ABCMeta):
             raise FieldError(f"a query needs a concrete model, and {show(model)} is none")
         self._model = model
         self._source = source
+        self._among: _engine.Rows | None = None  # instead of a source: these rows, as far as they live
         self._conditions: tuple[Expr, ...] = ()
         self._tests: tuple[Predicate, ...] = ()
         self._terms: tuple[Ordering, ...] = ()
@@ -150,6 +152,7 @@ class Query(Queryable, metaclass=ABCMeta):
         parts = [self._definition.name, *_LIVES[self._life]]
         if self._source is not None:
             parts.append(f"of {self._source[1]!r}")
+        parts += [f"among {len(self._among)} rows"] if self._among is not None else []
         said = [*map(repr, self._conditions), *(getattr(test, "__qualname__", show(test)) for test in self._tests)]
         parts += [f"where {' and '.join(said)}"] if said else []
         parts += [f"order by {', '.join(map(repr, self._terms))}"] if self._terms else []
@@ -169,7 +172,8 @@ class Query(Queryable, metaclass=ABCMeta):
 
     def _replace(self, **changes: Any) -> Query:
         other = object.__new__(Query)
-        other._model, other._source, other._conditions = self._model, self._source, self._conditions
+        other._model, other._source, other._among = self._model, self._source, self._among
+        other._conditions = self._conditions
         other._tests, other._terms, other._explicit = self._tests, self._terms, self._explicit
         other._offset, other._limit, other._linked = self._offset, self._limit, self._linked
         other._life, other._tail = self._life, self._tail
@@ -204,7 +208,13 @@ class Query(Queryable, metaclass=ABCMeta):
         return [Compare("==", info.column, value) for info, value in zip(keys, values, strict=True)]
 
     def _writable(self, verb: str) -> Query:
-        bare = self._source is None and not self._conditions and not self._tests and self._limit is None
+        bare = (
+            self._source is None
+            and self._among is None
+            and not self._conditions
+            and not self._tests
+            and self._limit is None
+        )
         if bare and not self._explicit:
             name = self._definition.name
             raise SinewError(f"{verb} of every {name} is not done by accident: write {name}.all().{verb}(...)")
@@ -278,7 +288,7 @@ class Query(Queryable, metaclass=ABCMeta):
     def _start(self) -> tuple[Frame, Any, list[IR]]:
         """The rows that the query is about, where they come from, and what must hold for each of them."""
         if self._source is None:
-            return Frame(self._definition), None, []
+            return Frame(self._definition), self._among, []
         relation, owner = relation_now(self._source[0]), self._source[1]
         if not (self._linked or speaks_of_link(relation, (*self._conditions, *self._terms))):
             return Frame(self._definition), (relation.path, owner), []

@@ -14,6 +14,7 @@ from .reach import as_operand
 
 if TYPE_CHECKING:
     from .query import Query
+    from .tree import Tree
 
 
 class Queryable:
@@ -116,9 +117,20 @@ class Queryable:
         restored: int = query._rows().restore()
         return restored
 
-    def include(self, /, *paths: Any, **options: Any) -> NoReturn:
-        """Trees of views are not built yet: raises DefinitionError."""
-        _unbuilt("include()")
+    def include(self, /, *paths: Any, **options: Any) -> Tree:
+        """The rows with what relations lead to, as a tree: several paths, or one with where=, order_by=, limit=,
+        offset= (of the targets of each row) and only= (of their fields). See Tree.
+
+        FieldError for what is no path, RelationError for a path from another model, UnknownName for names of fields.
+
+        >>> from sinew._example import Author, Post
+        >>> tree = Author.include(Author.posts, order_by=Post.views.desc(), limit=1, only=["title"])
+        >>> [(author.name, [post.title for post in author.posts]) for author in tree]
+        [('Ann', ['Hello']), ('Bob', ['World']), ('Cid', [])]
+        """
+        from .tree import Tree
+
+        return Tree(self._query()).include(*paths, **options)
 
     def group_by(self, /, *by: Any) -> Groups:
         """Rows in groups of equal columns or equal related records; ask by `.agg(...)`.

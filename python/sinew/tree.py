@@ -1,0 +1,295 @@
+"""Trees: queries whose rows come with what relations lead to.
+
+A Tree is a query and nodes (nodes.py), and like the query an immutable value: each question runs it on the store as it
+is then. The rows of all nodes are found in one call of the extension (csrc/binding/levels.c), level by level, each row
+once; so what a question answers shows one state of the store. Views are made when they are asked for.
+
+Values that only Python computes (a Decimal's arithmetic, a regular expression) are computed for the rows that the tree
+would have without the conditions that need them, which are found first. If somebody writes between the parts of a
+question, another thread for instance, it begins again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import GenericAlias
+from typing import Any, NoReturn
+
+from . import _engine, host
+from .compile import Lowering
+from .errors import NotFound, SinewError, UnknownName, suggest
+from .explain import NodePlan, TreePlan
+from .nodes import Level, Node, including, levels, lower
+from .query import MOST, Query, _bound, _index
+from .views import Branch, View
+
+ATTEMPTS = 10
+"""How often a question begins again because somebody has written meanwhile."""
+
+
+class Tree:
+    """A query shaped by `include`: a read-only sequence of views. `where`, `order_by`, `offset` and `limit` are about
+    the roots. Nothing runs until it is asked, and each question sees the store as it is then; `tree[:]` keeps an
+    answer.
+
+    >>> from sinew._example import Author, Post
+    >>> tree = Author.where(Author.name < "C").include(Author.posts, only=["title"]).include(Author.posts.category)
+    >>> tree
+    <Tree of <Query Author where Author.name < 'C'> with Author.posts (only 'title'), Author.posts.category>
+    >>> [(author.name, len(author.posts)) for author in tree]
+    [('Ann', 2), ('Bob', 1)]
+    >>> tree.order_by(Author.name.desc()).first().posts[0].category.title
+    'Art'
+    """
+
+    __slots__ = ("_query", "_root")
+    __class_getitem__: Any = classmethod(GenericAlias)
+
+    def __init__(self, query: Query, root: Node | None = None, /) -> None:
+        self._query = query
+        self._root = Node(query._definition.name) if root is None else root
+
+    # ------------------------------------------------------------ shaping
+
+    def include(self, /, *paths: Any, **options: Any) -> Tree:
+        """The same with more relations: several paths, or one with where=, order_by=, limit=, offset= and only=.
+
+        A path of several steps includes each of them; options are about the last. What is included already is merged;
+        RelationError if it was given another option of the same name.
+
+        >>> from sinew._example import Author
+        >>> Author.include(Author.posts).include(Author.posts.category, only=["title"])[1].posts[0].category.title
+        'Art'
+        """
+        return Tree(self._query, including(self._root, self._query._definition, paths, options))
+
+    def where(self, /, *predicates: Any, **equalities: Any) -> Tree:
+        """Only roots for which everything given holds: see Query.where."""
+        return Tree(self._query.where(*predicates, **equalities), self._root)
+
+    def order_by(self, /, *terms: Any) -> Tree:
+        """Roots sorted by columns: see Query.order_by."""
+        return Tree(self._query.order_by(*terms), self._root)
+
+    def offset(self, rows: int, /) -> Tree:
+        """Without the first roots."""
+        return Tree(self._query.offset(rows), self._root)
+
+    def limit(self, rows: int, /) -> Tree:
+        """At most so many roots."""
+        return Tree(self._query.limit(rows), self._root)
+
+    # ------------------------------------------------------------ the sequence
+
+    def __iter__(self) -> Iterator[View]:
+        found = _Growth(self._root, self._query).branch()
+        self._query._seen = (self._query._definition.db.store.revision, len(found))  # see Query.__len__
+        return iter(found)
+
+    def __len__(self) -> int:
+        return len(self._query)
+
+    def __bool__(self) -> bool:
+        return self._query.exists()
+
+    def __contains__(self, thing: object, /) -> bool:
+        if not isinstance(thing, View):
+            return thing in self._query
+        return thing._sinew_node is self._root and thing.record in self._query
+
+    def __getitem__(self, index: Any, /) -> Any:
+        if isinstance(index, slice):
+            return self._slice(index)
+        place = _index(index)
+        found = self._at(place)
+        if not len(found):
+            raise IndexError(f"{self!r} has no row {place}")
+        return found[0]
+
+    def first(self) -> Any:
+        """The first view, or None."""
+        return self._at(0).first()
+
+    def last(self) -> Any:
+        """The last view, or None."""
+        return self._at(-1).first()
+
+    def one(self) -> Any:
+        """The only view. NotFound if there is none, SinewError if there are several.
+
+        >>> from sinew._example import Post
+        >>> Post.where(title="World").include(Post.author).one().author.name
+        'Bob'
+        """
+        found = self.one_or_none()
+        if found is None:
+            raise NotFound(f"{self!r} finds no record; one_or_none() gives None instead of an error")
+        return found
+
+    def one_or_none(self) -> Any:
+        """The only view, or None if there is none. SinewError if there are several."""
+        found = _Growth(self._root, self._query._window(0, 2)).branch()
+        if len(found) > 1:
+            raise SinewError(
+                f"{self!r} finds several records, among them {found[0].record!r} and {found[1].record!r}; first() "
+                "takes one"
+            )
+        return found.first()
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The whole tree as plain data: a dict of each root's fields (those of only=), and under the names of included
+        relations dicts, None, or lists of dicts. A record at two places is two dicts.
+
+        >>> from sinew._example import Author
+        >>> bob = Author.where(name="Bob").include(Author.posts.category, only=["title"]).to_dicts()[0]
+        >>> bob["posts"][0]["category"]
+        {'title': 'Art'}
+        """
+        growth = _Growth(self._root, self._query)
+        for _ in range(ATTEMPTS):
+            found = growth.branch().levels.dicts(growth.sheets())
+            if found is not None:
+                return found
+        raise SinewError(
+            f"{self!r}: something else writes all the time while the tree is read; read it within db.transaction()"
+        )
+
+    def explain(self) -> TreePlan:
+        """Runs the tree and tells what it took: how the roots were found, and for each node from how many records it
+        was gone on, and how many records at how many places that led to.
+
+        >>> from sinew._example import Post
+        >>> print(Post.include(Post.author).explain())
+        Post: looked at every row; 3 rows examined, 3 found
+        Post.author: from 3 records to 2 records at 3 places
+        """
+        growth = _Growth(self._root, self._query)
+        found = growth.branch().levels
+        nodes = tuple(
+            NodePlan(level.node.written, len(found.rows(level.parent)), len(found.rows(number)), found.entries(number))
+            for number, level in enumerate(growth.levels)
+            if number > 0
+        )
+        return TreePlan(self._query.explain(), nodes)
+
+    def __getattr__(self, name: str, /) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(f"Tree has no attribute {name}")
+        if name in dir(Query):
+            raise UnknownName(
+                f"a Tree has no `{name}`: ask the query before include(), {self._query._definition.name}"
+                f".where(...).{name}(...)"
+            )
+        verbs = [each for each in dir(Tree) if not each.startswith("_")]
+        raise UnknownName(f"a Tree has no `{name}`{suggest(name, verbs)}")
+
+    def __repr__(self) -> str:
+        below = ", ".join(map(repr, self._root.all_below()))
+        return f"<Tree of {self._query!r}{' with ' if below else ''}{below}>"
+
+    # ------------------------------------------------------------ running
+
+    def _at(self, place: int) -> Branch:
+        """The root at a place (negative from the end), or nothing."""
+        if place >= 0:
+            return _Growth(self._root, self._query._window(place, 1)).branch()
+        return _Growth(self._root, self._query, slice(place, place + 1 or None)).branch()
+
+    def _slice(self, index: slice) -> Any:
+        start, stop, step = _bound(index.start), _bound(index.stop), _bound(index.step)
+        if (start or 0) < 0 or (0 if stop is None else stop) < 0 or (1 if step is None else step) < 0:
+            return _Growth(self._root, self._query).branch()[index]
+        start = start or 0
+        window = self._query._window(start, None if stop is None else max(0, stop - start))
+        return _Growth(self._root, window).branch()[::step]
+
+
+@dataclass(slots=True, eq=False)
+class _Path:
+    """The way to a level. lowering: None where nothing in it depends on the run."""
+
+    path: _engine.Path
+    lowering: Lowering | None = None
+
+
+class _Growth:
+    """One question to a tree. window: which of the query's rows are the roots, counted from the end."""
+
+    def __init__(self, root: Node, query: Query, window: slice | None = None) -> None:
+        self.query = query
+        self.window = window
+        self.levels = levels(root, query._definition)
+        self.db = query._definition.db
+
+    def branch(self) -> Branch:
+        """The views of the roots, from a state of the store that nobody has changed meanwhile."""
+        store = self.db.store
+        for _ in range(ATTEMPTS):
+            revision = store.revision
+            found = self._grown()
+            if store.revision == revision:
+                break
+        return found.root()  # type: ignore[no-any-return]
+
+    def _grown(self) -> _engine.Levels:
+        run = host.start(self.db)
+        rows = self.query._rows()
+        if self.window is not None:
+            rows = self._end(rows)
+        paths = [_path(level, run) for level in self.levels[1:]]
+        if any(path.lowering is not None and path.lowering.slots for path in paths):
+            self._fill(paths, rows, run)
+        return self._found(rows, [path.path for path in paths])
+
+    def _end(self, rows: _engine.Rows) -> _engine.Rows:
+        start, stop, _ = self.window.indices(len(rows)) if self.window is not None else (0, 0, 1)
+        inside = self.window is not None and len(rows) >= -self.window.start
+        return rows.slice(start, stop) if inside else rows.slice(0, 0)
+
+    def _fill(self, paths: Sequence[_Path], rows: _engine.Rows, run: host.Run) -> None:
+        """Computes what only Python can, for the rows that there are without asking it."""
+        bare = [
+            each.path if each.lowering is None or not each.lowering.slots else _relation(level).path
+            for each, level in zip(paths, self.levels[1:], strict=True)
+        ]
+        found = self._found(rows, bare)
+        for number, each in enumerate(paths, 1):
+            if each.lowering is not None:
+                host.fill(each.path, each.lowering.slots, run, found.rows(number))
+
+    def _found(self, rows: _engine.Rows, paths: Sequence[_engine.Path]) -> _engine.Levels:
+        nodes: list[tuple[Any, ...]] = []
+        for level, path in zip(self.levels, (None, *paths), strict=True):
+            relation = level.relation
+            name = "" if relation is None else relation.name
+            single = relation is not None and not relation.to_many
+            own = relation is not None and relation.inverse_of is not None  # the children of others are others
+            nodes.append((name, level.node, level.known(), level.parent, path, None, single, own))
+        return _engine.Levels(rows, tuple(nodes), View, Branch)
+
+    def sheets(self) -> tuple[Any, ...]:
+        """What the dicts of each level show."""
+        return tuple((_sheet(level), None) for level in self.levels)
+
+
+def _relation(level: Level) -> Any:
+    return level.relation
+
+
+def _path(level: Level, run: host.Run) -> _Path:
+    """The relation's path; with options, a path that goes along it and leaves what they leave of each row's targets."""
+    relation, options = _relation(level), level.node.options
+    plain = replace(options, only=None)
+    if not any(plain.given()):
+        return _Path(relation.path)
+    lowering = run.lowering()
+    where, order = lower(lowering, level.definition, options)
+    cut = (min(options.offset or 0, MOST), None if options.limit is None else min(options.limit, MOST))
+    hop = (relation.path, False, not relation.to_many, where, order, cut)
+    return _Path(_engine.Path(level.definition.db.store, (hop,), distinct=relation.distinct), lowering)
+
+
+def _sheet(level: Level) -> tuple[tuple[str, ...], tuple[_engine.Field, ...]]:
+    names = level.names
+    return names, tuple(level.definition.fields[name].engine for name in names)
