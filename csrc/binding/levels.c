@@ -35,6 +35,7 @@ typedef struct find {
     sn_row *places;
     size_t entries;
     uint32_t epoch, link_epoch;
+    sn_life life; /* only the root has others than live rows */
 } find;
 
 typedef struct search {
@@ -270,6 +271,7 @@ find_root(const search *s, snpy_rows *rows)
     if (snpy_rows_live(&live, rows) < 0) {
         return -1;
     }
+    f->life = rows->life;
     f->entries = live.n;
     f->starts = PyMem_New(size_t, 2);
     f->places = PyMem_New(sn_row, live.n + 1);
@@ -299,9 +301,9 @@ find_all(const search *s, snpy_rows *rows)
 
 /* Rows that were found at a moment before this one, while the database was pinned. The row set is taken over, also on failure. */
 static snpy_rows *
-hold(snpy_model *model, sn_rows *found, uint64_t revision, uint32_t epoch)
+hold(snpy_model *model, sn_rows *found, sn_life life, uint64_t revision, uint32_t epoch)
 {
-    snpy_rows *rows = (snpy_rows *)snpy_rows_take(model, found);
+    snpy_rows *rows = (snpy_rows *)snpy_rows_take_life(model, found, life);
     *found = (sn_rows){0};
     if (rows) {
         rows->revision = revision;
@@ -328,9 +330,9 @@ hold_level(snpy_levels *self, search *s, size_t i)
     f->starts = NULL;
     f->places = NULL;
     d->name = d->node = d->known = NULL;
-    level->rows = hold(f->model, &f->rows, self->revision, f->epoch);
+    level->rows = hold(f->model, &f->rows, f->life, self->revision, f->epoch);
     if (level->rows && f->link_model) {
-        level->links = hold(f->link_model, &f->links, self->revision, f->link_epoch);
+        level->links = hold(f->link_model, &f->links, SN_LIVE, self->revision, f->link_epoch);
     }
     return level->rows && (level->links || !f->link_model) ? 0 : -1;
 }

@@ -58,7 +58,11 @@ take(const sheet *s, const sn_row *places, size_t entry, size_t n)
         sn_cell *cells = s->cells + (size_t)f * AHEAD;
         for (size_t i = 0; i < n; i++) {
             sn_row row = s->rows->rows.rows[places ? places[entry + i] : entry + i];
-            cells[i].null = sn_table_read(&cells[i].word, table, row, field->col) <= 0;
+            int stored = sn_table_read(&cells[i].word, table, row, field->col);
+            cells[i].null = stored == 0;
+            if (stored < 0) { /* a root that is parked */
+                cells[i] = sn_table_get(table, row, field->col);
+            }
         }
         bool bare = snpy_conversions[field->kind].type == SN_TEXT;
         for (size_t i = 0; i < n && bare; i++) {

@@ -83,10 +83,30 @@ row_of(PyObject *op)
     return level_of(op)->rows->rows.rows[place_of(op)];
 }
 
+/* The table has the values of the row, parked or not. */
+static bool
+is_stored(const snpy_rows *rows, sn_row row)
+{
+    const snpy_model *model = snpy_model_peek((PyTypeObject *)rows->cls);
+    return rows->epoch == model->epoch && (sn_table_alive(model->table, row) || sn_table_parked(model->table, row));
+}
+
+/* The record of one of the rows. */
+static PyObject *
+record_at(const snpy_rows *rows, size_t place)
+{
+    sn_row row = rows->rows.rows[place];
+    if (!is_stored(rows, row)) {
+        snpy_raise(rows->state, "deleted", "Os", rows->cls, "the record");
+        return NULL;
+    }
+    return snpy_record_for(snpy_model_peek((PyTypeObject *)rows->cls), row);
+}
+
 static PyObject *
 view_record(PyObject *op, void *Py_UNUSED(closure))
 {
-    return snpy_rows_at(level_of(op)->rows, (Py_ssize_t)place_of(op));
+    return record_at(level_of(op)->rows, place_of(op));
 }
 
 /* What the pivot is in a view below a many-to-many; of the record in any other. */
@@ -95,7 +115,7 @@ view_pivot(PyObject *op, void *Py_UNUSED(closure))
 {
     const snpy_level *level = level_of(op);
     if (level->links) {
-        return snpy_rows_at(level->links, (Py_ssize_t)((view *)op)->entry);
+        return record_at(level->links, ((view *)op)->entry);
     }
     PyObject *record = view_record(op, NULL);
     PyObject *value = record ? PyObject_GetAttrString(record, "pivot") : NULL;
@@ -129,11 +149,14 @@ read_field(PyObject *op, const snpy_field *field)
     if (stored > 0) {
         return snpy_conversions[field->kind].out((snpy_field *)field, word);
     }
-    if (stored < 0) {
-        snpy_raise(rows->state, "deleted", "Os", rows->cls, "the record");
-        return NULL;
+    if (stored == 0) {
+        Py_RETURN_NONE;
     }
-    Py_RETURN_NONE;
+    if (same && is_stored(rows, row_of(op))) {
+        return snpy_cell_out((snpy_field *)field, sn_table_get(model->table, row_of(op), field->col));
+    }
+    snpy_raise(rows->state, "deleted", "Os", rows->cls, "the record");
+    return NULL;
 }
 
 /* One of several levels of a name: the first that has something here. */
