@@ -1,8 +1,11 @@
 """Nodes: what a tree includes, and how.
 
-A node is a relation with options, and the nodes below it by name; the root is the query's own. Nodes are immutable:
-including a path gives a new root, which shares what is not on the path. What is included is checked at once, against
-the models as they are; when the tree runs, relations are looked up by name in the definitions then in force.
+A node is a relation with options, and the nodes below it; the root is the query's own. Nodes are immutable: including a
+path gives a new root, which shares what is not on the path. What is included is checked at once, against the models as
+they are; when the tree runs, relations are looked up by name in the definitions then in force.
+
+A step that leads to several models (polymorphic) is a node for each of them, all under the name of the relation. What
+is said of a many-to-many is said of its links, the rows of the pivot, from which the targets are one step away.
 """
 
 from __future__ import annotations
@@ -19,10 +22,12 @@ from .moment import Moment
 from .path import Path, is_path, paths_to, root_of, steps_of
 from .predicates import Expr, Joined, shown
 from .reach import as_operand
-from .scope import Frame, relation_now
+from .scope import Frame
+from .ways import ways
 
 if TYPE_CHECKING:
     from .definition import Definition, Relation
+    from .pivots import Link
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +53,7 @@ NAMES = tuple(each.name for each in fields(Options))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """A relation in a tree. written: its path, for messages. relation: None at the root."""
+    """A relation in a tree. written: its path, for messages. relation: None at the root. below: by spelling."""
 
     written: str
     relation: Relation | None = None
@@ -58,6 +63,11 @@ class Node:
     def __repr__(self) -> str:
         said = ", ".join(f"{name} {_text(value)}" for name, value in self.options.given())
         return f"{self.written}{f' ({said})' if said else ''}"
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the relations below."""
+        return list(dict.fromkeys(each.relation.name for each in self.below.values() if each.relation is not None))
 
     def all_below(self) -> Iterator[Node]:
         """The nodes below, each before those below it."""
@@ -86,13 +96,16 @@ def including(root: Node, definition: Definition, paths: Sequence[Any], options:
             f"include() takes several paths, or one with options; include {paths[0]!r} with {', '.join(said)} by itself"
         )
     for path in paths:
-        steps = _steps(definition, path)
-        root = _with(root, steps, _options(steps[-1], repr(path), said))
+        found = _ways(definition, path)
+        if said:
+            _need_one_target(path, found, said)
+        for steps in found:
+            root = _with(root, steps, _options(steps[-1], repr(path), said))
     return root
 
 
-def _steps(definition: Definition, path: Any) -> tuple[Relation, ...]:
-    """The relations of a path from a model."""
+def _ways(definition: Definition, path: Any) -> list[list[Relation]]:
+    """The relations of a path from a model: of each way, if it goes several."""
     if isinstance(path, Column):
         raise FieldError(
             f"include() takes relations; {path!r} is a field, which its record shows anyway (only= chooses among them)"
@@ -112,18 +125,27 @@ def _steps(definition: Definition, path: Any) -> tuple[Relation, ...]:
                 f"{Path(root, steps[: place + 1])!r} cannot be included: `record` of a view is the record that it "
                 "shows; read it from there"
             )
-    return steps
+    return ways(root, steps)
+
+
+def _need_one_target(path: Any, found: list[list[Relation]], said: Mapping[str, Any]) -> None:
+    if len({way[-1].target for way in found}) > 1:
+        choices = " or ".join(".".join((root_of(path).name, *(step.spelling for step in way))) for way in found)
+        raise RelationError(
+            f"{path!r} leads to several models, and {', '.join(f'{name}=' for name in said)} can be about one; include "
+            f"{choices}"
+        )
 
 
 def _with(root: Node, steps: Sequence[Relation], options: Options) -> Node:
     """The root with the steps below it, and options at the last."""
     way = [root]
     for step in steps:
-        known = way[-1].below.get(step.name)
-        way.append(Node(f"{way[-1].written}.{step.name}", step) if known is None else known)
+        known = way[-1].below.get(step.spelling)
+        way.append(Node(f"{way[-1].written}.{step.spelling}", step) if known is None else known)
     made = replace(way[-1], options=_merged(way[-1], options))
     for above, step in zip(reversed(way[:-1]), reversed(steps), strict=True):
-        made = replace(above, below={**above.below, step.name: made})
+        made = replace(above, below={**above.below, step.spelling: made})
     return made
 
 
@@ -158,7 +180,7 @@ def _options(relation: Relation, written: str, said: Mapping[str, Any]) -> Optio
         offset=_number(written, "offset", said.get("offset")),
         only=_only(relation.target, written, said.get("only")),
     )
-    _try(relation.target, options)
+    _try(relation, written, options)
     return options
 
 
@@ -221,26 +243,45 @@ def _field_name(target: Definition, written: str, value: Any) -> str:
     return name
 
 
-def _try(target: Definition, options: Options) -> None:
+def _try(relation: Relation, written: str, options: Options) -> None:
     """Compiles the conditions and the order for the sake of their mistakes. Models that cannot be laid out yet report
     when the tree runs."""
+    target = relation.target
     try:
+        relation.definition.ensure()
         target.ensure()
     except DefinitionError:
         return
-    where, order = lower(Lowering(target.db), target, options)
-    _engine.Plan(target.cls, where=where, order=order)
+    link = link_of(relation)
+    if link is not None and ("pivot" in target.fields or "pivot" in target.relations):
+        raise RelationError(
+            f"{written} cannot be included: `pivot` of a view is the row of {link.pivot.name} that links it, and "
+            f"{target.name} has a `pivot` of its own"
+        )
+    frame = frame_of(relation)
+    where, order = lower(Lowering(target.db), frame, options)
+    _engine.Plan(frame.definition.cls, where=where, order=order)
 
 
-def lower(lowering: Lowering, target: Definition, options: Options) -> tuple[Any, tuple[Any, ...]]:
+def link_of(relation: Relation) -> Link | None:
+    """How a many-to-many goes, of which each link has one target, whatever side it is seen from; else None."""
+    return None if relation.declaration.symmetric else relation.link
+
+
+def frame_of(relation: Relation) -> Frame:
+    """What conditions on a node look at: the target, or the link that leads to it."""
+    link = link_of(relation)
+    return Frame(relation.target) if link is None else Frame(link.pivot, link=link)
+
+
+def lower(lowering: Lowering, frame: Frame, options: Options) -> tuple[Any, tuple[Any, ...]]:
     """Condition and order as the extension takes them. FieldError if they are nested too deep, and what the compiler
     raises."""
-    frame = Frame(target)
     try:
         where = None if options.where is None else lowering.predicate(options.where, frame)
         return where, tuple(lowering.order(term, frame) for term in options.order_by or ())
     except RecursionError:
-        raise FieldError(f"the conditions on {target.name} in this tree are nested too deep") from None
+        raise FieldError(f"the conditions on {frame.definition.name} in this tree are nested too deep") from None
 
 
 # ---------------------------------------------------------------- sameness
@@ -279,13 +320,29 @@ def _slots(cls: type) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Level:
-    """A node in the definitions that are in force. parent: its number; of the root, 0. relation: of the root, None."""
+    """A node in the definitions that are in force. parent: its number; of the root, 0. relation: of the root, None.
+    below: numbers by name, several for what leads to several models."""
 
     node: Node
     parent: int
     relation: Relation | None
     definition: Definition
-    below: dict[str, int] = field(default_factory=dict)
+    below: dict[str, int | tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def link(self) -> Link | None:
+        """How the targets are linked, by a many-to-many."""
+        return None if self.relation is None else link_of(self.relation)
+
+    def add(self, relation: Relation, number: int) -> None:
+        """A level below."""
+        name = relation.name
+        if relation.base is relation:
+            self.below[name] = number
+        else:
+            others = self.below.get(name, ())
+            assert isinstance(others, tuple)
+            self.below[name] = (*others, number)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -307,6 +364,10 @@ class Level:
         known.update((name, fields[name].engine) for name in self.names)
         known.update(self.below)
         known.pop("record", None)
+        if self.link is not None:
+            known.pop("pivot", None)
+        elif self.relation is not None and self.relation.link is not None:
+            known.setdefault("pivot", None)
         return known
 
 
@@ -314,16 +375,17 @@ def levels(root: Node, definition: Definition) -> list[Level]:
     """The nodes of a tree, each before those below it; lays the models out."""
     definition.ensure()
     found = [Level(root, 0, None, definition)]
-    number = {id(root): 0}
-    waiting = [(root, each) for each in [*root.below.values()][::-1]]
+    waiting = [(0, each) for each in [*root.below.values()][::-1]]
     while waiting:
-        above, node = waiting.pop()
+        parent, node = waiting.pop()
         assert node.relation is not None
-        parent = number[id(above)]
-        relation = relation_now(node.relation)
-        target = relation.target
-        target.ensure()
-        number[id(node)] = found[parent].below[relation.name] = len(found)
-        found.append(Level(node, parent, relation, target))
-        waiting += [(node, each) for each in [*node.below.values()][::-1]]
+        here = found[parent].definition
+        relation = node.relation.in_force(here)
+        if relation is None:
+            spelling = node.relation.spelling
+            raise UnknownName(f"{here.name} has no relation `{spelling}` any more{here.suggest(node.relation.name)}")
+        relation.target.ensure()
+        waiting += [(len(found), each) for each in [*node.below.values()][::-1]]
+        found[parent].add(relation, len(found))
+        found.append(Level(node, parent, relation, relation.target))
     return found

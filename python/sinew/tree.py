@@ -14,15 +14,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import GenericAlias
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _engine, host
 from .compile import Lowering
 from .errors import NotFound, SinewError, UnknownName, suggest
 from .explain import NodePlan, TreePlan
-from .nodes import Level, Node, including, levels, lower
+from .nodes import Level, Node, frame_of, including, levels, lower
 from .query import MOST, Query, _bound, _index
 from .views import Branch, View
+
+if TYPE_CHECKING:
+    from .definition import Definition, Relation
 
 ATTEMPTS = 10
 """How often a question begins again because somebody has written meanwhile."""
@@ -250,13 +253,14 @@ class _Growth:
     def _fill(self, paths: Sequence[_Path], rows: _engine.Rows, run: host.Run) -> None:
         """Computes what only Python can, for the rows that there are without asking it."""
         bare = [
-            each.path if each.lowering is None or not each.lowering.slots else _relation(level).path
+            each.path if each.lowering is None or not each.lowering.slots else _plain(level)
             for each, level in zip(paths, self.levels[1:], strict=True)
         ]
         found = self._found(rows, bare)
         for number, each in enumerate(paths, 1):
             if each.lowering is not None:
-                host.fill(each.path, each.lowering.slots, run, found.rows(number))
+                links = found.links(number)
+                host.fill(each.path, each.lowering.slots, run, found.rows(number) if links is None else links)
 
     def _found(self, rows: _engine.Rows, paths: Sequence[_engine.Path]) -> _engine.Levels:
         nodes: list[tuple[Any, ...]] = []
@@ -265,31 +269,46 @@ class _Growth:
             name = "" if relation is None else relation.name
             single = relation is not None and not relation.to_many
             own = relation is not None and relation.inverse_of is not None  # the children of others are others
-            nodes.append((name, level.node, level.known(), level.parent, path, None, single, own))
+            beyond = None if level.link is None else level.link.step.path
+            nodes.append((name, level.node, level.known(), level.parent, path, beyond, single, own))
         return _engine.Levels(rows, tuple(nodes), View, Branch)
 
     def sheets(self) -> tuple[Any, ...]:
         """What the dicts of each level show."""
-        return tuple((_sheet(level), None) for level in self.levels)
+        return tuple(
+            (_sheet(level.definition, level.names), None if level.link is None else _sheet(level.link.pivot))
+            for level in self.levels
+        )
 
 
-def _relation(level: Level) -> Any:
+def _relation(level: Level) -> Relation:
+    assert level.relation is not None
     return level.relation
+
+
+def _plain(level: Level) -> _engine.Path:
+    """The relation's own path, or that to its links."""
+    relation = _relation(level)
+    return relation.path if level.link is None else relation.pair_path
 
 
 def _path(level: Level, run: host.Run) -> _Path:
     """The relation's path; with options, a path that goes along it and leaves what they leave of each row's targets."""
-    relation, options = _relation(level), level.node.options
-    plain = replace(options, only=None)
-    if not any(plain.given()):
-        return _Path(relation.path)
+    relation, options, plain = _relation(level), level.node.options, _plain(level)
+    if not any(replace(options, only=None).given()):
+        return _Path(plain)
     lowering = run.lowering()
-    where, order = lower(lowering, level.definition, options)
+    where, order = lower(lowering, frame_of(relation), options)
+    if level.link is not None:  # links that lead nowhere are not counted
+        there = ("exists", 0, level.link.step.path, None)
+        where = there if where is None else ("and", there, where)
     cut = (min(options.offset or 0, MOST), None if options.limit is None else min(options.limit, MOST))
-    hop = (relation.path, False, not relation.to_many, where, order, cut)
-    return _Path(_engine.Path(level.definition.db.store, (hop,), distinct=relation.distinct), lowering)
+    hop = (plain, False, not relation.to_many, where, order, cut)
+    distinct = level.link is not None or relation.distinct
+    return _Path(_engine.Path(level.definition.db.store, (hop,), distinct=distinct), lowering)
 
 
-def _sheet(level: Level) -> tuple[tuple[str, ...], tuple[_engine.Field, ...]]:
-    names = level.names
-    return names, tuple(level.definition.fields[name].engine for name in names)
+def _sheet(definition: Definition, names: tuple[str, ...] | None = None) -> tuple[Any, ...]:
+    """What dicts show of a model's rows: names, and fields beside them."""
+    shown = tuple(definition.fields) if names is None else names
+    return shown, tuple(definition.fields[name].engine for name in shown)

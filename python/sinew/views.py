@@ -36,6 +36,11 @@ class View(_engine.View):
 
     def _sinew_hidden(self, name: str) -> NoReturn:
         node: Node = self._sinew_node
+        if name == "pivot" and node.relation is not None and node.relation.link is not None:
+            raise UnknownName(
+                f"{node.written} is symmetric, and its links are seen from both sides: a view has no `pivot`; take it "
+                "from the pairs() of the record above"
+            )
         listed = ", ".join(map(repr, node.options.only or ()))
         raise UnknownName(
             f"the views of {node.written} do not show `{name}` (only=[{listed}]); name it there, or read it from "
@@ -43,7 +48,7 @@ class View(_engine.View):
         )
 
     def __setattr__(self, name: str, value: Any, /) -> NoReturn:
-        what = "what is in it is changed on the record" if name in self._sinew_node.below else "set it on the record"
+        what = "what is in it is changed on the record" if name in self._sinew_node.names else "set it on the record"
         raise FieldError(
             f"a view is read-only and cannot take {name} = {show(value)}; {what}: view.record.{name} = ..."
         )
@@ -62,7 +67,7 @@ class View(_engine.View):
         return sorted(names - hidden)
 
     def __repr__(self) -> str:
-        below = self._sinew_node.below
+        below = self._sinew_node.names
         try:
             record = repr(self.record)
         except RecordDeleted:
