@@ -36,7 +36,7 @@ from .errors import (
     UniqueError,
     UnknownName,
 )
-from .explain import Plan
+from .explain import NodePlan, Plan, TreePlan
 from .expressions import Column, Ordering
 from .fields import created_at, deleted_at, field, updated_at
 from .groups import Groups
@@ -99,6 +99,7 @@ __all__ = [
     "Model",
     "ModelMeta",
     "Moment",
+    "NodePlan",
     "NotFound",
     "Ordering",
     "PivotChanges",
@@ -112,6 +113,7 @@ __all__ = [
     "Transaction",
     "TransactionError",
     "Tree",
+    "TreePlan",
     "UniqueError",
     "UnknownName",
     "View",

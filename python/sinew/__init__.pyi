@@ -60,6 +60,7 @@ __all__ = [
     "Model",
     "ModelMeta",
     "Moment",
+    "NodePlan",
     "NotFound",
     "Ordering",
     "PivotChanges",
@@ -73,6 +74,7 @@ __all__ = [
     "Transaction",
     "TransactionError",
     "Tree",
+    "TreePlan",
     "UniqueError",
     "UnknownName",
     "View",
@@ -514,6 +516,8 @@ class Tree(Generic[_K_co]):
     ) -> Tree[_K_co]: ...
     def __iter__(self) -> Iterator[View[_K_co]]: ...
     def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __contains__(self, thing: object, /) -> bool: ...
     @overload
     def __getitem__(self, index: int, /) -> View[_K_co]: ...
     @overload
@@ -523,6 +527,7 @@ class Tree(Generic[_K_co]):
     def one(self) -> View[_K_co]: ...
     def one_or_none(self) -> View[_K_co] | None: ...
     def to_dicts(self) -> list[dict[str, Any]]: ...
+    def explain(self) -> TreePlan: ...
 
 class View(Generic[_K_co]):
     """A record within a tree. Its own attributes pass through and are not typed; `record` is."""
@@ -1035,6 +1040,22 @@ class Plan:
     rows_examined: int
     rows_found: int
     predicates: int
+
+@dataclass(frozen=True)
+class NodePlan:
+    """What a node of a tree took."""
+
+    path: str
+    parents: int
+    records: int
+    places: int
+
+@dataclass(frozen=True)
+class TreePlan:
+    """How a tree was found: `str` is for people."""
+
+    roots: Plan
+    nodes: tuple[NodePlan, ...]
 
 @dataclass(frozen=True)
 class Stats:
