@@ -202,6 +202,25 @@ QUERIES = [
     ),
 ]
 
+TREES = [
+    Operation(
+        "tree",
+        "authors with their posts, each title read, per post",
+        nothing,
+        (Budget(1 / 10, "SQLAlchemy"), Budget(1 / 10, "Django"), Budget(318)),
+        scale=number_of_posts,
+        held=False,
+    ),
+    Operation(
+        "tree_dicts",
+        "authors with their posts as nested dicts, per post",
+        nothing,
+        (Budget(1 / 10, "SQLAlchemy"), Budget(1 / 10, "Django"), Budget(318)),
+        scale=number_of_posts,
+        held=False,
+    ),
+]
+
 CHANGING = [
     Operation(
         "update", "update a str of half of the posts, per row", middle, scale=number_of_posts, held=False, changes=True
@@ -224,4 +243,4 @@ STARTING = [
     )
 ]
 
-OPERATIONS = [*STARTING, *CONSTRUCTING, *READING, *RELATIONS, *FINDING, *QUERIES, *CHANGING]
+OPERATIONS = [*STARTING, *CONSTRUCTING, *READING, *RELATIONS, *FINDING, *QUERIES, *TREES, *CHANGING]

@@ -188,6 +188,22 @@ class Django(Mapped):
         counted = Author.objects.annotate(n=Count("posts__taggings__tag", distinct=True))
         return list(counted.order_by("id").values_list("id", "n"))
 
+    # ------------------------------------------------------------ trees
+
+    def tree(self, _: Sequence[None]) -> list[list[str]]:
+        authors = Author.objects.order_by("id").prefetch_related("posts")
+        return [[post.title for post in author.posts.all()] for author in authors]
+
+    def tree_dicts(self, _: Sequence[None]) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": author.id,
+                "name": author.name,
+                "posts": [{"id": post.id, "title": post.title, "content": post.content} for post in author.posts.all()],
+            }
+            for author in Author.objects.order_by("id").prefetch_related("posts")
+        ]
+
     # ------------------------------------------------------------ changes
 
     def update(self, moments: Sequence[datetime]) -> int:

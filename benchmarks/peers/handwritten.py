@@ -147,6 +147,21 @@ class HandWritten(Objects):
             for author in self.store.authors.values()
         ]
 
+    # ------------------------------------------------------------ trees
+
+    def tree(self, _: Sequence[None]) -> list[list[str]]:
+        return [[post.title for post in author.posts] for author in self.store.authors.values()]
+
+    def tree_dicts(self, _: Sequence[None]) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": author.id,
+                "name": author.name,
+                "posts": [{"id": post.id, "title": post.title, "content": post.content} for post in author.posts],
+            }
+            for author in self.store.authors.values()
+        ]
+
     # ------------------------------------------------------------ changes
 
     def update(self, moments: Sequence[datetime]) -> int:

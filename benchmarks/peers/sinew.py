@@ -125,6 +125,14 @@ class Sinew(Objects):
     def count_across_three(self, _: Sequence[None]) -> list[tuple[int, int]]:
         return Author.pluck(Author.id, count(Author.posts.taggings.tag))
 
+    # ------------------------------------------------------------ trees
+
+    def tree(self, _: Sequence[None]) -> list[list[str]]:
+        return [[post.title for post in author.posts] for author in Author.include(Author.posts)]
+
+    def tree_dicts(self, _: Sequence[None]) -> list[dict[str, Any]]:
+        return Author.include(Author.posts, only=["id", "title", "content"]).to_dicts()
+
     # ------------------------------------------------------------ changes
 
     def update(self, moments: Sequence[datetime]) -> int:

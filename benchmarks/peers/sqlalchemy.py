@@ -200,6 +200,25 @@ class SQLAlchemy(sql.Mapped):
         query = select(Author.id, func.count(Tagging.tag_id.distinct())).outerjoin(Author.posts)
         return self.pairs(query.outerjoin(Post.taggings).group_by(Author.id))
 
+    # ------------------------------------------------------------ trees
+
+    def tree(self, _: Sequence[None]) -> list[list[str]]:
+        return [[post.title for post in author.posts] for author in self.authors_with_posts()]
+
+    def tree_dicts(self, _: Sequence[None]) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": author.id,
+                "name": author.name,
+                "posts": [{"id": post.id, "title": post.title, "content": post.content} for post in author.posts],
+            }
+            for author in self.authors_with_posts()
+        ]
+
+    def authors_with_posts(self) -> Sequence[Author]:
+        self.session.expunge_all()
+        return self.session.scalars(select(Author).order_by(Author.id).options(selectinload(Author.posts))).all()
+
     # ------------------------------------------------------------ changes
 
     def update(self, moments: Sequence[datetime]) -> int:

@@ -175,6 +175,29 @@ class SQLite(InSQLite):
         )
         return self.store.execute(query).fetchall()
 
+    # ------------------------------------------------------------ trees
+
+    def tree(self, _: Sequence[None]) -> list[list[str]]:
+        """A join, and the rows paired by hand."""
+        found: dict[int, list[str]] = {}
+        query = (
+            "select authors.id, posts.title from authors left join posts on posts.author_id = authors.id "
+            "order by authors.id, posts.id"
+        )
+        for author, title in self.store.execute(query):
+            titles = found.setdefault(author, [])
+            if title is not None:
+                titles.append(title)
+        return list(found.values())
+
+    def tree_dicts(self, _: Sequence[None]) -> list[dict[str, Any]]:
+        """A query for each level."""
+        authors = self.store.execute("select id, name from authors order by id")
+        found = {number: {"id": number, "name": name, "posts": []} for number, name in authors}
+        for author, number, title, content in self.store.execute("select author_id, id, title, content from posts"):
+            found[author]["posts"].append({"id": number, "title": title, "content": content})
+        return list(found.values())
+
     # ------------------------------------------------------------ changes
 
     def update(self, moments: Sequence[datetime]) -> int:

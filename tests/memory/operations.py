@@ -187,6 +187,67 @@ def write_to_a_deleted_one(w: Shop) -> Any:
     w.old.title = "x"
 
 
+# ---------------------------------------------------------------- eager trees
+
+
+@operation()
+def tree_of_views(w: Shop) -> Any:
+    tree = Author.include(
+        Author.posts, where=Post.score > 0, order_by=(Post.score.desc(), Post.title), limit=2, only=["title", "score"]
+    ).include(Author.posts.category.parent, Author.top)
+    found = []
+    for author in tree.where(Author.karma >= 0).order_by(Author.name.desc()):
+        posts = [(post.title, post.score, seen(post.category and post.category.record)) for post in author.posts]
+        found.append((author.name, author.top and author.top.title, posts, repr(author), len(author.posts)))
+    return found
+
+
+@operation()
+def tree_as_plain_data(w: Shop) -> Any:
+    tree = Category.include(Category.children.posts.author, Category.posts)
+    return seen(tree.to_dicts()), str(tree.explain()), repr(tree)
+
+
+@operation()
+def tree_with_what_python_computes(w: Shop) -> Any:
+    tree = Author.include(Author.posts, where=Post.price * 2 > Decimal(1), order_by=Post.price + 1, offset=1)
+    return seen(tree.include(Author.posts.category, where=Category.title.matches("[a-z]")).to_dicts())
+
+
+@operation()
+def branch_of_a_tree(w: Shop) -> Any:
+    posts = Author.include(Author.posts)[0].posts
+    first = posts.first()
+    return [
+        seen(posts.pluck(Post.title)), seen(posts.where(Post.score > 1).order_by(Post.title)), first in posts,
+        first == posts[0], len({first, posts[0]}), [view.title for view in posts[::-1]], repr(posts),
+        seen(posts.find(first.id).record), first.record in posts, sorted(dir(first)),
+    ]  # fmt: skip
+
+
+@operation()
+def one_of_a_tree(w: Shop) -> Any:
+    tree = Author.include(Author.posts)
+    return tree.first().name, tree.last().name, tree[1].name, len(tree), bool(tree), w.ann in tree, tree[-2:][0].name
+
+
+@operation()
+def tree_with_pivots(w: Shop) -> Any:
+    tree = Post.include(Post.labels, where=Labelling.id > 0, order_by=Label.text.desc()).include(Post.labels.kin)
+    views = [(post.title, [(label.text, seen(label.pivot)) for label in post.labels]) for post in tree]
+    return views, seen(tree.to_dicts())
+
+
+@operation(raises=sinew.RelationError)
+def tree_of_two_minds(w: Shop) -> Any:
+    return Author.include(Author.posts, limit=1).include(Author.posts, limit=2)
+
+
+@operation(raises=sinew.UnknownName)
+def tree_without_a_field(w: Shop) -> Any:
+    return Author.include(Author.posts, only=["titel"])
+
+
 # ---------------------------------------------------------------- making records
 
 
