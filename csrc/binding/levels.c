@@ -411,6 +411,7 @@ levels_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 PyObject *
 snpy_levels_below(snpy_levels *self, size_t number, size_t place)
 {
+    assert(number < self->n);
     const snpy_level *level = &self->levels[number];
     size_t start = level->starts[place], stop = level->starts[place + 1];
     if (level->single) {
