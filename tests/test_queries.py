@@ -12,7 +12,6 @@ import pytest
 
 from sinew import (
     Database,
-    DefinitionError,
     FieldError,
     Model,
     NotFound,
