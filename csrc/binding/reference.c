@@ -33,7 +33,10 @@ member_at(const snpy_reference *self, Py_ssize_t i)
 static bool
 is_bound(const snpy_reference *self)
 {
-    bool bound = self->members || self->ref;
+    if (!self->members) {
+        return self->ref;
+    }
+    bool bound = true;
     for (Py_ssize_t i = 0; i < member_count(self); i++) {
         bound = bound && member_at(self, i)->ref;
     }

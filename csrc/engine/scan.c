@@ -3,8 +3,8 @@
  *
  * Tests of the form <inline column> op <constant>, membership in few constants, null tests and boolean columns, and
  * what and, or, not make of them, are "fast": each gives a bitmap over a block, by loops without branches. They are
- * combined with the bitmap of live rows (or parked ones, or both), and only survivors meet the other tests, row by row. A count without other
- * tests never looks at a row number.
+ * combined with the bitmap of live rows (or parked ones, or both), and only survivors meet the other tests, row by row.
+ * A count without other tests never looks at a row number.
  *
  * Every fast comparison is an interval of integers, low <= x <= high, of the column's words; a float's word is first
  * turned into an integer of the same order (its lower bits inverted when it is negative). One value can be two words: a
@@ -454,7 +454,10 @@ life_bits(uint64_t *out, const block *b, sn_life life)
 {
     size_t first = b->at * SN_BITMAP_WORDS;
     memcpy(out, b->t->live + first, b->words * sizeof *out);
-    for (size_t w = 0; life != SN_LIVE && w < b->words; w++) {
+    if (life == SN_LIVE) {
+        return;
+    }
+    for (size_t w = 0; w < b->words; w++) {
         uint64_t parked = first + w < b->t->parking_cap ? b->t->parking[first + w].parked : 0;
         out[w] = life == SN_PARKED ? parked : out[w] | parked;
     }
