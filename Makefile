@@ -22,7 +22,7 @@ LEAN := $(CORE) --ignore=tests/memory --ignore=tests/stateful --ignore=tests/tes
 
 help:
 	@echo 'make demo          read the standard library into sinew and ask it questions'
-	@echo 'make example       the blog of the README'
+	@echo 'make example       the blog of the README; ARGS=shop for another one of examples/'
 	@echo 'make test          the test suite (ARGS="-k name" goes to pytest)'
 	@echo 'make lint          formatting, warnings as errors, types'
 	@echo 'make format        lets the formatters write'
@@ -71,7 +71,7 @@ demo: $(VENV)/.built $(VENV)/.extra-demo
 	$(PY) examples/stdlib.py $(ARGS)
 
 example: $(VENV)/.built
-	$(PY) examples/blog.py
+	$(PY) examples/$(or $(ARGS),blog).py
 
 test: $(VENV)/.built $(VENV)/.extra-test
 	$(PY) $(PYTEST) $(ARGS)
