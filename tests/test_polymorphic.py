@@ -1228,3 +1228,23 @@ def test_other_options(ab: Database) -> None:
     with pytest.raises(DefinitionError):
         define("Ref", {"to": belongs_to("A | B")}, db=ab)  # required
     assert ref.to is None and Ref.count() == 1
+
+
+def test_a_relation_that_hides_a_verb_of_paths_is_told() -> None:
+    db = Database()
+
+    class Base(Model, db=db, abstract=True):
+        pass
+
+    class Post(Base):
+        pass
+
+    class Photo(Base):
+        of: BelongsTo[Post] = belongs_to()
+
+    class Comment(Base):
+        on: BelongsTo[Post | Photo] = belongs_to()
+
+    assert repr(Comment.on.of.id) == "Comment.on.of.id"
+    with pytest.raises(FieldError, match=r"of is a relation of Photo, which hides the verb of\(\); rename it"):
+        Comment.on.of(Post)

@@ -813,6 +813,11 @@ def test_scopes() -> None:
         (lambda: Post.group_by(Post.author).agg(n=Post.title), FieldError, ["n", "Post.title"]),
         (lambda: Post.group_by(Post.author).agg(author=count()), FieldError, ["author"]),
         (lambda: Author.group_by(Author.name).agg(n=count(Author.posts)), FieldError, ["count(Author.posts)"]),
+        (
+            lambda: Post.group_by(Post.author).agg(n=sum_(Post.score, Post.score > 1)),
+            FieldError,
+            ["has conditions", "Post.where(...).group_by(...)"],
+        ),
         (lambda: Post.where(Post.author.posts.is_null()), RelationError, ["Post.author.posts", "~exists"]),
         (lambda: Post.where(Post.author()), SinewError, ["Post.author", "exists"]),
         (lambda: Author.posts.where(title="a"), SinewError, ["Author.posts", "exists", "where"]),

@@ -87,9 +87,14 @@ class Groups:
                 f"agg({name}=...) takes aggregates such as count() or max_(Post.views), not "
                 f"{shown(aggregate) if isinstance(aggregate, Operand) else show(aggregate)}"
             )
-        if aggregate.path is not None or aggregate.conditions:
+        if aggregate.path is not None:
             raise FieldError(
                 f"agg({name}=...): {aggregate!r} goes along a path; over a group write count(), or name a column"
+            )
+        if aggregate.conditions:
+            raise FieldError(
+                f"agg({name}=...): {aggregate!r} has conditions, which choose among what a path leads to; choose the "
+                f"rows before they are grouped, as in {self._query._definition.name}.where(...).group_by(...)"
             )
         if any(each.name == name for each in self._by):
             raise FieldError(f"agg({name}=...): the groups have `{name}` already; choose another name")

@@ -89,7 +89,7 @@ class Path:
         )
 
     def __call__(self, *_: object, **__: object) -> NoReturn:
-        raise _refused(self, "cannot be called")
+        raise _refused(self, f"cannot be called{_hidden_verb(self)}")
 
     def __instancecheck__(self, _: object) -> NoReturn:
         raise _refused(self, "is no class for isinstance()")
@@ -277,6 +277,14 @@ _VERBS: dict[str, Callable[..., Any]] = {
     "is_a": _is_a,
     "of": _of,
 }
+
+
+def _hidden_verb(path: Path) -> str:
+    """What to say where a relation has the name of a verb, and was taken for it."""
+    last = path._sinew_steps[-1]
+    if last.name not in _VERBS:
+        return ""
+    return f": {last.name} is a relation of {last.definition.name}, which hides the verb {last.name}(); rename it"
 
 
 def _hint(path: Path) -> str:
