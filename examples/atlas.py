@@ -80,8 +80,17 @@ COUNTRIES = [
     (7, "Finland", 2),
 ]
 BORDERS = [(0, 1), (2, 5), (1, 7), (7, 0), (5, 4)]
-STATES = [(0, "Oslo", 0), (1, "Vestland", 0), (2, "Skåne", 1), (3, "Bavaria", 2), (4, "Berlin", 2), (5, "Nowhere", 4)]
-STATES += [(6, "Central", 3), (7, "Capital Territory", 6), (8, "New South Wales", 6)]
+STATES = [
+    (0, "Oslo", 0),
+    (1, "Vestland", 0),
+    (2, "Skåne", 1),
+    (3, "Bavaria", 2),
+    (4, "Berlin", 2),
+    (5, "Nowhere", 4),
+    (6, "Central", 3),
+    (7, "Capital Territory", 6),
+    (8, "New South Wales", 6),
+]
 CITIES = [  # id, name, people, capital, state
     (0, "Oslo", 720, True, 0),
     (1, "Bergen", 290, False, 1),

@@ -21,6 +21,7 @@ from sinew import (
     ManyToMany,
     Model,
     NotFound,
+    PivotChanges,
     Query,
     belongs_to,
     count,
@@ -155,22 +156,21 @@ def idle_roles() -> list[str]:
     return Role.where(count(Role.users, Membership.holds()) == 0).pluck(Role.title)
 
 
+def told(verb: str, change: PivotChanges[Role]) -> str:
+    parts = {"attached": change.attached, "detached": change.detached, "updated": change.updated}
+    return f"{verb}: " + ", ".join(f"{what} {[role.title for role in roles]}" for what, roles in parts.items() if roles)
+
+
 def changes() -> list[str]:
     """Each verb says what it did, not what it was asked for."""
     bob, (editor, admin, guest) = User[1], Role.all()
-    done = [
-        ("attach", bob.roles.attach({editor: {"until": day(7)}, admin: {"until": day(1)}})),
-        ("update_pivot", bob.roles.update_pivot(admin, until=day(2))),
-        ("toggle", bob.roles.toggle([guest, admin])),
-        ("sync", bob.roles.sync([guest, editor])),
-        ("detach", bob.roles.detach([admin, guest])),
+    lines = [
+        told("attach", bob.roles.attach({editor: {"until": day(7)}, admin: {"until": day(1)}})),
+        told("update_pivot", bob.roles.update_pivot(admin, until=day(2))),
+        told("toggle", bob.roles.toggle([guest, admin])),
+        told("sync", bob.roles.sync([guest, editor])),
+        told("detach", bob.roles.detach([admin, guest])),
     ]
-    lines = []
-    for verb, change in done:
-        what = {"attached": change.attached, "updated": change.updated, "detached": change.detached}
-        lines.append(
-            f"{verb}: " + ", ".join(f"{key} {[role.title for role in what[key]]}" for key in what if what[key])
-        )
     try:
         bob.roles.update_pivot(guest, until=None)
     except NotFound as refusal:

@@ -106,7 +106,7 @@ def posts() -> Rows:
 
 def thread(on: Post | Photo | Comment, depth: int = 0) -> list[str]:
     """What is said below a post, a photo or a comment, indented by depth?"""
-    lines = []
+    lines: list[str] = []
     for comment in on.replies if isinstance(on, Comment) else on.comments:
         name = comment.author.name if comment.author else "somebody"
         lines += [f"{'  ' * depth}{name}: {comment.text}", *thread(comment, depth + 1)]

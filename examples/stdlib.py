@@ -132,7 +132,7 @@ def sources(only: Sequence[str] = ()) -> dict[str, Path]:
     """Module name -> source file, tests and bundled packages left out; `only`: these top-level names."""
     root = Path(sysconfig.get_paths()["stdlib"])
     left_out = {"test", "tests", "idle_test", "site-packages", "dist-packages", "lib2to3", "__phello__"}
-    found = {}
+    found: dict[str, Path] = {}
     for path in sorted(root.rglob("*.py")):
         parts = list(path.relative_to(root).with_suffix("").parts)
         if left_out.intersection(parts) or not all(part.isidentifier() for part in parts):

@@ -1,5 +1,5 @@
-"""The examples print what is written down beside them. (Their answers are checked in test_worked_examples.py, the demo in
-test_stdlib_example.py.)"""
+"""The examples print what is written down beside them. (What they answer is checked in test_worked_examples.py, and the
+demo in test_stdlib_example.py.)"""
 
 from __future__ import annotations
 
