@@ -1,4 +1,4 @@
-"""The examples print what is written down beside them. (What they answer is checked in test_worked_examples.py, and the
+"""The examples print what is written down beside them. (What they answer is checked in tests/examples, and the
 demo in test_stdlib_example.py.)"""
 
 from __future__ import annotations
