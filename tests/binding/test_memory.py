@@ -383,7 +383,7 @@ def test_every_allocation_refused(name: str, indexed: bool) -> None:
     before = w.state()
     while in_a_row < ENOUGH:
         n += 1 if n < EACH else n // 50
-        assert n < 100_000
+        assert n < 10_000_000
         outcome = attempt(testcapi, operation, w, n)
         w.store.check()
         assert w.store.depth == 0

@@ -266,7 +266,7 @@ def test_every_allocation_refused(name: str) -> None:
     before = state(w)
     while in_a_row < ENOUGH:
         n += 1 if n < EACH else n // 50
-        assert n < 100_000
+        assert n < 10_000_000
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             outcome = attempt(testcapi, OPERATIONS[name], w, n)

@@ -15,7 +15,7 @@ from .models import Badge, Category, Member, Post, Tag, Tagging
 RANKS = st.sampled_from([None, 1, 2, 3])
 CODES = st.sampled_from(["", "x", "y", "ß"])
 LEVELS = st.sampled_from([None, *map(Decimal, ("1", "1.00", "0", "-0", "-1", "1e30"))])
-WAYS = st.sampled_from(["assign", "turn round", "extend", "remove", "clear"])
+WAYS = st.sampled_from(["assign", "assign all", "assign all but one", "extend", "remove", "clear"])
 NOTES = st.sampled_from([None, "x", (1, "y"), [[]], float("inf")])
 
 
@@ -164,11 +164,12 @@ class Labels(Base):
             return
         record = self.record(row)
         ref, number = self.reference("Post", "category"), row.values["id"]
-        children = self.oracle.children(row, "Post", ref)
-        picked = {post.uid: post for post in (posts[pick % len(posts)] for pick in picks)}
-        chosen = children[::-1] if way == "turn round" else list(picked.values())
+        chosen = list({post.uid: post for post in (posts[pick % len(posts)] for pick in picks)}.values())
+        if "all" in way:  # in another order each time
+            first = sum(picks) % len(posts)
+            chosen = (posts[first:] + posts[:first])[len(way) > len("assign all") :]
         records = [self.record(post) for post in chosen]
-        here = [post.uid for post in children]
+        here = [post.uid for post in self.oracle.children(row, "Post", ref)]
         wanted = [post.uid for post in chosen]
         leave = {"category_id": None}
 
@@ -183,7 +184,8 @@ class Labels(Base):
 
         ways: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
             "assign": (lambda: setattr(record, "posts", records), assign),
-            "turn round": (lambda: setattr(record, "posts", records), assign),
+            "assign all": (lambda: setattr(record, "posts", records), assign),
+            "assign all but one": (lambda: setattr(record, "posts", records), assign),
             "extend": (
                 lambda: record.posts.extend(records),
                 lambda: self.oracle.update([(uid, {"category_id": number}) for uid in wanted]),

@@ -96,9 +96,9 @@ class Whole(Base):
 
     # ------------------------------------------------------------ all rows
 
-    @statement(which=st.sampled_from(GATHERED), to=PICK)
-    def gather(self, which: tuple[str, str], to: int) -> None:
-        """All refer to one: long lists, which single steps do not make."""
+    @statement(which=st.sampled_from(GATHERED), to=PICK, delete=st.booleans())
+    def gather(self, which: tuple[str, str], to: int, delete: bool) -> None:
+        """All refer to one, which may be deleted: long lists, which other statements do not make."""
         model, name = which
         ref, rows = self.reference(model, name), self.oracle.of(model)
         target = self.pick(ref.target, to)
@@ -109,6 +109,8 @@ class Whole(Base):
                 lambda: MODELS[model].all().update(**{name: record}),
                 lambda: self.oracle.update([(row.uid, change) for row in rows]),
             )
+            if delete:
+                self.both(record.delete, lambda: self.oracle.delete([target.uid]))
 
     @statement(really=SELDOM)
     def clear(self, really: bool) -> None:
