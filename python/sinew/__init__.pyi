@@ -1063,6 +1063,7 @@ class Stats:
 
     rows: int
     by_model: Mapping[str, int]
+    parked: int
     positions: int
     handles: int
     blocks: int

@@ -27,8 +27,9 @@ def ways(root: Definition, steps: Sequence[Relation]) -> list[list[Relation]]:
     found: list[list[Relation]] = [[]]
     for step in steps:
         longer = []
+        here = current(root)
         for way in found:
-            here = way[-1].target if way else current(root)
+            here = way[-1].target if way else here
             relation = step.in_force(here)
             longer += [[*way, each] for each in relation.ways] if relation is not None else []
         if not longer:
