@@ -200,6 +200,20 @@ QUERIES = [
     Operation(
         "count_across_three", "authors with number of distinct tags, per tagging", nothing, scale=number_of_taggings
     ),
+    Operation(
+        "through",
+        "an author's distinct tags through posts and taggings, a list",
+        authors,
+        (Budget(1 / 10, BY_HAND), Budget(1 / 5, "sqlite3")),
+        spots=True,
+    ),
+    Operation(
+        "count_through",
+        "how many distinct tags an author has",
+        authors,
+        (Budget(1 / 10, BY_HAND), Budget(1 / 5, "sqlite3")),
+        spots=True,
+    ),
 ]
 
 TREES = [

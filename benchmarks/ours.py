@@ -18,6 +18,7 @@ class Stored(Model, db=store, abstract=True):
 class Author(Stored):
     name: Attr[str]
     posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
+    tags: HasMany[Tag] = has_many(through=lambda: Author.posts.taggings.tag)
 
 
 class Post(Stored):

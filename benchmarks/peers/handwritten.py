@@ -147,6 +147,19 @@ class HandWritten(Objects):
             for author in self.store.authors.values()
         ]
 
+    def through(self, authors: Sequence[Any]) -> int:
+        taggings, tags = self.store.taggings_of_post, self.store.tags
+        found = (
+            list({tags[tagging.tag_id] for post in author.posts for tagging in taggings[post.id]}) for author in authors
+        )
+        return sum(map(len, found))
+
+    def count_through(self, authors: Sequence[Any]) -> int:
+        taggings = self.store.taggings_of_post
+        return sum(
+            [len({tagging.tag_id for post in author.posts for tagging in taggings[post.id]}) for author in authors]
+        )
+
     # ------------------------------------------------------------ trees
 
     def tree(self, _: Sequence[None]) -> list[list[str]]:

@@ -125,6 +125,12 @@ class Sinew(Objects):
     def count_across_three(self, _: Sequence[None]) -> list[tuple[int, int]]:
         return Author.pluck(Author.id, count(Author.posts.taggings.tag))
 
+    def through(self, authors: Sequence[Any]) -> int:
+        return sum([len(list(author.tags)) for author in authors])
+
+    def count_through(self, authors: Sequence[Any]) -> int:
+        return sum([len(author.tags) for author in authors])
+
     # ------------------------------------------------------------ trees
 
     def tree(self, _: Sequence[None]) -> list[list[str]]:

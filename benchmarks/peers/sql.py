@@ -77,6 +77,7 @@ class Mapped(InSQLite, Objects):
         "find_by": 100,
         "small_query": 100,
         "iterate": 20,
+        "through": 20,
         "delete": 4,
     }
 

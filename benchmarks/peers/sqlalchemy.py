@@ -200,6 +200,10 @@ class SQLAlchemy(sql.Mapped):
         query = select(Author.id, func.count(Tagging.tag_id.distinct())).outerjoin(Author.posts)
         return self.pairs(query.outerjoin(Post.taggings).group_by(Author.id))
 
+    def through(self, authors: Sequence[Any]) -> int:
+        query = select(Tag).join(Tagging, Tagging.tag_id == Tag.id).join(Tagging.post).distinct()
+        return sum([len(self.session.scalars(query.where(Post.author_id == author.id)).all()) for author in authors])
+
     # ------------------------------------------------------------ trees
 
     def tree(self, _: Sequence[None]) -> list[list[str]]:

@@ -175,6 +175,20 @@ class SQLite(InSQLite):
         )
         return self.store.execute(query).fetchall()
 
+    def through(self, authors: Sequence[int]) -> int:
+        query = (
+            "select distinct tags.id, tags.label from posts join taggings on taggings.post_id = posts.id "
+            "join tags on tags.id = taggings.tag_id where posts.author_id = ?"
+        )
+        return sum([len(self.store.execute(query, (author,)).fetchall()) for author in authors])
+
+    def count_through(self, authors: Sequence[int]) -> int:
+        query = (
+            "select count(distinct taggings.tag_id) from posts join taggings on taggings.post_id = posts.id "
+            "where posts.author_id = ?"
+        )
+        return sum([self.store.execute(query, (author,)).fetchone()[0] for author in authors])
+
     # ------------------------------------------------------------ trees
 
     def tree(self, _: Sequence[None]) -> list[list[str]]:
