@@ -285,6 +285,22 @@ sn__index_list(const sn_index *ix, const sn_word *key)
     return (sn_posting_view){sn__list_rows(list), list->len, list->count};
 }
 
+void
+sn__index_ask(const sn_index *ix, const sn_word *key)
+{
+    if (ix->kind == SN_INDEX_MANY && ix->as.many->dense) {
+        const sn_many *m = ix->as.many;
+        size_t at = sn__window_at(&m->window, key[0]);
+        if (at < m->window.room)
+            __builtin_prefetch(&m->lists[at]);
+    } else if (ix->kind == SN_INDEX_UNIQUE && ix->as.unique->dense) {
+        const sn_unique *u = ix->as.unique;
+        size_t at = sn__window_at(&u->window, key[0]);
+        if (at < u->window.room)
+            __builtin_prefetch(&u->rows[at]);
+    }
+}
+
 /* The key words of plain words. */
 static const sn_word *
 key_of(sn_word *room, const sn_index *ix, const sn_word *words)

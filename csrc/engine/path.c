@@ -204,6 +204,7 @@ sn_path_new(sn_path **out, sn_db *db, const sn_hop_def *hops, size_t n, bool dis
         sn_path_free(p);
         return sn__failed(db, status);
     }
+    p->sweeps = sn__path_sweeps(p);
     *out = p;
     return SN_OK;
 }
@@ -282,6 +283,9 @@ append_targets(sn_rows *out, const sn_path *p, sn_row from)
         return sn__rows_append(p->db, out, sn__hop_rows(&p->hops[0], from, &one));
     }
     size_t before = out->n;
+    if (p->sweeps) {
+        return sn__path_sweep(out, p, from, p->distinct);
+    }
     collect_visit v = {.visit = {.at = visit_collect}, .db = p->db, .rows = out};
     sn_status status = sn__path_walk(p, from, p->distinct, &v.visit);
     out->n = status ? before : out->n;

@@ -38,6 +38,7 @@ struct sn_path {
     bool single;
     bool spreads;    /* no row is the target of two: going on from distinct rows gives distinct rows */
     bool invertible; /* sn_path_semijoin works */
+    bool sweeps;     /* sn__path_sweeps */
     sn__hop hops[];
 };
 
@@ -69,6 +70,14 @@ sn_status sn__path_walk(const sn_path *p, sn_row from, bool distinct, sn__visit 
 sn_status sn__path_first(sn_row *out, const sn_path *p, sn_row from);
 sn_status sn__path_find(bool *out, const sn_path *p, sn_row from, sn_row target);
 sn_status sn__path_tally(size_t *out, const sn_path *p, sn_row from, bool distinct, size_t stop_at);
+
+/* ---------------------------------------------------------------- sweep.c */
+
+/* Whether all hops are plain steps along references, and there are several: then sn__path_sweep is for all targets at once. */
+bool sn__path_sweeps(const sn_path *p);
+/* Appends the targets from a live row, in the order of a walk. */
+sn_status sn__path_sweep(sn_rows *out, const sn_path *p, sn_row from, bool distinct);
+sn_status sn__path_sweep_count(size_t *out, const sn_path *p, sn_row from, bool distinct);
 
 /* ---------------------------------------------------------------- hops.c */
 

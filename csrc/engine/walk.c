@@ -338,6 +338,9 @@ sn__path_tally(size_t *out, const sn_path *p, sn_row from, bool distinct, size_t
 {
     count_visit v = {.visit = {.at = visit_count, .stop = stop_at == 0}, .stop_at = stop_at};
     walk w = {.path = p, .visit = &v.visit, .counted = &v.n, .stop_at = stop_at};
+    if (p->sweeps && stop_at == SIZE_MAX) {
+        return sn__path_sweep_count(out, p, from, distinct);
+    }
     bool alone = p->n == 1 && sn__hop_is_plain(&p->hops[0]);
     if (alone) {
         v.n = plain_count(&p->hops[0], from);
