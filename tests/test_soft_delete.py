@@ -739,3 +739,26 @@ def test_values_of_any_class() -> None:
     box.delete()
     box.delete(force=True)
     assert own.stats().handles == 0
+
+
+@pytest.mark.parametrize("first", ["owner", "guide"])
+def test_what_goes_along_keeps_the_keys_that_would_be_nullified(first: str) -> None:
+    own = Database()
+
+    class Kept(Model, db=own, abstract=True):
+        deleted_at: Attr[datetime | None] = deleted_at()
+
+    class Reader(Kept):
+        pass
+
+    class Topic(Kept):
+        owner: BelongsTo[Reader | None] = belongs_to(default=None, on_delete="cascade")
+        guide: BelongsTo[Reader | None] = belongs_to(default=None, on_delete="nullify")
+
+    one, two = Reader(id=0), Reader()
+    owner, guide = (one, two) if first == "owner" else (two, one)
+    along, left = Topic(owner=owner, guide=guide), Topic(guide=guide)
+    Reader.all().delete()
+    assert (along.owner_id, along.guide_id, left.guide_id) == (owner.id, guide.id, None)
+    Reader.only_deleted().restore()
+    assert along.owner is owner and along.guide is guide and left.guide is None

@@ -217,19 +217,24 @@ class Oracle:
         gone = [row for row in self.bin if row.uid in uids and force]
         self.bin = [row for row in self.bin if row not in gone]
         waiting = [row.uid for row in rows]
+        loose: list[tuple[Row, Ref]] = []
         while waiting:
             row = self.by_uid(waiting.pop(0))
             if row is None:
                 continue
-            waiting += self._follow(row)
+            waiting += self._follow(row, loose)
             self.rows.remove(row)
             row.taken = row.uid not in uids
             (self.bin if aside else gone).append(row)
+        for child, ref in loose:
+            if child in self.rows:  # what goes along keeps its keys, whatever went first
+                child.values.update(dict.fromkeys(ref.all_columns))
+                self.arrive(child, ref)
         if not aside:
             self._delete_deleted(gone)
 
-    def _follow(self, row: Row) -> list[int]:
-        """Cuts loose those that refer to a row that goes; returns those that go with it."""
+    def _follow(self, row: Row, loose: list[tuple[Row, Ref]]) -> list[int]:
+        """Those that go with a row; adds to `loose` those that are cut loose from it, by which reference."""
         going: list[int] = []
         for model, shape in self.shapes.items():
             for ref in shape.refs:
@@ -238,8 +243,7 @@ class Oracle:
                         if ref.on_delete == "cascade":
                             going.append(child.uid)
                         elif ref.on_delete == "nullify":
-                            child.values.update(dict.fromkeys(ref.all_columns))
-                            self.arrive(child, ref)
+                            loose.append((child, ref))
         return going
 
     def _delete_deleted(self, gone: list[Row]) -> None:
