@@ -44,7 +44,7 @@ def _function(definition: Definition, value: Any) -> Predicate:
         )
     if isinstance(value, Operand):
         truth = isinstance(value, Column) and value.field.kind == "bool"
-        compared = f"{shown(value)} == True" if truth else f"{shown(value)} == value, or {shown(value)} != None"
+        compared = f"{shown(value)}.is_(True)" if truth else f"{shown(value)} == value, or {shown(value)} != None"
         raise FieldError(f"where() takes predicates; {value!r} is a column, compare it: {compared}")
     if isinstance(value, MethodType) and value.__self__ is definition.cls:
         name = f"{definition.name}.{value.__name__}"
