@@ -354,8 +354,7 @@ def test_what_is_not_built_yet() -> None:
     root = Kept(name="root")
     for action in (
         lambda: root.changes, lambda: root.changed, lambda: root.was("name"), lambda: root.expire("x"),
-        lambda: root.assign_tree({}), lambda: Kept.create_tree(name="x"), lambda: Kept.insert_many([], hooks=True),
-        kept.diagram, lambda: kept.explain_getter(root, "name"),
+        lambda: Kept.insert_many([], hooks=True), kept.diagram, lambda: kept.explain_getter(root, "name"),
     ):  # fmt: skip
         with pytest.raises(DefinitionError, match="not built yet"):
             action()

@@ -10,7 +10,7 @@ checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -203,8 +203,7 @@ def assign(record: Any, relation: Relation, values: Iterable[Any]) -> None:
     wanted = _members(relation, values)
     if len(set(wanted)) < len(wanted):
         raise RelationError(f"{_name(relation)} cannot hold a record twice")
-    if relation.hops()[0][5] is not None:
-        raise RelationError(f"{_name(relation)} has a limit and cannot be assigned; assign the collection without one")
+    _require_whole(relation)
     held: Any = getattr(record, relation.name)
     with relation.definition.db.transaction():
         staying = set(wanted)
@@ -215,9 +214,20 @@ def assign(record: Any, relation: Relation, values: Iterable[Any]) -> None:
             setattr(member, _inverse(relation).name, None)
         for member in wanted:
             _join(relation, record, member)
-        if list(held) != wanted:
-            for place, member in enumerate(wanted):
-                _engine.move(member, relation.hops()[0][0], place)
+        _arrange(relation, held, wanted)
+
+
+def _require_whole(relation: Relation) -> None:
+    """The relation shows all of its records. RelationError."""
+    if relation.hops()[0][5] is not None:
+        raise RelationError(f"{_name(relation)} has a limit and cannot be assigned; assign the collection without one")
+
+
+def _arrange(relation: Relation, held: Iterable[Any], wanted: Sequence[Any]) -> None:
+    """Puts the members of a collection into this order of arrival."""
+    if list(held) != wanted:
+        for place, member in enumerate(wanted):
+            _engine.move(member, relation.hops()[0][0], place)
 
 
 def assign_one(record: Any, relation: Relation, value: Any) -> None:
@@ -238,14 +248,20 @@ def assign_one(record: Any, relation: Relation, value: Any) -> None:
             setattr(old, inverse.name, None)
         if value is not None:
             _join(relation, record, value)
-            if path.first(record) is not value:
-                _engine.move(value, relation.hops()[0][0], 0)
-        shown = path.first(record)
-        if shown is not value:
-            raise RelationError(
-                f"{_name(relation)} of {record!r} would be {shown!r} and not {value!r}: there are several, and that "
-                "one comes first; move or delete it"
-            )
+        _bring_forward(relation, record, value)
+
+
+def _bring_forward(relation: Relation, owner: Any, value: Any) -> None:
+    """The has_one shows this record, if its order lets it. RelationError."""
+    path = relation.path
+    if value is not None and path.first(owner) is not value:
+        _engine.move(value, relation.hops()[0][0], 0)
+    shown = path.first(owner)
+    if shown is not value:
+        raise RelationError(
+            f"{_name(relation)} of {owner!r} would be {shown!r} and not {value!r}: there are several, and that one "
+            "comes first; move or delete it"
+        )
 
 
 # ---------------------------------------------------------------- the rules
@@ -273,18 +289,28 @@ def _join(relation: Relation, owner: Any, record: Any) -> None:
 
 
 def _create(relation: Relation, owner: Any, values: Mapping[str, Any]) -> Any:
-    inverse = _inverse(relation)
-    names = (info.name for info in inverse.foreign_key)
-    own = {inverse.name: owner, **dict(zip(names, inverse.key_of(owner), strict=True))}
-    for name, value in own.items():
-        if name in values and values[name] is not value and (name == inverse.name or values[name] != value):
-            raise RelationError(
-                f"{_name(relation)} of {owner!r} creates records with {inverse.name}={owner!r}; "
-                f"{name}={show(values[name])} contradicts that"
-            )
-    record = relation.target.cls(**{**relation.where_values(), **values, inverse.name: owner})
+    record = relation.target.cls(**{**relation.where_values(), **_owned(relation, _own(relation, owner), values)})
     _require_fit(relation, record)
     return record
+
+
+def _own(relation: Relation, owner: Any) -> dict[str, Any]:
+    """What says in a record that it is here: the reference to the owner, and its foreign key."""
+    inverse = _inverse(relation)
+    names = (info.name for info in inverse.foreign_key)
+    return {inverse.name: owner, **dict(zip(names, inverse.key_of(owner), strict=True))}
+
+
+def _owned(relation: Relation, own: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a record that is to be here: with the reference to the owner. RelationError if they have another."""
+    reference = next(iter(own))
+    for name, value in own.items():
+        if name in values and values[name] is not value and (name == reference or values[name] != value):
+            raise RelationError(
+                f"{_name(relation)} of {own[reference]!r} holds records with {reference}={own[reference]!r}; "
+                f"{name}={show(values[name])} contradicts that"
+            )
+    return {**values, reference: own[reference]}
 
 
 def _require_fit(relation: Relation, record: Any) -> None:

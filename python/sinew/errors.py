@@ -31,6 +31,9 @@ class SinewError(Exception):
     True
     """
 
+    _about: str | None = None  # the attribute of the record that it is about, if it is one
+    _placed = False  # whether it says where in a tree of values (places.py)
+
 
 class DefinitionError(SinewError):
     """A model is declared in a way that cannot work. `file` and `line` say where; `problems` holds the single errors
@@ -229,6 +232,12 @@ def _parameter_names(cls: Any) -> list[str]:
 # ---------------------------------------------------------------- values
 
 
+def _field_error(attribute: _engine.Field | _engine.Reference, message: str) -> FieldError:
+    error = FieldError(message)
+    error._about = attribute.name
+    return error
+
+
 def bad_value(field: _engine.Field, value: object, expected: str, remedy: str | None = None) -> FieldError:
     """A value of the wrong type or beyond the range; None in a required field."""
     if kind_of(value) in ("NAType", "NaTType") or (isinstance(value, float) and value != value):
@@ -236,8 +245,8 @@ def bad_value(field: _engine.Field, value: object, expected: str, remedy: str | 
     hint = f"; {'try ' if '(' in remedy else ''}{remedy}" if remedy else ""
     if value is None:
         hint = hint or f"; give {expected}, or annotate it `| None`"
-        return FieldError(f"{field_name(field)} is required and takes no None{hint}")
-    return FieldError(f"{field_name(field)} takes {expected}, not {show(value)} ({kind_of(value)}){hint}")
+        return _field_error(field, f"{field_name(field)} is required and takes no None{hint}")
+    return _field_error(field, f"{field_name(field)} takes {expected}, not {show(value)} ({kind_of(value)}){hint}")
 
 
 def bad_instance(field: _engine.Field, value: object, classes: type | tuple[type, ...]) -> FieldError:
@@ -251,8 +260,8 @@ def bad_check(field: _engine.Field, value: object, check: object) -> FieldError:
     """`check=` said no."""
     name = getattr(check, "__qualname__", None)
     which = f" `{name}`" if isinstance(name, str) and "<lambda>" not in name else ""
-    return FieldError(
-        f"{field_name(field)}: its check={which} refuses {show(value)}; give a value for which it is true"
+    return _field_error(
+        field, f"{field_name(field)}: its check={which} refuses {show(value)}; give a value for which it is true"
     )
 
 
@@ -271,30 +280,35 @@ def _texts(message: object) -> list[str]:
 
 def nan_in_index(field: _engine.Field, value: object) -> FieldError:
     """NaN has no place in an index."""
-    return FieldError(
-        f"{field_name(field)} is unique or indexed and takes no NaN, got {show(value)}; use None for a missing number"
+    return _field_error(
+        field,
+        f"{field_name(field)} is unique or indexed and takes no NaN, got {show(value)}; use None for a missing number",
     )
 
 
 def bad_reference(reference: _engine.Reference, value: object, expected: str) -> FieldError:
     """A record of another model, or None where a record is required."""
     if value is None:
-        return FieldError(
-            f"{field_name(reference)} is required and takes no None; give {expected}, or annotate it `| None`"
+        return _field_error(
+            reference,
+            f"{field_name(reference)} is required and takes no None; give {expected}, or annotate it `| None`",
         )
     hint = ""
     if reference.fields and not isinstance(value, type) and not hasattr(type(value), "__sinew__"):
         hint = f"; a key goes into {_names(reference.fields)}"
-    return FieldError(f"{field_name(reference)} takes {expected}, not {show(value)} ({kind_of(value)}){hint}")
+    return _field_error(
+        reference, f"{field_name(reference)} takes {expected}, not {show(value)} ({kind_of(value)}){hint}"
+    )
 
 
 def reference_contradiction(
     reference: _engine.Reference, record: object, field: _engine.Field, value: object
 ) -> FieldError:
     """`author=` and `author_id=` disagree."""
-    return FieldError(
+    return _field_error(
+        reference,
         f"{field_name(reference)}={show(record)} and {field.name}={show(value)} contradict each other; "
-        "give one of the two"
+        "give one of the two",
     )
 
 
@@ -350,11 +364,12 @@ def read_only(field: _engine.Field, value: object) -> FieldError:
     """Primary keys are immutable; timestamps fill themselves."""
     definition = getattr(field.model, "__sinew__", None)
     if definition is not None and field.name in definition.primary_key:
-        return FieldError(
+        return _field_error(
+            field,
             f"{field_name(field)} is part of the primary key, which is immutable; it cannot become {show(value)}: "
-            "create another record and delete this one"
+            "create another record and delete this one",
         )
-    return FieldError(f"{field_name(field)} fills itself and cannot be set to {show(value)}")
+    return _field_error(field, f"{field_name(field)} fills itself and cannot be set to {show(value)}")
 
 
 def unique(cls: Any, fields: Sequence[_engine.Field], values: Sequence[object], existing: object = None) -> UniqueError:

@@ -452,6 +452,56 @@ def upsert_what_is_there(w: Shop) -> Any:
     return Author.upsert(name="Ann", karma=9)
 
 
+# ---------------------------------------------------------------- nested writing
+
+
+@operation()
+def create_tree(w: Shop) -> Any:
+    return Author.create_tree(
+        name="Dan",
+        login={"name": "dan"},
+        posts=[
+            {"title": "e", "comments": [{"body": "1"}, {"body": "2"}], "labels": [w.labels[0], {"text": "new"}, 2]},
+            w.posts[3],
+            {"title": "f", "category": {"title": "sub", "parent": {"id": 1, "title": "Root"}}},
+            {"title": "g"},
+            {"title": "h"},
+        ],
+    )
+
+
+@operation(raises=sinew.FieldError)
+def create_tree_refused(w: Shop) -> Any:
+    Author.create_tree(name="Dan", posts=[{"title": "e", "comments": [{"body": "1"}, {"body": 2}]}])
+
+
+@operation(raises=sinew.Invalid)
+def create_tree_invalid(w: Shop) -> Any:
+    Author.create_tree(name="Dan", posts=[{"title": "e"}, {"title": "bad"}])
+
+
+@operation(raises=sinew.IntegrityError)
+def create_tree_dangling(w: Shop) -> Any:
+    Author.create_tree(name="Dan", posts=[{"title": "e", "category_id": 77}])
+
+
+@operation()
+def assign_tree(w: Shop) -> Any:
+    row = {"id": 1, "score": 7, "comments": [{"id": 1, "body": "z"}], "labels": [{"id": 1, "pivot": {"weight": 5}}]}
+    w.ann.assign_tree({"email": "new", "posts": [row, {"title": "b", "score": 1}, {"title": "n"}], "login": w.spare})
+
+
+@operation()
+def assign_tree_removing(w: Shop) -> Any:
+    row = {"id": 1, "comments": [{"body": "z"}], "labels": [w.labels[2], {"text": "new"}, w.labels[0]]}
+    w.ann.assign_tree({"posts": [{"title": "n"}, row], "login": {"name": "other"}}, remove_missing=True)
+
+
+@operation(raises=sinew.UniqueError)
+def assign_tree_refused(w: Shop) -> Any:
+    w.ann.assign_tree({"posts": [{"id": 2, "title": "x"}, {"id": 3, "title": "x"}]}, remove_missing=True)
+
+
 # ---------------------------------------------------------------- finding
 
 
