@@ -651,6 +651,25 @@ def test_what_leaves_goes_first() -> None:
     assert [(reply.id, reply.number) for reply in comment.replies] == [(second.id, 1), (77, 2)]
 
 
+def test_unique_values_are_exchanged() -> None:
+    bank = Bank.create_tree(accounts=[{"code": each, "number": n} for n, each in enumerate("abc")])
+    one, two_, three = bank.accounts
+    rows = [{"id": 1, "number": 1}, {"id": 2, "number": 2, "note": "x"}, {"id": 3, "number": 0, "code": "a"}]
+    refused(UniqueError, "accounts[2].code: ", lambda: bank.assign_tree({"accounts": rows}))
+    bank.assign_tree({"accounts": [rows[0] | {"code": "c"}, *rows[1:]]})
+    assert [(each.number, each.code, each.note) for each in (one, two_, three)] == [
+        (1, "c", ""),
+        (2, "b", "x"),
+        (0, "a", ""),
+    ]
+    new = {"id": 77, "code": "d", "number": 1}
+    bank.assign_tree({"accounts": [new, {"id": 1, "number": 5}]})
+    assert [(each.code, each.number) for each in bank.accounts] == [("c", 5), ("b", 2), ("a", 0), ("d", 1)]
+    post = Post.create_tree(title="x", tags=[{"label": "c"}, {"label": "d"}])
+    post.assign_tree({"tags": [{"id": 1, "label": "d"}, {"id": 2, "label": "c"}]})
+    assert labels(post) == ["d", "c"]
+
+
 def test_deeper_levels_lose_what_is_missing_too() -> None:
     post = Post.create_tree(
         title="a", comments=[{"body": "1", "replies": [{"number": 1, "votes": [{}, {}]}, {"number": 2}]}]

@@ -61,6 +61,11 @@ class Finder:
         """Whether the values hold the primary key."""
         return self._of(node.definition)[0].of(node.values, {}) is not None
 
+    def unique_fields(self, definition: Definition) -> set[str]:
+        """The names of the fields that are in a unique key, but for the primary one."""
+        primary, others = self._of(definition)
+        return {name for key in others for name, _ in key.parts} - {name for name, _ in primary.parts}
+
     def find(self, node: Node, implied: Mapping[str, Any]) -> Any:
         """The record with the primary key that these values hold, or the one with each of their unique keys; None if
         there is none, or no key. FieldError for keys of different records, or of one and of none."""

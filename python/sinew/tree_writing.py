@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import _engine, errors, pivots
+from . import _engine, pivots
 from .collection import _arrange, _bring_forward, _inverse, _name, _own, _owned, _require_fit, _require_whole
 from .errors import (
     DeleteRestricted,
@@ -32,6 +32,7 @@ from .errors import (
     RecordDeleted,
     RelationError,
     SinewError,
+    UniqueError,
     kind_of,
     show,
 )
@@ -39,9 +40,10 @@ from .finder import Finder
 from .links import _rows_by_target, _Work
 from .places import Place, at_place, placed, without_row
 from .tree_reading import Branch, Met, Node, is_mapping, read
+from .tree_values import changed, deleted_one, is_here, keys_in, refers, require_alive, update_together, would_have
 
 if TYPE_CHECKING:
-    from .definition import Definition, FieldInfo, Relation
+    from .definition import Definition, Relation
 
 Routine: TypeAlias = "Iterator[Routine]"
 """Work that yields the work to be done before it goes on."""
@@ -64,7 +66,7 @@ def assign_tree(record: Any, values: Mapping[str, Any], *, remove_missing: bool)
         )
     if not isinstance(remove_missing, bool):
         raise FieldError(f"assign_tree(remove_missing=) takes True or False, not {show(remove_missing)}")
-    _require_alive(record)
+    require_alive(record)
     _write(Node(definition, None, record=record), values, remove_missing=remove_missing)
 
 
@@ -148,12 +150,12 @@ class _Writing:
             if node.record is None:
                 node.record, node.fresh = node.definition.cls(**values), True
                 return
-            _require_alive(node.record)
-            changed = _changed(node.record, node.definition, values)
-            if changed:
-                _engine.update(node.record, changed)
+            require_alive(node.record)
+            new = changed(node.record, node.definition, values)
+            if new:
+                _engine.update(node.record, new)
         except RecordDeleted as error:
-            error._about = _deleted_one(node.values)
+            error._about = deleted_one(node.values)
             at_place(error, node.place)
             raise
         except Exception as error:
@@ -200,6 +202,8 @@ class _Writing:
         if exact:
             _require_whole(relation)
             self.leave(owner, branch)
+        if not owner.fresh:
+            self.exchange([node for node in branch.nodes if node.record is not None and is_here(node.record, own)])
         self.fill(branch, own, singly=exact)
         if exact:
             _arrange(relation, getattr(owner.record, relation.name), [node.record for node in branch.nodes])
@@ -255,6 +259,28 @@ class _Writing:
             nothing: list[Any] = [None] * len(fields)
             leaving.update(fields, nothing, [True] * len(fields))
 
+    def exchange(self, nodes: Sequence[Node]) -> None:
+        """Records that are where they are to be get their unique values by one statement, before anything else here, so
+        that they may exchange them. What is refused for other reasons is met again one by one, where its place is
+        known."""
+        if not nodes or not (names := self.finder.unique_fields(nodes[0].definition)):
+            return
+        definition = nodes[0].definition
+        values: dict[Any, dict[str, Any]] = {}
+        try:
+            values = {node.record: changed(node.record, definition, keys_in(node, names)) for node in nodes}
+            with definition.db.transaction():
+                update_together({record: each for record, each in values.items() if each})
+        except UniqueError as error:
+            for node in nodes:
+                if would_have(node.record, values[node.record], error.fields, error.values):
+                    at_place(error, node.place)
+                    raise
+        except MemoryError:
+            raise
+        except Exception:
+            return
+
     # ------------------------------------------------------------ has_one
 
     def one(self, owner: Node, branch: Branch) -> None:
@@ -298,6 +324,9 @@ class _Writing:
         demanded = relation.where_values() if relation.has_condition else {}
         for node in branch.nodes:
             self.target(relation, node)
+        self.exchange([node for node in branch.nodes if node.record is not None and _engine.alive(node.record)])
+        for node in branch.nodes:
+            self.target(relation, node)  # what another one of them has made
             self.put(node, {**demanded, **node.values} if node.record is None else node.values)
         self.require_once(relation, branch)
         work = _Work(getattr(owner.record, relation.name))
@@ -354,7 +383,7 @@ class _Writing:
 
     def update_link(self, work: _Work, node: Node, row: Any) -> None:
         try:
-            work.update(node.record, row, _changed(row, work.link.pivot, node.pivot) if node.pivot else {})
+            work.update(node.record, row, changed(row, work.link.pivot, node.pivot) if node.pivot else {})
         except Exception as error:
             at_place(error, Place(node.place, "pivot"))
             raise
@@ -366,7 +395,7 @@ class _Writing:
         for cls, _, name, value in getattr(error, "problems", ()):
             for each in self.met:
                 relation = each.node.definition.relations.get(name) if each.node.definition.cls is cls else None
-                if relation is not None and _refers(each.node, relation, value):
+                if relation is not None and refers(each.node, relation, value):
                     return Place(each.node.place, name)
         return None
 
@@ -381,63 +410,3 @@ def _at_rows(nodes: Sequence[Node], insert: Any, step: str | None = None) -> Non
         if node is not None:
             at_place(error, node.place if step is None else Place(node.place, step))
         raise
-
-
-def _refers(node: Node, relation: Relation, value: Any) -> bool:
-    """Whether the values of a node hold this foreign key."""
-    given = tuple(node.values.get(info.name) for info in relation.foreign_key)
-    return given == (value if isinstance(value, tuple) else (value,))
-
-
-def _deleted_one(values: Mapping[str, Any]) -> str | None:
-    """The name of the first value that is a deleted record."""
-    return next((name for name, value in values.items() if _is_deleted(value)), None)
-
-
-def _is_deleted(value: object) -> bool:
-    return isinstance(value, _engine.Record) and not _engine.alive(value)
-
-
-def _require_alive(record: Any) -> None:
-    if _engine.parked(record):
-        raise errors.soft_deleted(record)
-    if not _engine.alive(record):
-        raise errors.deleted(type(record), "it")
-
-
-# ---------------------------------------------------------------- what is new
-
-
-def _changed(record: Any, definition: Definition, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values that a record does not have. FieldError for values of the wrong type."""
-    infos = [definition.fields[name] for name in values if name in definition.fields]
-    stored = dict(zip(infos, _engine.values(record, [info.engine for info in infos]), strict=True))
-    unchanged = {info.name for info, old in stored.items() if _same(info, values[info.name], old)}
-    for name, value in values.items():
-        relation = definition.relations.get(name)
-        if relation is not None and _leads_to(record, relation, value):
-            unchanged.add(name)
-    return {name: value for name, value in values.items() if name not in unchanged}
-
-
-_EXACT = frozenset({"float", "Decimal", "datetime", "time"})
-"""Kinds with values that are equal and not the same: -0.0, 1.0 and 1.00, zones."""
-
-
-def _same(info: FieldInfo, value: Any, old: Any) -> bool:
-    if value is old:
-        return True
-    if info.kind == "object":
-        return False
-    value = info.engine.convert(value)
-    return type(value) is type(old) and value == old and (info.kind not in _EXACT or repr(value) == repr(old))
-
-
-def _leads_to(record: Any, relation: Relation, value: Any) -> bool:
-    """Whether a belongs_to holds this record already. What cannot be in it is for the assignment to refuse."""
-    stored = _engine.values(record, [info.engine for info in relation.foreign_key])
-    if value is None:
-        return not any(each is not None for each in stored)
-    if not isinstance(value, tuple(target.cls for target in relation.targets)) or not _engine.alive(value):
-        return False
-    return bool(stored == relation.key_of(value))
