@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any, cast
 
 import pytest
@@ -1156,3 +1157,48 @@ def test_a_tree_within_a_tree() -> None:
 
     post = Post.create_tree(title="x", comments=[Loud(), Loud()])
     assert bodies(post) == ["outer", "outer"] and all(bodies(each) == ["i"] for each in made)
+
+
+# ---------------------------------------------------------------- by chance
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_tree_reads_back_as_it_was_assigned(seed: int) -> None:
+    """With remove_missing the record holds what the tree says and nothing else, whatever was there: some by key, some
+    new, some from elsewhere, some not named; and the other post has what was not taken from it."""
+    chance = Random(seed)
+    posts = [Post.create_tree(id=number, title="x") for number in (0, 1)]
+    for step in range(8):
+        post = chance.choice(posts)
+        tree = some_tree(chance, post, step)
+        kept = {comment.id for other in posts for comment in other.comments if other is not post}
+        post.assign_tree({"comments": [row for row, _ in tree]}, remove_missing=True)
+        assert [read_back(comment) for comment in post.comments] == [expected for _, expected in tree]
+        named = {row["id"] for row, _ in tree if "id" in row}
+        assert kept - named == {comment.id for other in posts for comment in other.comments if other is not post}
+        assert Comment.count() == sum(len(each.comments) for each in posts)
+        assert Reply.count() == sum(len(comment.replies) for comment in Comment.all())
+
+
+def some_tree(chance: Random, post: Post, step: int) -> list[tuple[dict[str, Any], Any]]:
+    """Comments of any post, some new, in any order, each with replies; and what they are expected to be."""
+    known: list[Comment | None] = list(Comment.all())
+    chosen = chance.sample(known, chance.randint(0, len(known))) + [None] * chance.randint(0, 2)
+    chance.shuffle(chosen)
+    found: list[tuple[dict[str, Any], Any]] = []
+    for place, comment in enumerate(chosen):
+        body = f"{step}.{place}"
+        numbers = chance.sample(range(4), chance.randint(0, 3))
+        rows = [{"number": number, "text": f"{body}.{number}"} for number in numbers]
+        row: dict[str, Any] = {"body": body, "replies": rows}
+        if comment is not None:
+            row["id"] = comment.id
+        found.append((row, (body, [(reply["number"], reply["text"]) for reply in rows])))
+    left = [comment for comment in post.comments if comment not in chosen]
+    for comment in left:  # a reply forbids to delete what it is about
+        comment.replies.where(Reply.number >= 0).delete()
+    return found
+
+
+def read_back(comment: Comment) -> Any:
+    return comment.body, [(reply.number, reply.text) for reply in comment.replies]

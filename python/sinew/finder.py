@@ -55,21 +55,20 @@ class Finder:
     """Finds records by the keys of their models, which it looks up once."""
 
     def __init__(self) -> None:
-        self._keys: dict[Definition, tuple[Key, Sequence[Key]]] = {}
+        self._keys: dict[Definition, tuple[Key, Sequence[Key], frozenset[str]]] = {}
 
     def has_primary_key(self, node: Node) -> bool:
         """Whether the values hold the primary key."""
         return self._of(node.definition)[0].of(node.values, {}) is not None
 
-    def unique_fields(self, definition: Definition) -> set[str]:
+    def unique_fields(self, definition: Definition) -> frozenset[str]:
         """The names of the fields that are in a unique key, but for the primary one."""
-        primary, others = self._of(definition)
-        return {name for key in others for name, _ in key.parts} - {name for name, _ in primary.parts}
+        return self._of(definition)[2]
 
     def find(self, node: Node, implied: Mapping[str, Any]) -> Any:
         """The record with the primary key that these values hold, or the one with each of their unique keys; None if
         there is none, or no key. FieldError for keys of different records, or of one and of none."""
-        primary, others = self._of(node.definition)
+        primary, others, _ = self._of(node.definition)
         key = primary.of(node.values, implied)
         if key is not None:
             return primary.index.find(key)
@@ -85,7 +84,7 @@ class Finder:
             )
         return record
 
-    def _of(self, definition: Definition) -> tuple[Key, Sequence[Key]]:
+    def _of(self, definition: Definition) -> tuple[Key, Sequence[Key], frozenset[str]]:
         known = self._keys.get(definition)
         if known is None:
             definition.ensure()
@@ -96,7 +95,9 @@ class Finder:
             ]
             names = set(definition.primary_key)
             primary = next(key for key in keys if {name for name, _ in key.parts} == names)
-            known = self._keys[definition] = (primary, [key for key in keys if key is not primary])
+            others = [key for key in keys if key is not primary]
+            fields = frozenset(name for key in others for name, _ in key.parts if name not in names)
+            known = self._keys[definition] = (primary, others, fields)
         return known
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import _engine
 from .collection import _inverse, _name
@@ -35,9 +35,9 @@ class Node:
     definition: Definition
     place: Place | None
     values: dict[str, Any] = field(default_factory=dict)
-    parents: list[tuple[Relation, Node]] = field(default_factory=list)
-    branches: list[Branch] = field(default_factory=list)
-    pivot: Mapping[str, Any] = field(default_factory=dict)
+    parents: tuple[tuple[Relation, Node], ...] = ()
+    branches: tuple[Branch, ...] = ()
+    pivot: Mapping[str, Any] | None = None
     record: Any = None
     key: Any = None
     fresh: bool = False
@@ -52,20 +52,16 @@ class Branch:
     nodes: list[Node] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Met:
-    """A node in the order of reading; `around` has it in the branch of `relation`, or refers to it."""
-
-    node: Node
-    relation: Relation | None = None
-    around: Node | None = None
+Met: TypeAlias = tuple[Node, "Relation | None", Node | None]
+"""A node in the order of reading; and the relation in whose branch it is, and of which node, unless it is the root or
+referred to."""
 
 
 def read(root: Node, values: Mapping[str, Any]) -> list[Met]:
     """Fills the root, and makes all other nodes. FieldError, UnknownName, RelationError, saying where; what the given
     mappings and lists raise."""
     reader = _Reader()
-    reader.wait(Met(root), values)
+    reader.stack.append(((root, None, None), values))
     while reader.stack:
         reader.step()
     return reader.met
@@ -83,23 +79,23 @@ class _Reader:
         self.open: set[int] = set()  # the mappings around what is read: the stack holds them
         self.next: list[tuple[Met | None, Any]] = []
 
-    def wait(self, met: Met, values: Any) -> None:
-        self.stack.append((met, values))
-
     def step(self) -> None:
         met, values = self.stack.pop()
         if met is None:
             self.open.discard(id(values))
             return
         self.met.append(met)
-        self.stack.append((None, values))
         try:
             self.fill(met, values)
         except Exception as error:
-            at_place(error, met.node.place)
+            at_place(error, met[0].place)
             raise
-        self.stack.extend(reversed(self.next))
-        self.next.clear()
+        if self.next:
+            self.stack.append((None, values))
+            self.stack.extend(reversed(self.next))
+            self.next.clear()
+        else:
+            self.open.discard(id(values))
 
     def fill(self, met: Met, values: Any) -> None:
         if id(values) in self.open:
@@ -108,47 +104,46 @@ class _Reader:
             raise FieldError(f"the tree has more than {DEEPEST:,} levels; create it in parts")
         self.open.add(id(values))
         row = dict(values)
-        if met.relation is not None and met.relation.link is not None:
-            met.node.pivot = _pivot(met.relation, row)
+        node, relation, _ = met
+        if relation is not None and relation.link is not None:
+            node.pivot = _pivot(relation, row)
         for name, value in row.items():
-            self.attribute(met, row, name, value)
+            if name in node.definition.fields and name not in node.definition.relations:
+                node.values[name] = value
+            else:
+                self.attribute(met, row, name, value)
 
     def attribute(self, met: Met, row: Mapping[str, Any], name: Any, value: Any) -> None:
-        node = met.node
+        node = met[0]
         relation = node.definition.relations.get(name) if isinstance(name, str) else None
         if relation is None:
-            if not isinstance(name, str) or name not in node.definition.fields:
-                raise _unknown(node, name)
-            node.values[name] = value
-        elif relation.kind == "belongs_to":
+            raise _unknown(node, name)
+        if relation.kind == "belongs_to":
             self.reference(met, row, relation, value)
         else:
             self.branch(node, relation, Place(node.place, name), value)
 
     def reference(self, met: Met, row: Mapping[str, Any], relation: Relation, value: Any) -> None:
         """A record, None, or the values of one."""
-        node, place = met.node, Place(met.node.place, relation.name)
+        node, via, _ = met
+        place = Place(node.place, relation.name)
         found = _target(relation, row, value, place)
         if found is None:
             node.values[relation.name] = value
             return
-        if met.relation is not None and met.relation.inverse_of is not None:
-            inverse = met.relation.inverse_of
-            if inverse.base is relation:
-                raise placed(
-                    RelationError(
-                        f"{_name(met.relation)} sets {_name(relation)} itself, to the record around it; leave it out"
-                    ),
-                    place,
-                )
+        if via is not None and via.inverse_of is not None and via.inverse_of.base is relation:
+            raise placed(
+                RelationError(f"{_name(via)} sets {_name(relation)} itself, to the record around it; leave it out"),
+                place,
+            )
         parent = Node(found[0], place)
-        node.parents.append((relation, parent))
-        self.next.append((Met(parent), found[1]))
+        node.parents += ((relation, parent),)
+        self.next.append(((parent, None, None), found[1]))
 
     def branch(self, node: Node, relation: Relation, place: Place, value: Any) -> None:
         """What a has_one, has_many or many-to-many is given."""
         branch = Branch(relation, place)
-        node.branches.append(branch)
+        node.branches += (branch,)
         try:
             if relation.link is None:
                 _inverse(relation)
@@ -156,24 +151,24 @@ class _Reader:
         except Exception as error:
             at_place(error, place)
             raise
+        target = relation.target
         for index, each in enumerate(listed):
-            self.entry(node, branch, each, place if relation.kind == "has_one" else Place(place, f"[{index}]"))
+            entry = Node(target, place if relation.kind == "has_one" else Place(place, f"[{index}]"))
+            branch.nodes.append(entry)
+            self.entry((entry, relation, node), relation, each)
 
-    def entry(self, around: Node, branch: Branch, value: Any, place: Place) -> None:
-        relation = branch.relation
-        node = Node(relation.target, place)
-        branch.nodes.append(node)
-        met = Met(node, relation, around)
+    def entry(self, met: Met, relation: Relation, value: Any) -> None:
+        node = met[0]
         if is_mapping(value):
             self.next.append((met, value))
             return
         self.met.append(met)
-        if isinstance(value, relation.target.cls):
+        if isinstance(value, node.definition.cls):
             node.record = value
         elif relation.link is not None and value is not None and not isinstance(value, _engine.Record):
             node.key = value
         else:
-            raise placed(FieldError(_not_an_entry(relation, value)), place)
+            raise placed(FieldError(_not_an_entry(relation, value)), node.place)
 
 
 def _unknown(node: Node, name: Any) -> UnknownName:

@@ -4,7 +4,7 @@ An unchanged value is no write: it leaves the record, and when it was changed la
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from . import _engine, errors
@@ -49,7 +49,7 @@ def is_here(record: Any, own: Mapping[str, Any]) -> bool:
 # ---------------------------------------------------------------- unique values
 
 
-def keys_in(node: Node, names: set[str]) -> dict[str, Any]:
+def keys_in(node: Node, names: Set[str]) -> dict[str, Any]:
     """What the values say of these fields, by themselves or by a record that is referred to."""
     found = {name: value for name, value in node.values.items() if name in names}
     for relation in node.definition.belongs_to():
@@ -94,12 +94,11 @@ def update_together(values: Mapping[Any, Mapping[str, Any]]) -> None:
 def changed(record: Any, definition: Definition, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the values that a record does not have. FieldError for values of the wrong type."""
     infos = [definition.fields[name] for name in values if name in definition.fields]
-    stored = dict(zip(infos, _engine.values(record, [info.engine for info in infos]), strict=True))
-    unchanged = {info.name for info, old in stored.items() if _same(info, values[info.name], old)}
-    for name, value in values.items():
-        relation = definition.relations.get(name)
-        if relation is not None and _leads_to(record, relation, value):
-            unchanged.add(name)
+    stored = _engine.values(record, [info.engine for info in infos])
+    unchanged = {info.name for info, old in zip(infos, stored, strict=True) if _same(info, values[info.name], old)}
+    if len(infos) < len(values):
+        relations = definition.relations
+        unchanged |= {n for n, value in values.items() if n in relations and _leads_to(record, relations[n], value)}
     return {name: value for name, value in values.items() if name not in unchanged}
 
 
@@ -118,9 +117,9 @@ def _same(info: FieldInfo, value: Any, old: Any) -> bool:
 
 def _leads_to(record: Any, relation: Relation, value: Any) -> bool:
     """Whether a belongs_to holds this record already. What cannot be in it is for the assignment to refuse."""
+    if value is not None and not (isinstance(value, _engine.Record) and _engine.alive(value)):
+        return False
     stored = _engine.values(record, [info.engine for info in relation.foreign_key])
     if value is None:
         return not any(each is not None for each in stored)
-    if not isinstance(value, tuple(target.cls for target in relation.targets)) or not _engine.alive(value):
-        return False
-    return bool(stored == relation.key_of(value))
+    return any(target.cls is type(value) for target in relation.targets) and bool(stored == relation.key_of(value))

@@ -20,6 +20,7 @@ The work goes over a stack of generators (`_run`), not over the stack of the int
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import _engine, pivots
@@ -105,12 +106,12 @@ class _Writing:
         _run(self.record(root, find=False))
 
     def find_beforehand(self) -> None:
-        for each in self.met:
-            owner = None if each.around is None else each.around.record
-            if owner is not None and each.relation is not None and each.relation.kind == "has_one":
-                self.find_one(each.node, each.relation.path.first(owner))
+        for node, relation, around in self.met:
+            owner = None if around is None else around.record
+            if owner is not None and relation is not None and relation.kind == "has_one":
+                self.find_one(node, relation.path.first(owner))
             else:
-                self.find(each.node, {} if owner is None else self.implied(each.relation, owner))
+                self.find(node, {} if owner is None else self.implied(relation, owner))
 
     def implied(self, relation: Relation | None, owner: Any) -> Mapping[str, Any]:
         """What the values need not say, as the place does."""
@@ -202,7 +203,7 @@ class _Writing:
         if exact:
             _require_whole(relation)
             self.leave(owner, branch)
-        if not owner.fresh:
+        if not owner.fresh and self.finder.unique_fields(relation.target):
             self.exchange([node for node in branch.nodes if node.record is not None and is_here(node.record, own)])
         self.fill(branch, own, singly=exact)
         if exact:
@@ -236,7 +237,10 @@ class _Writing:
         except Exception as error:
             at_place(error, node.place)
             raise
-        return {**relation.where_values(), **values} if node.record is None and relation.has_condition else values
+        if node.record is None:
+            return {**relation.where_values(), **values} if relation.has_condition else values
+        del values[next(iter(own))]  # its columns say the same, and are compared with the other fields
+        return {**values, **dict(islice(own.items(), 1, None))}
 
     def fit(self, relation: Relation, node: Node) -> None:
         try:
@@ -339,7 +343,7 @@ class _Writing:
                 missing.append(node)
         if self.remove_missing:
             work.drop([(record, row) for record, rows in there.items() for row in rows])
-        _at_rows(missing, lambda: work.insert([(node.record, node.pivot) for node in missing]), "pivot")
+        _at_rows(missing, lambda: work.insert([(node.record, node.pivot or {}) for node in missing]), "pivot")
         if self.remove_missing and not owner.fresh:
             work.arrange([node.record for node in branch.nodes])
         work.done()
@@ -393,10 +397,10 @@ class _Writing:
     def place_of(self, error: SinewError) -> Place | None:
         """Where the tree says what a check at the end of the transaction refuses."""
         for cls, _, name, value in getattr(error, "problems", ()):
-            for each in self.met:
-                relation = each.node.definition.relations.get(name) if each.node.definition.cls is cls else None
-                if relation is not None and refers(each.node, relation, value):
-                    return Place(each.node.place, name)
+            for node, *_ in self.met:
+                relation = node.definition.relations.get(name) if node.definition.cls is cls else None
+                if relation is not None and refers(node, relation, value):
+                    return Place(node.place, name)
         return None
 
 
