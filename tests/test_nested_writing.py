@@ -815,7 +815,7 @@ def test_links_that_are_refused() -> None:
             UnknownName,
             "tags[1].pivot: Tagging has no field `wight`",
         ),
-        ([{"label": "d", "pivot": {"tag": tag}}], RelationError, "tags[0]: Post.tags sets Tagging.tag itself"),
+        ([{"label": "d", "pivot": {"tag": tag}}], RelationError, "tags[0].pivot: Post.tags links <Post 1"),
         ([{"label": "d"}, {"label": "d"}], RelationError, "tags[1]: Post.tags is given <Tag"),
         (
             {"label": "d"},
@@ -831,6 +831,32 @@ def test_links_that_are_refused() -> None:
         refused(
             error, text, lambda values=values: post.assign_tree({"title": "x", "tags": values}, remove_missing=True)
         )
+
+
+def test_a_tree_that_was_read_is_assigned_again() -> None:
+    ann, bob = two()
+    post = Post[1]
+    post.assign_tree(
+        {
+            "comments": [{"body": "1", "replies": [{"number": 0}]}, {"body": "2"}],
+            "tags": [{"label": "c", "pivot": {"weight": 4}}, {"label": "d"}],
+            "category": {"title": "x"},
+        }
+    )
+    ann.assign_tree({"friends": [bob], "profile": {"text": "t"}})
+    paths = (User.posts.comments.replies, User.posts.tags, User.posts.category, User.profile, User.friends)
+    tree = User.where(name="Ann").include(*paths).to_dicts()[0]
+    before = everything()
+    db.clock.move(timedelta(1))
+    ann.assign_tree(tree)
+    ann.assign_tree(tree, remove_missing=True)
+    assert everything() == before
+    tree["posts"][0]["tags"][0]["pivot"]["weight"] = 5
+    tree["posts"][0]["comments"].pop()
+    ann.assign_tree(tree, remove_missing=True)
+    assert bodies(post) == ["1"] and Tagging[1].weight == 5 and Comment.count() == 1
+    tree["posts"][0]["tags"][0]["pivot"]["tag_id"] = 2
+    refused(RelationError, "posts[0].tags[0].pivot: Post.tags links <Post 1", lambda: ann.assign_tree(tree))
 
 
 # ---------------------------------------------------------------- references to several models

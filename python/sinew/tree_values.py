@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, errors
+from . import _engine, errors, pivots
 from .compile import Lowering
+from .errors import RelationError, show
 from .links import _among
 from .scope import Frame
 
@@ -86,6 +87,32 @@ def update_together(values: Mapping[Any, Mapping[str, Any]]) -> None:
         for column, info, old in zip(columns, infos, stored, strict=True):
             column.append(values[record].get(info.name, old))
     rows.update(fields, columns, [False] * len(fields))
+
+
+# ---------------------------------------------------------------- links
+
+
+def beside_ends(relation: Relation, owner: Any, target: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a link, without what it links. RelationError if that is not these two."""
+    wrong: list[str] = []
+    for link in pivots.branches(relation):
+        ends: dict[str, Any] = {}
+        for side, record in ((link.near, owner), (link.far, target)):
+            ends[side.name] = record
+            ends.update(zip((info.name for info in side.foreign_key), side.key_of(record), strict=True))
+        wrong = [name for name, end in ends.items() if name in values and not _is_end(values[name], end)]
+        if not wrong:
+            return {name: value for name, value in values.items() if name not in ends}
+    raise RelationError(
+        f"{relation.definition.name}.{relation.name} links {owner!r} and {target!r}; "
+        f"{wrong[0]}={show(values[wrong[0]])} contradicts that, leave it out"
+    )
+
+
+def _is_end(value: object, end: object) -> bool:
+    if isinstance(end, _engine.Record):
+        return value is end
+    return type(value) is type(end) and bool(value == end)
 
 
 # ---------------------------------------------------------------- what is new

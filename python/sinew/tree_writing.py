@@ -41,7 +41,17 @@ from .finder import Finder
 from .links import _rows_by_target, _Work
 from .places import Place, at_place, placed, without_row
 from .tree_reading import Branch, Met, Node, is_mapping, read
-from .tree_values import changed, deleted_one, is_here, keys_in, refers, require_alive, update_together, would_have
+from .tree_values import (
+    beside_ends,
+    changed,
+    deleted_one,
+    is_here,
+    keys_in,
+    refers,
+    require_alive,
+    update_together,
+    would_have,
+)
 
 if TYPE_CHECKING:
     from .definition import Definition, Relation
@@ -332,6 +342,7 @@ class _Writing:
         for node in branch.nodes:
             self.target(relation, node)  # what another one of them has made
             self.put(node, {**demanded, **node.values} if node.record is None else node.values)
+            self.pivot(relation, owner.record, node)
         self.require_once(relation, branch)
         work = _Work(getattr(owner.record, relation.name))
         there = {} if owner.fresh else _rows_by_target(self.rows(work, branch))
@@ -364,6 +375,15 @@ class _Writing:
                 raise placed(
                     NotFound(f"{_name(relation)}: there is no {name} with the key {show(node.key)}"), node.place
                 )
+
+    def pivot(self, relation: Relation, owner: Any, node: Node) -> None:
+        """The values of a link need not say what it links, and may not say anything else."""
+        if node.pivot:
+            try:
+                node.pivot = beside_ends(relation, owner, node.record, node.pivot)
+            except Exception as error:
+                at_place(error, Place(node.place, "pivot"))
+                raise
 
     def require_once(self, relation: Relation, branch: Branch) -> None:
         assert relation.link is not None
