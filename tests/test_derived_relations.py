@@ -798,3 +798,19 @@ def test_rows_may_refuse_that_cycles_are_forbidden() -> None:
 def test_a_reference_to_several_models_is_no_tree() -> None:
     with pytest.raises(DefinitionError, match="A.b: acyclic= needs a reference to the model itself, and to no other"):
         define("A", {"b": belongs_to("A | B", acyclic=True)}, db=Database())
+
+
+@pytest.mark.parametrize("number", [-1, 0, 1, 2, 3, 4, 10**12])
+def test_counts_beside_a_number_stop_early_and_tell_the_same(world: dict[str, Any], number: int) -> None:
+    n: dict[Any, int] = {}
+    for path in (Author.entries, Author.posts):
+        n = {author: len(list(getattr(author, repr(path).split(".")[1]))) for author in Author.all()}
+        for asked, wanted in (
+            (count(path) == number, [a for a in n if n[a] == number]),
+            (count(path) != number, [a for a in n if n[a] != number]),
+            (count(path) < number, [a for a in n if n[a] < number]),
+            (count(path) >= number, [a for a in n if n[a] >= number]),
+        ):
+            assert list(Author.where(asked)) == wanted
+    views = {author: sum(post.views > 2 for post in author.posts) for author in n}
+    assert list(Author.where(count(Author.posts, Post.views > 2) <= number)) == [a for a in n if views[a] <= number]

@@ -122,6 +122,7 @@ typedef struct target_visit {
     const sn__term *term;
     const sn__scope *outer;
     sn__tally tally;
+    size_t stop_at; /* of tally.n, where targets are only counted */
     bool found;
 } target_visit;
 
@@ -151,7 +152,7 @@ visit_aggregate(sn__visit *visit, sn_row row)
         return status;
     }
     if (v->term->a == SN_NO_NODE) {
-        v->tally.n++;
+        visit->stop = ++v->tally.n >= v->stop_at;
         return SN_OK;
     }
     sn_cell cell;
@@ -162,20 +163,28 @@ visit_aggregate(sn__visit *visit, sn_row row)
     return status;
 }
 
+/* How many targets there are, counted no further than stop_at (> 0). */
+static sn_status
+eval_count(sn_cell *out, const sn_expr *e, const sn__term *t, const sn__scope *s, size_t stop_at)
+{
+    sn_row from = scope_at(s, t->depth)->row;
+    target_visit v = {.visit = {.at = visit_aggregate}, .expr = e, .term = t, .outer = s, .stop_at = stop_at};
+    size_t n = 0;
+    sn_status status = t->b == SN_NO_NODE ? sn__path_tally(&n, t->path, from, t->distinct, stop_at)
+                                          : sn__path_walk(t->path, from, t->distinct, &v.visit);
+    *out = (sn_cell){sn_word_from_int((int64_t)(t->b == SN_NO_NODE ? n : v.tally.n)), false};
+    return status;
+}
+
 static sn_status
 eval_aggregate(sn_cell *out, const sn_expr *e, const sn__term *t, const sn__scope *s)
 {
-    sn_row from = scope_at(s, t->depth)->row;
-    if (t->a == SN_NO_NODE && t->b == SN_NO_NODE) {
-        size_t n;
-        sn_status status = sn__path_tally(&n, t->path, from, t->distinct, SIZE_MAX);
-        *out = (sn_cell){sn_word_from_int((int64_t)n), false};
-        return status;
+    if (t->a == SN_NO_NODE) {
+        return eval_count(out, e, t, s, SIZE_MAX);
     }
     target_visit v = {.visit = {.at = visit_aggregate}, .expr = e, .term = t, .outer = s};
-    sn_status status = sn__path_walk(t->path, from, t->distinct, &v.visit);
-    sn_type type = t->a == SN_NO_NODE ? SN_INT : (sn_type)e->terms[t->a].type;
-    return status ? status : sn__tally_result(out, &v.tally, t->op, type);
+    sn_status status = sn__path_walk(t->path, scope_at(s, t->depth)->row, t->distinct, &v.visit);
+    return status ? status : sn__tally_result(out, &v.tally, t->op, (sn_type)e->terms[t->a].type);
 }
 
 /* ---------------------------------------------------------------- predicates */
@@ -256,12 +265,25 @@ holds(sn_compare_op op, int order)
     return table[op][order + 1];
 }
 
+/* A side of a comparison. Targets are counted one further than the constant beside them, which tells as much as all of them. */
+static sn_status
+eval_side(sn_cell *out, const sn_expr *e, sn_node node, sn_node beside, const sn__scope *s)
+{
+    const sn__term *t = &e->terms[node], *other = &e->terms[beside];
+    bool counts = t->kind == SN__AGGREGATE && t->op == SN_COUNT && t->a == SN_NO_NODE;
+    if (!counts || other->kind != SN__CONST || other->type != SN_INT || other->cell.null) {
+        return sn__eval(out, e, node, s);
+    }
+    int64_t constant = sn_word_int(other->cell.word);
+    return eval_count(out, e, t, s, constant < 0 ? 1 : constant >= UINT32_MAX ? SIZE_MAX : (size_t)constant + 1);
+}
+
 static sn_status
 test_compare(bool *out, const sn_expr *e, const sn__term *t, const sn__scope *s)
 {
     sn_cell a, b;
-    sn_status status = sn__eval(&a, e, t->a, s);
-    status = status ? status : sn__eval(&b, e, t->b, s);
+    sn_status status = eval_side(&a, e, t->a, t->b, s);
+    status = status ? status : eval_side(&b, e, t->b, t->a, s);
     if (status) {
         return status;
     }
