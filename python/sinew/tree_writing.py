@@ -429,8 +429,8 @@ def _at_rows(nodes: Sequence[Node], insert: Any, step: str | None = None) -> Non
     try:
         insert()
     except Exception as error:
-        row = without_row(error)
-        node = nodes[0] if row is None and len(nodes) == 1 else None if row is None else nodes[row]
-        if node is not None:
-            at_place(error, node.place if step is None else Place(node.place, step))
+        row = without_row(error) if len(nodes) > 1 else 0
+        if row is not None and row < len(nodes):
+            place = nodes[row].place
+            at_place(error, place if step is None else Place(place, step))
         raise
