@@ -284,6 +284,7 @@ def test_every_allocation_refused(name: str) -> None:
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="set_defaults in tests/memory/interpreter.py")
+@pytest.mark.keeps  # test_memory.py counts what
 def test_the_extension_is_not_loaded_without_memory() -> None:
     """Each allocation of its making refused: a MemoryError (an ImportError of what it imports), and no harm."""
     testcapi = pytest.importorskip("_testcapi")

@@ -89,6 +89,17 @@ def extended_lists() -> str:
     return f"{kept} references to a tuple kept" if kept else ""
 
 
+def cells() -> str:
+    """A function whose argument is used by one within it keeps the argument when there is no memory for its cell
+    (MAKE_CELL in 3.11 and 3.12)."""
+    given = object()
+    before = sys.getrefcount(given)
+    for _ in _failures(partial(_closure, given)):
+        pass
+    kept = sys.getrefcount(given) - before
+    return f"{kept} references to an argument kept" if kept else ""
+
+
 def set_defaults() -> str:
     """dict.setdefault() that finds no memory for a larger dict gives up what it was to put in, and says nothing: the
     error comes out of the call after it (dict_setdefault_ref_lock_held in 3.13.0). Types are filled in this way, so
@@ -168,6 +179,7 @@ _ALL = (
     pickled_names,
     locks,
     extended_lists,
+    cells,
     set_defaults,
 )
 PROBES = {each.__name__: each for each in _ALL}
