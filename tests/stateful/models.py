@@ -47,6 +47,11 @@ class Author(Numbered):
     )
     profile: HasOne[Profile | None] = has_one(inverse=lambda: Profile.author)
     top: HasOne[Post | None] = has_one(inverse=lambda: Post.author, order_by=lambda: Post.score.desc())
+    categories: HasMany[Category] = has_many(through=lambda: Author.posts.category)
+    above: HasMany[Category] = has_many(through=lambda: Author.categories.ancestors)
+    around: HasMany[Category] = has_many(union=lambda: (Author.categories, Author.above))
+    shared: HasMany[Category] = has_many(intersection=lambda: (Author.categories, Author.reviewed.category))
+    unshared: HasMany[Category] = has_many(difference=lambda: (Author.categories, Author.reviewed.category))
     remarks: HasMany[Remark] = has_many(inverse=lambda: Remark.about)
 
 
@@ -60,6 +65,9 @@ class Category(Numbered):
     parent: BelongsTo[Category | None] = belongs_to(default=None, on_delete="cascade")
     children: HasMany[Category] = has_many(inverse=lambda: Category.parent)
     posts: HasMany[Post] = has_many(inverse=lambda: Post.category)
+    ancestors: HasMany[Category] = has_many(recursive=lambda: Category.parent)
+    descendants: HasMany[Category] = has_many(recursive=lambda: Category.children)
+    writers: HasMany[Author] = has_many(through=lambda: Category.posts.author)
     remarks: HasMany[Remark] = has_many(inverse=lambda: Remark.about)
 
 
@@ -71,6 +79,7 @@ class Post(Numbered, index=[("author", "score")], unique=[("author", "title")]):
     category: BelongsTo[Category | None] = belongs_to(default=None, on_delete="nullify")
     origin: BelongsTo[Post | None] = belongs_to(default=None, enforce=False, on_delete="keep")
     copies: HasMany[Post] = has_many(inverse=lambda: Post.origin)
+    originals: HasMany[Post] = has_many(recursive=lambda: Post.origin)
     taggings: HasMany[Tagging] = has_many(inverse=lambda: Tagging.post)
     seen_in: HasMany[Remark] = has_many(inverse=lambda: Remark.seen)
     tags: ManyToMany[Tag, Tagging] = many_to_many(inverse=lambda: Tag.posts)
