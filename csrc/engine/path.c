@@ -363,7 +363,8 @@ sn_path_levels(sn_rows *out, sn_rows *levels, const sn_path *p, sn_row from)
     status = status ? status : sn__hop_levels(&reached, &level, &p->hops[0], p->db, from);
     status = status ? status : append_targets(out, p, from);
     if (status == SN_OK) {
-        sn_rows rows = {out->rows + before, out->n - before, 0};
+        size_t found = out->n - before;
+        sn_rows rows = {found > 0 ? out->rows + before : NULL, found, 0};
         status = append_levels(levels, p->db, &reached, &level, &rows);
     }
     out->n = status ? before : out->n;
