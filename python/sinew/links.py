@@ -259,7 +259,8 @@ def _given(links: Links, target: Any, common: Mapping[str, Any], verb: str) -> G
     records = _records(relation, [each for each, _ in listed])
     assert relation.link is not None
     if len(set(records)) < len(records) and pivots.is_unique(relation.link):
-        twice = next(record for record in records if records.count(record) > 1)
+        seen: set[Any] = set()
+        twice = next(record for record in records if record in seen or seen.add(record))  # type: ignore[func-returns-value]
         asked = f"{_name(relation)} = ..." if verb == "=" else f"{_name(relation)}.{verb}()"
         raise RelationError(f"{asked} is given {twice!r} twice, and links a record once; unique=False allows several")
     found = [(record, {**common, **values}) for record, (_, values) in zip(records, listed, strict=True)]

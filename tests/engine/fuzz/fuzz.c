@@ -306,21 +306,28 @@ update(run *r, int table, bool several)
     run_end(r, opened);
 }
 
-static void delete (run *r, int table)
+void
+run_rows(run *r, int table, const sn_row *rows, size_t n, engine_rows_fn ours, model_rows_fn theirs)
 {
-    sn_row rows[3];
-    size_t n = 1 + run_byte(r) % 3, deleted = 0, expected = 0;
-    for (size_t i = 0; i < n; i++)
-        rows[i] = run_row(r, table);
+    size_t done = 0, expected = 0;
     bool opened = run_begin(r);
     run_arm(r, 16);
-    sn_status st = sn_table_delete(&deleted, r->tables[table], rows, n);
+    sn_status st = ours(&done, r->tables[table], rows, n);
     if (run_disarm(r, st) != SN_NOMEM) {
-        REQUIRE(model_delete(&r->m, table, rows, n, &expected) == st);
-        REQUIRE(st != SN_OK || deleted == expected);
+        REQUIRE(theirs(&r->m, table, rows, n, &expected) == st);
+        REQUIRE(st != SN_OK || done == expected);
     }
     run_compare(r);
     run_end(r, opened);
+}
+
+static void delete (run *r, int table)
+{
+    sn_row rows[3];
+    size_t n = 1 + run_byte(r) % 3;
+    for (size_t i = 0; i < n; i++)
+        rows[i] = run_row(r, table);
+    run_rows(r, table, rows, n, sn_table_delete, model_delete);
 }
 
 static void

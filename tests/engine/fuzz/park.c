@@ -80,36 +80,20 @@ static void
 restore(run *r, int table)
 {
     sn_row rows[3];
-    size_t n = 1 + run_byte(r) % 3, restored = 0, expected = 0;
+    size_t n = 1 + run_byte(r) % 3;
     for (size_t i = 0; i < n; i++)
         rows[i] = parked_row(r, table);
-    bool opened = run_begin(r);
-    run_arm(r, 16);
-    sn_status st = sn_table_restore(&restored, r->tables[table], rows, n);
-    if (run_disarm(r, st) != SN_NOMEM) {
-        REQUIRE(model_return(&r->m, table, rows, n, &expected) == st);
-        REQUIRE(st != SN_OK || restored == expected);
-    }
-    run_compare(r);
-    run_end(r, opened);
+    run_rows(r, table, rows, n, sn_table_restore, model_return);
 }
 
 static void
 delete_parked(run *r, int table)
 {
     sn_row rows[2];
-    size_t n = 1 + run_byte(r) % 2, deleted = 0, expected = 0;
+    size_t n = 1 + run_byte(r) % 2;
     for (size_t i = 0; i < n; i++)
         rows[i] = parked_row(r, table);
-    bool opened = run_begin(r);
-    run_arm(r, 16);
-    sn_status st = sn_table_delete(&deleted, r->tables[table], rows, n);
-    if (run_disarm(r, st) != SN_NOMEM) {
-        REQUIRE(model_delete(&r->m, table, rows, n, &expected) == st);
-        REQUIRE(st != SN_OK || deleted == expected);
-    }
-    run_compare(r);
-    run_end(r, opened);
+    run_rows(r, table, rows, n, sn_table_delete, model_delete);
 }
 
 static void

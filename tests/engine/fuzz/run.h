@@ -39,6 +39,10 @@ bool run_begin(run *r);
 void run_end(run *r, bool opened);
 /* Everything that can be seen of the engine against the model; sn_check. */
 void run_compare(run *r);
+/* A statement on rows, by the engine and by the model, which must agree. */
+typedef sn_status (*engine_rows_fn)(size_t *done, sn_table *t, const sn_row *rows, size_t n);
+typedef sn_status (*model_rows_fn)(model *m, int table, const sn_row *rows, size_t n, size_t *done);
+void run_rows(run *r, int table, const sn_row *rows, size_t n, engine_rows_fn ours, model_rows_fn theirs);
 
 /* A position, often of a live row; sometimes past the end. */
 sn_row run_row(run *r, int table);
