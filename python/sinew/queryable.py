@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _engine, conditions, errors, soft, writing
 from .columns import Operand, Ordering
-from .errors import DefinitionError, FieldError, NotFound, RecordDeleted, SinewError, UnknownName, show, suggest
+from .errors import FieldError, NotFound, RecordDeleted, SinewError, UnknownName, show, suggest
 from .explain import Plan
 from .groups import Groups
 from .reach import as_operand
@@ -329,7 +329,3 @@ def _some(values: list[Operand], verb: str) -> list[Operand]:
     if not values:
         raise FieldError(f"{verb}() needs columns, such as {verb}(Post.title)")
     return values
-
-
-def _unbuilt(what: str) -> NoReturn:
-    raise DefinitionError(f"{what} is not built yet")

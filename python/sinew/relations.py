@@ -26,7 +26,7 @@ HEAD_OF_KIND = {kind: head for head, kind in KIND_OF_HEAD.items()}
 @dataclass
 class RelationDeclaration:
     """What one of the functions below was given. kind: its name. along: the option that makes it go along other
-    relations, and its value (routes.py). unbuilt: options given that are not built yet."""
+    relations, and its value (routes.py)."""
 
     kind: str
     target: str | Sequence[str] | None = None
@@ -50,7 +50,6 @@ class RelationDeclaration:
     pivot: Any = None
     other_key: str | Sequence[str] | None = None
     symmetric: bool = False
-    unbuilt: tuple[str, ...] = ()
     problems: list[str] = dataclass_field(default_factory=list)
 
 
@@ -244,10 +243,6 @@ def _along(**options: Any) -> tuple[tuple[str, Any] | None, list[str]]:
     return None, [f"takes one of {' or '.join(f'{name}=' for name, _ in given)}, not several"]
 
 
-def _unbuilt(**options: Any) -> tuple[str, ...]:
-    return tuple(f"{name}=" for name, value in options.items() if value is not None and value is not False)
-
-
 # ---------------------------------------------------------------- rules between options
 
 
@@ -261,10 +256,6 @@ def check_relation(d: RelationDeclaration, annotation: Annotation | None) -> Ite
         return
     if annotation is not None and annotation.head != head:
         yield f"is annotated `{annotation.text}` but declared with {d.kind}(); that goes with `{head}[...]`"
-        return
-    for name in d.unbuilt:
-        yield f"{name} is not built yet"
-    if d.unbuilt:
         return
     if annotation is not None and annotation.problem:
         yield annotation.problem
