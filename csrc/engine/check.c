@@ -11,6 +11,7 @@
  *                words in the journal; constants of expressions and cells in the host's hands come on top)
  *   drop list    drop_len + drop_promised <= drop_cap, and the journal's records account for no more than was promised
  *   parking      the database counts the parked rows of its tables; a stamp column takes nulls
+ *   getters      the values that are kept are counted, cover what they read, and are of rows that are there
  *   units        no unit open: nothing journaled, pending or unsettled
  *
  * It needs no memory, so that it can be called after a refused allocation: uses are counted down in the entries
@@ -18,6 +19,7 @@
  */
 #include "cycle.h"
 #include "database.h"
+#include "getter.h"
 #include "reference.h"
 
 /* ---------------------------------------------------------------- schema */
@@ -247,6 +249,8 @@ sn_check(const sn_db *db)
     const char *wrong = check_units(db);
     if (!wrong)
         wrong = check_parking(db);
+    if (!wrong)
+        wrong = sn__getters_check(db);
     for (const sn_table *t = db->tables; !wrong && t; t = t->next)
         wrong = check_table(t);
     if (!wrong)

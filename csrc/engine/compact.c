@@ -9,7 +9,7 @@
  * Cost: linear in positions, in each column and index. A table is worth it when more than half of its positions are
  * dead, so a table that is always compacted then pays for it a constant per deleted row.
  */
-#include "database.h"
+#include "getter.h"
 
 #ifdef SN_TINY
 #define FEW_DEAD 4
@@ -56,6 +56,7 @@ sn_table_compact(sn_table *t, sn_row *map)
     sn__table_truncate(t, to);
     for (size_t i = 0; i < t->index_count; i++)
         sn__index_remap(t->indexes[i], map, old_positions);
-    db->revision++;
+    sn__values_follow(t, map, old_positions);
+    sn__revise_all(db);
     return SN_OK;
 }

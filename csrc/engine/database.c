@@ -11,6 +11,7 @@
  * something counts, also where the cell turns out to hold an entry or null: a promise is a property of the column, so
  * undoing needs no bookkeeping of its own. Taking the last handle shrinks a vector that a large unit has left.
  */
+#include "getter.h"
 #include "journal.h"
 #include "reference.h"
 
@@ -44,6 +45,7 @@ free_tables(sn_db *db)
         db->tables = t->next;
         for (size_t i = 0; i < t->index_count; i++)
             sn__index_free(&db->mem, t->indexes[i]);
+        sn__getters_free(t);
         sn__table_free(t);
     }
 }
@@ -53,6 +55,9 @@ sn_db_free(sn_db *db)
 {
     if (!db)
         return;
+    sn__values_forget(db);
+    while (sn__dead_value_pop(db))
+        continue;
     free_tables(db);
     sn__intern_free(db);
     sn_mem_free(&db->mem, db->journal, db->journal_cap * sizeof(sn_undo));
@@ -184,6 +189,8 @@ sn_db_drop(sn_db *db, void **out, size_t cap)
     size_t n = 0;
     while (n < cap && db->drop_len > 0)
         out[n++] = db->drops[--db->drop_len];
+    for (void *handle; n < cap && (handle = sn__dead_value_pop(db)) != NULL;)
+        out[n++] = handle;
     while (n < cap && db->dead_entries)
         out[n++] = sn__intern_pop_dead(db);
     sn__drop_shrink(db);
@@ -193,7 +200,7 @@ sn_db_drop(sn_db *db, void **out, size_t cap)
 size_t
 sn_db_drop_count(const sn_db *db)
 {
-    size_t n = db->drop_len;
+    size_t n = db->drop_len + (db->dead_values != NULL);
     for (const sn_entry *e = db->dead_entries; e; e = e->key)
         n++;
     return n;
@@ -232,7 +239,7 @@ count_journal(const sn_db *db)
 size_t
 sn_db_handle_count(const sn_db *db)
 {
-    size_t n = sn__intern_handles(db) + db->drop_len + count_journal(db);
+    size_t n = sn__intern_handles(db) + db->drop_len + count_journal(db) + sn__values_handles(db);
     for (const sn_table *t = db->tables; t; t = t->next) {
         for (sn_col c = 0; c < t->column_count; c++) {
             if (t->columns[c].used && sn_type_owns(t->columns[c].def.type))
@@ -296,7 +303,7 @@ dismantle_table(sn_table *t, void **out, size_t *n, size_t cap)
     t->positions = left;
     if (left == 0)
         sn__table_truncate(t, 0);
-    t->db->revision++;
+    sn__schema_changes(t->db);
 }
 
 size_t
@@ -304,6 +311,7 @@ sn_db_dismantle(sn_db *db, void **out, size_t cap)
 {
     if (db->depth > 0)
         return 0;
+    sn__values_forget(db);
     size_t n = sn_db_drop(db, out, cap);
     for (sn_table *t = db->tables; t && n < cap; t = t->next) {
         if (t->positions > 0)

@@ -25,6 +25,8 @@
 #include "intern.h"
 #include "table.h"
 
+typedef struct sn__value sn__value; /* getter.h */
+
 typedef enum sn_undo_kind {
     SN_UNDO_BORN,
     SN_UNDO_KILLED,
@@ -79,6 +81,14 @@ typedef struct sn_savepoint {
     size_t pending;
 } sn_savepoint;
 
+/* Which places the changes of one revision were in: see revision.h. */
+typedef struct sn_trace {
+    uint64_t places;
+    uint64_t cells;
+} sn_trace;
+
+#define SN_TRACES 64 /* a power of two */
+
 struct sn_db {
     sn_mem mem;
     sn_text_fn text;
@@ -95,6 +105,14 @@ struct sn_db {
     size_t drop_len, drop_cap;
     size_t drop_promised; /* drop_len + drop_promised <= drop_cap */
     uint64_t revision;
+    sn_trace traces[SN_TRACES]; /* of the last revisions, and of the one that is being made */
+    uint32_t table_numbers;
+    int64_t now;              /* of the host's clock, for what is right within a time only */
+    size_t timed;             /* values that are */
+    sn__value *dead_values;   /* getters' values that nobody needs any more, until sn_db_drop pops what they own */
+    sn_frame *frames;         /* computations under way */
+    uint64_t schema;          /* grows with each change of the schema: values from before are worth nothing */
+    uint64_t value_numbers;
     size_t pins;
     size_t parked; /* rows of all tables */
     sn_error error;

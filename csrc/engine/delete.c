@@ -189,7 +189,8 @@ sn_table_delete(size_t *deleted, sn_table *t, const sn_row *rows, size_t n)
         give_up(db, mark, pending);
         return st;
     }
-    db->revision += gone > 0;
+    if (gone > 0)
+        sn__revise(db);
     *deleted = gone;
     return SN_OK;
 }
@@ -210,7 +211,8 @@ sn_table_park(size_t *parked, sn_table *t, const sn_row *rows, size_t n, const s
         give_up(db, mark, pending);
         return st;
     }
-    db->revision += gone > 0;
+    if (gone > 0)
+        sn__revise(db);
     *parked = gone;
     return SN_OK;
 }

@@ -27,6 +27,7 @@
  */
 #include "journal.h"
 
+#include "getter.h"
 #include "pending.h"
 
 /* Vectors larger than this are given back when a unit ends. */
@@ -74,12 +75,14 @@ static void
 undo_born(const sn_undo *u, bool keep)
 {
     sn_table *t = u->on.table;
+    sn__note_life(t);
     for (sn_row row = u->row + u->was.count; row-- > u->row;) {
         for (size_t i = t->index_count; i-- > 0;) {
             sn__journal_unsettle(t->indexes[i]);
             sn__index_remove(t->indexes[i], row);
         }
         sn__table_set_live(t, row, false);
+        sn__values_of_row_die(t, row);
         empty_row(t, row, keep);
     }
     if (keep) {
@@ -92,6 +95,7 @@ static void
 undo_wrote(const sn_undo *u, bool keep)
 {
     sn_table *t = u->on.table;
+    sn__note_cell(t, u->row, u->col);
     sn_type type = t->columns[u->col].def.type;
     sn_cell new = take_cell(t, u->row, u->col);
     sn__table_store(t, u->row, u->col, (sn_cell){u->was.old, u->old_null});
@@ -105,6 +109,7 @@ static void
 undo_parking(const sn_undo *u)
 {
     sn_table *t = u->on.table;
+    sn__note_life(t);
     if (u->kind == SN_UNDO_PARKED) {
         sn__table_set_parked(t, u->row, false, false);
         sn__table_set_live(t, u->row, true);
@@ -125,6 +130,7 @@ undo_one(const sn_undo *u, bool keep)
         undo_born(u, keep);
         break;
     case SN_UNDO_KILLED:
+        sn__note_life(u->on.table);
         sn__table_set_live(u->on.table, u->row, true);
         u->on.table->db->drop_promised -= u->on.table->owning_count;
         break;
@@ -139,6 +145,7 @@ undo_one(const sn_undo *u, bool keep)
         undo_wrote(u, keep);
         break;
     case SN_UNDO_MOVED:
+        sn__note_cell(u->on.index->table, u->row, u->on.index->columns[0]);
         sn__many_rotate(u->on.index, u->row, u->was.move.from);
         break;
     case SN_UNDO_PARKED:
@@ -153,12 +160,13 @@ void
 sn__journal_undo(sn_db *db, size_t mark, bool keep)
 {
     assert(mark <= db->journal_len);
-    if (mark < db->journal_len && !keep)
-        db->revision++;
+    bool seen = mark < db->journal_len && !keep; /* what a call that fails has done, nobody has seen */
     while (db->journal_len > mark) {
         sn_undo u = db->journal[--db->journal_len];
         undo_one(&u, keep);
     }
+    if (seen)
+        sn__revise(db);
 }
 
 /* ---------------------------------------------------------------- the end of a unit */
@@ -173,6 +181,7 @@ discard_one(const sn_undo *u)
         break;
     case SN_UNDO_KILLED:
     case SN_UNDO_FREED:
+        sn__values_of_row_die(t, u->row);
         empty_row(t, u->row, false);
         break;
     case SN_UNDO_WROTE:

@@ -10,7 +10,7 @@
 
 #include <assert.h>
 
-#include "database.h"
+#include "revision.h"
 
 /* Room for `records` records whose ends drop at most `handles` handles. */
 sn_status sn__journal_grow(sn_db *db, size_t records, size_t handles);
@@ -55,6 +55,7 @@ static inline void
 sn__journal_born(sn_table *t, sn_row row, sn_row n, size_t mark)
 {
     sn_db *db = t->db;
+    sn__note_birth(t);
     db->drop_promised += (size_t)n * t->owning_count;
     assert(db->drop_len + db->drop_promised <= db->drop_cap);
     if (db->journal_len > mark && db->journal_len > db->savepoints[db->depth - 1].journal) {
@@ -75,6 +76,7 @@ sn__journal_kill(sn_table *t, sn_row row)
 {
     t->db->drop_promised += t->owning_count;
     assert(t->db->drop_len + t->db->drop_promised <= t->db->drop_cap);
+    sn__note_life(t);
     sn__table_set_live(t, row, false);
     sn__journal_push(t->db, SN_UNDO_KILLED, row)->on.table = t;
 }
@@ -83,6 +85,7 @@ sn__journal_kill(sn_table *t, sn_row row)
 static inline void
 sn__journal_park(sn_table *t, sn_row row, bool taken)
 {
+    sn__note_life(t);
     sn__table_set_live(t, row, false);
     sn__table_set_parked(t, row, true, taken);
     sn__journal_push(t->db, SN_UNDO_PARKED, row)->on.table = t;
@@ -95,6 +98,7 @@ sn__journal_return(sn_table *t, sn_row row)
     sn_undo *u = sn__journal_push(t->db, SN_UNDO_RETURNED, row);
     u->on.table = t;
     u->was.taken = sn__taken(t, row);
+    sn__note_life(t);
     sn__table_set_live(t, row, true);
 }
 
@@ -107,6 +111,7 @@ sn__journal_free(sn_table *t, sn_row row)
     sn_undo *u = sn__journal_push(t->db, SN_UNDO_FREED, row);
     u->on.table = t;
     u->was.taken = sn__taken(t, row);
+    sn__note_life(t);
     sn__table_set_parked(t, row, false, false);
 }
 
@@ -121,6 +126,7 @@ sn__journal_write(sn_table *t, sn_row row, sn_col col, sn_cell cell)
     u->col = col;
     u->was.old = sn__word(t, row, col);
     u->old_null = sn__is_null(t, row, col);
+    sn__note_cell(t, row, col);
     sn__table_store(t, row, col, cell);
 }
 

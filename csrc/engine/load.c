@@ -254,7 +254,7 @@ sn_table_insert_many(sn_row *first, sn_table *t, const sn_cell *cells, size_t n)
         return sn__fail_status(db, st);
     if (st != SN_OK)
         st = sn__insert_each(t, cells, n);
-    if (st == SN_OK)
-        db->revision += n > 0;
+    if (st == SN_OK && n > 0)
+        sn__revise(db);
     return st;
 }

@@ -14,7 +14,7 @@
  */
 #include "path.h"
 
-#include "query.h"
+#include "getter.h"
 #include "reference.h"
 #include "rows.h"
 
@@ -205,6 +205,7 @@ sn_path_new(sn_path **out, sn_db *db, const sn_hop_def *hops, size_t n, bool dis
         return sn__failed(db, status);
     }
     p->sweeps = sn__path_sweeps(p);
+    p->places = sn__path_places(p);
     *out = p;
     return SN_OK;
 }
@@ -212,7 +213,21 @@ sn_path_new(sn_path **out, sn_db *db, const sn_hop_def *hops, size_t n, bool dis
 void
 sn_path_free(sn_path *p)
 {
-    sn_mem_free(&p->db->mem, p, p->size);
+    p->freed = true;
+    sn__path_unused(p);
+}
+
+void
+sn__path_unused(sn_path *p)
+{
+    if (p->freed && p->uses == 0)
+        sn_mem_free(&p->db->mem, p, p->size);
+}
+
+void
+sn_path_set_tag(sn_path *p, void *tag)
+{
+    p->tag = tag;
 }
 
 const sn_table *

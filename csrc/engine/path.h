@@ -39,6 +39,10 @@ struct sn_path {
     bool spreads;    /* no row is the target of two: going on from distinct rows gives distinct rows */
     bool invertible; /* sn_path_semijoin works */
     bool sweeps;     /* sn__path_sweeps */
+    bool freed;      /* by its owner: it is here for the sake of its uses, and must not be followed */
+    size_t uses;     /* reads along it that getters' values keep (getter.h) */
+    uint64_t places; /* the bits of all that it looks at (revision.h) */
+    void *tag;
     sn__hop hops[];
 };
 
@@ -48,6 +52,9 @@ sn__hop_is_cut(const sn__hop *h)
 {
     return h->offset > 0 || h->limit != SIZE_MAX;
 }
+
+/* Frees a path that its owner has freed and nothing uses. */
+void sn__path_unused(sn_path *p);
 
 /* ---------------------------------------------------------------- walk.c */
 

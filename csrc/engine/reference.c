@@ -21,6 +21,8 @@
  */
 #include "reference.h"
 
+#include "getter.h"
+
 static sn_posting_view
 unique_view(const sn_index *from, const sn_word *key, sn_row *slot)
 {
@@ -172,7 +174,7 @@ enlist(sn_reference *ref, const sn_reference *made)
     ref->from->references++;
     ref->from->members += ref->member;
     ref->to->references++;
-    from->db->revision++;
+    sn__schema_changes(from->db);
 }
 
 static sn_status
@@ -245,7 +247,7 @@ sn_reference_drop(sn_reference *ref)
     if (db->depth > 0)
         return sn__fail_status(db, SN_BUSY);
     sn__reference_free(db, ref);
-    db->revision++;
+    sn__schema_changes(db);
     return SN_OK;
 }
 

@@ -367,7 +367,8 @@ sn_table_restore(size_t *restored, sn_table *t, const sn_row *rows, size_t n)
     settle_returned(db, mark);
     if (st != SN_OK)
         return st;
-    db->revision += count > 0;
+    if (count > 0)
+        sn__revise(db);
     *restored = count;
     return SN_OK;
 }

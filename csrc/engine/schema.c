@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "database.h"
+#include "getter.h"
 #include "write.h"
 
 static sn_status
@@ -39,11 +40,12 @@ sn_table_new(sn_table **out, sn_db *db, void *tag)
     t->tag = tag;
     t->automatic = t->stamp = SN_NO_COL;
     t->next_number = 1;
+    t->number = db->table_numbers++;
     sn_table **end = &db->tables;
     while (*end)
         end = &(*end)->next;
     *end = t;
-    db->revision++;
+    sn__schema_changes(db);
     *out = t;
     return SN_OK;
 }
@@ -56,14 +58,15 @@ sn_table_drop(sn_table *t)
         sn__fail_status(db, SN_MISUSE);
         return;
     }
+    sn__schema_changes(db);
     sn_table **link = &db->tables;
     while (*link != t)
         link = &(*link)->next;
     *link = t->next;
     for (size_t i = 0; i < t->index_count; i++)
         sn__index_free(&db->mem, t->indexes[i]);
+    sn__getters_free(t);
     sn__table_free(t);
-    db->revision++;
 }
 
 void *
@@ -152,7 +155,7 @@ sn_table_add_column(sn_col *out, sn_table *t, const sn_column_def *def, const sn
     if (def->automatic)
         give_numbers(t, *out, fill);
     t->owning_count = (sn_col)(t->owning_count + sn_type_owns(def->type));
-    db->revision++;
+    sn__schema_changes(db);
     return SN_OK;
 }
 
@@ -192,7 +195,7 @@ sn_table_drop_column(sn_table *t, sn_col col)
     if (t->automatic == col)
         t->automatic = SN_NO_COL;
     sn__table_free_slot(t, col);
-    t->db->revision++;
+    sn__schema_changes(t->db);
     return SN_OK;
 }
 
@@ -242,7 +245,7 @@ sn_table_set_nullable(sn_table *t, sn_col col, bool nullable)
     sn_status st = nullable ? sn__table_add_nulls(t, col) : forbid_nulls(t, col);
     if (st != SN_OK)
         return nullable ? sn__fail_status(t->db, st) : st;
-    t->db->revision++;
+    sn__schema_changes(t->db);
     return SN_OK;
 }
 
@@ -255,7 +258,7 @@ sn_table_set_stamp(sn_table *t, sn_col col)
     if (!fits)
         return refuse(t, SN_MISUSE, col, SN_NO_ROW);
     t->stamp = col;
-    t->db->revision++;
+    sn__schema_changes(t->db);
     return SN_OK;
 }
 
@@ -358,7 +361,7 @@ sn_index_new(sn_index **out, sn_table *t, sn_index_kind kind, const sn_col *cols
         return st;
     }
     t->indexes[t->index_count++] = ix;
-    db->revision++;
+    sn__schema_changes(db);
     *out = ix;
     return SN_OK;
 }
@@ -380,6 +383,6 @@ sn_index_drop(sn_index *ix)
     memmove(&t->indexes[i], &t->indexes[i + 1], (--t->index_count - i) * sizeof(sn_index *));
     count_columns(ix, false);
     sn__index_free(&t->db->mem, ix);
-    t->db->revision++;
+    sn__schema_changes(t->db);
     return SN_OK;
 }

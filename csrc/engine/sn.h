@@ -50,6 +50,8 @@ typedef struct sn_index sn_index;
 typedef struct sn_reference sn_reference;
 typedef struct sn_path sn_path;
 typedef struct sn_expr sn_expr;
+typedef struct sn_getter sn_getter;
+typedef struct sn_frame sn_frame;
 
 typedef struct sn_cell {
     sn_word word;
@@ -137,7 +139,7 @@ const sn_error *sn_db_error(const sn_db *db);
 /* Takes up to `cap` handles from the drop list; returns how many. Call until it returns 0. */
 size_t sn_db_drop(sn_db *db, void **out, size_t cap);
 
-/* Number of handles on the drop list. */
+/* Number of handles on the drop list; of those that getters' values owned only whether there may be some. */
 size_t sn_db_drop_count(const sn_db *db);
 
 /* How many host handles the database owns (rows, entries, the open unit, the drop list). Walks all rows: for tests. */
@@ -516,6 +518,7 @@ typedef struct sn_hop_def {
  * encounter. */
 sn_status sn_path_new(sn_path **out, sn_db *db, const sn_hop_def *hops, size_t n, bool distinct);
 void sn_path_free(sn_path *p);
+void sn_path_set_tag(sn_path *p, void *tag); /* the host's name for it, NULL at first; see sn_read_report */
 const sn_table *sn_path_from(const sn_path *p);
 const sn_table *sn_path_to(const sn_path *p);
 bool sn_path_single(const sn_path *p); /* at most one target, whatever the data */
@@ -599,5 +602,183 @@ sn_status sn_query_group(uint32_t *group_of, sn_rows *firsts, sn_expr *e, const 
 sn_status sn_query_group_aggregate(sn_cell *out, sn_type *type, sn_agg_op op, sn_expr *e, sn_node value,
                                    const sn_table *t, const sn_row *rows, const uint32_t *group_of, size_t n,
                                    size_t ngroups);
+
+/* ---------------------------------------------------------------- getters */
+
+/*
+ * A getter is a function of the host's that computes a value for each row of a table. The engine keeps the values, with all that
+ * was read to compute them, and tells when a value is no longer right. It calls nothing: the host runs a function between
+ * sn_frame_begin and sn_frame_finish, and tells the frame what is read meanwhile, with what came out (sn_read_*).
+ *
+ * What was read is asked again, in the same order, when something has been written since: a value is right as long as each answer is
+ * the same. A read of what cannot be asked again in detail is one of the columns and the rows that it looked at, as a whole.
+ *
+ * Values die with their rows and with each change of the schema. A call that refuses memory loses a value, not its correctness.
+ */
+typedef struct sn_getter_counts {
+    uint64_t hits;     /* reads that found the value right */
+    uint64_t verified; /* of these, those that had to ask what it read */
+    uint64_t computed; /* functions that ran to their end */
+    size_t values;     /* that are kept */
+    size_t bytes;      /* of the engine's memory for them, their reads included */
+} sn_getter_counts;
+
+sn_status sn_getter_new(sn_getter **out, sn_table *t, void *tag);
+void sn_getter_drop(sn_getter *g);
+void *sn_getter_tag(const sn_getter *g);
+sn_table *sn_getter_table(const sn_getter *g);
+sn_getter_counts sn_getter_counts_of(const sn_getter *g);
+
+/* The time by the host's clock, any unit: for values that are right within a time only (sn_read_time). The host tells it before it
+ * asks for values, if some are (sn_db_timed). */
+bool sn_db_timed(const sn_db *db);
+void sn_db_set_now(sn_db *db, int64_t now);
+
+/* The value of a row if it is right without a doubt and whatever the time: borrowed; else NULL, and verifying tells. */
+void *sn_getter_hit(sn_getter *g, sn_row row);
+/* The value that is kept, right or not: borrowed, or NULL. */
+void *sn_getter_value(const sn_getter *g, sn_row row);
+/* The value is not right any more, nor is any that was computed from it, whatever comes out next. False: there is none. */
+bool sn_getter_expire(sn_getter *g, sn_row row);
+/* Where a walk over the handles of values is; {0} at first. */
+typedef struct sn_container_walk {
+    const sn_table *table;
+    const sn_getter *getter;
+    sn_row row;
+    size_t next; /* 0: the value itself, else the read before this */
+} sn_container_walk;
+
+/* The next handle, of those that values and what they have read own, which may refer back to the host's store; NULL at the end. Once for
+ * each that is owned, for the host's collector; those of dead values and open frames are not among them. */
+void *sn_db_next_container(const sn_db *db, sn_container_walk *walk);
+
+/* ---- whether a value is right */
+
+typedef enum sn_step {
+    SN_STEP_RIGHT,   /* it is; the end */
+    SN_STEP_WRONG,   /* it is not, or there is none: run its function; the end */
+    SN_STEP_RUN,     /* run the function of `run` for `run_row` first, whatever comes of it, and go on */
+    SN_STEP_COMPARE, /* tell in `same` whether the values `was` and `is` are the same, and go on; runs no code */
+} sn_step;
+
+typedef struct sn_verify_level {
+    sn_getter *getter;
+    sn_row row;
+    uint32_t next;   /* the read that is looked at next */
+    uint64_t number; /* of the value whose reads these are */
+    uint64_t start;  /* the revision at which this began */
+    bool ran;        /* the function of the getter read next has been run */
+} sn_verify_level;
+
+#define SN_VERIFY_FEW 6
+
+/* {0} but for getter and row. A list of work: getters that read getters, however many, need no recursion. */
+typedef struct sn_verify {
+    sn_getter *getter;
+    sn_row row;
+    sn_getter *run; /* what a step is about */
+    sn_row run_row;
+    const void *was, *is;
+    bool same; /* the host's answer */
+    bool compared;
+    sn_db *db; /* NULL before the first step */
+    uint64_t schema;
+    sn_verify_level *levels;
+    size_t n, cap;
+    sn_verify_level few[SN_VERIFY_FEW];
+} sn_verify;
+
+sn_step sn_verify_next(sn_verify *v);
+void sn_verify_end(sn_verify *v);
+
+/* ---- computing one */
+
+/* Rows keep their numbers while a frame is open. */
+sn_status sn_frame_begin(sn_frame **out, sn_getter *g, sn_row row);
+/* The value that is there and may stay if the new one is the same: borrowed; NULL: none may. */
+void *sn_frame_previous(const sn_frame *f);
+/* A value that somebody else has computed meanwhile and that is right: borrowed, or NULL. */
+void *sn_frame_overtaken(const sn_frame *f);
+/* Keeps the value and the reads; a value that is good for one read is not kept. same: the previous value stays. container: the handle
+ * may refer back to the host's store. True: the handle has been moved in. Ends the frame. */
+bool sn_frame_finish(sn_frame *f, void *handle, bool same, bool container);
+/* Ends the frame without a value. outer: takes the reads over, as its own; may be NULL. */
+void sn_frame_abandon(sn_frame *f, sn_frame *outer);
+
+/* What is read. Those that return a bool take a use of a handle when they say true, which the host counts. Whatever cannot be
+ * recorded for want of memory makes the value good for one read. */
+bool sn_read_cell(sn_frame *f, const sn_table *t, sn_row row, sn_col col, sn_cell cell);
+void sn_read_life(sn_frame *f, const sn_table *t, sn_row row);
+void sn_read_first(sn_frame *f, const sn_path *p, sn_row from, sn_row target);
+void sn_read_each(sn_frame *f, const sn_path *p, sn_row from, const sn_row *rows, size_t n);
+void sn_read_count(sn_frame *f, const sn_path *p, sn_row from, size_t stop_at, size_t count);
+void sn_read_contains(sn_frame *f, const sn_path *p, sn_row from, sn_row target, bool inside);
+/* Entries among the words get a use. */
+void sn_read_probe(sn_frame *f, const sn_index *ix, const sn_word *words, sn_row found);
+/* A query, not from rows given, whose expression lives as long as `handle` does, and what it found: rows, or a number. */
+bool sn_read_rows(sn_frame *f, const sn_query *q, void *handle, const sn_row *rows, size_t n);
+bool sn_read_number(sn_frame *f, const sn_query *q, void *handle, size_t stop_at, size_t count);
+/* Everything that a query, an expression or a path looks at; the rows of a table. */
+void sn_read_query(sn_frame *f, const sn_query *q);
+void sn_read_node(sn_frame *f, const sn_expr *e, sn_node node);
+void sn_read_path(sn_frame *f, const sn_path *p);
+void sn_read_table(sn_frame *f, const sn_table *t);
+/* The value of a getter, which has just been found right. A value that is good for one read makes this one so, too. */
+bool sn_read_getter(sn_frame *f, sn_getter *g, sn_row row);
+/* What was computed is right from low until high is reached. */
+void sn_read_time(sn_frame *f, int64_t low, int64_t high);
+/* Something that nobody can ask again. */
+void sn_read_once(sn_frame *f);
+
+/* ---- what was read */
+
+typedef enum sn_read_kind {
+    SN_READ_CELL,
+    SN_READ_LIFE,
+    SN_READ_FIRST,
+    SN_READ_EACH,
+    SN_READ_COUNT,
+    SN_READ_CONTAINS,
+    SN_READ_PROBE,
+    SN_READ_ROWS,
+    SN_READ_NUMBER,
+    SN_READ_COLUMN,
+    SN_READ_TABLE,
+    SN_READ_GETTER,
+    SN_READ_TIME,
+} sn_read_kind;
+
+/* One read of a value, as it was and as it would be now. Members that its kind has not are 0, SN_NO_ROW, SN_NO_COL, NULL. */
+typedef struct sn_read_report {
+    sn_read_kind kind;
+    bool same;             /* asking again would give the same; of a getter: its value is the same object and right now */
+    const sn_table *table; /* of the row, or looked at */
+    sn_row row;
+    sn_col col;
+    sn_cell was, is; /* CELL: borrowed */
+    const sn_index *index;
+    const sn_getter *getter;
+    void *tag;   /* of the path */
+    void *watch; /* the handle of a query */
+    sn_row target;
+    size_t count;
+    int64_t low, high;
+} sn_read_report;
+
+typedef struct sn_value_report {
+    bool kept;  /* there is a value */
+    bool right; /* as far as can be told without running a function */
+    bool once;  /* good for one read */
+    bool expired;
+    uint64_t computed; /* the revision at which its function began */
+    uint64_t verified;
+    bool timed;
+    int64_t low, high;
+    size_t reads;
+} sn_value_report;
+
+sn_value_report sn_getter_report(const sn_getter *g, sn_row row);
+/* The i-th read. False past the end. */
+bool sn_getter_read_at(sn_read_report *out, const sn_getter *g, sn_row row, size_t i);
 
 #endif

@@ -42,6 +42,7 @@
 
 typedef struct sn_column {
     sn_column_def def;
+    uint64_t changed; /* the revision of its last change, in any row (revision.h) */
     bool used;        /* false: a gap */
     uint16_t indexed; /* indexes that it is part of */
     sn_word **blocks;
@@ -73,7 +74,10 @@ typedef struct sn_parking {
 struct sn_table {
     sn_db *db;
     void *tag;
-    sn_table *next; /* in the database's list */
+    sn_table *next;     /* in the database's list */
+    sn_getter *getters; /* those of its rows, a list (getter.h) */
+    uint64_t changed;   /* the revision at which a row last came, went, was parked or came back (revision.h) */
+    uint32_t number;    /* no other table of the database has it */
     sn_row positions;
     sn_row count;
     sn_row cap;         /* positions that all columns have room for */

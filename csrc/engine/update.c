@@ -410,7 +410,8 @@ sn_table_update(sn_table *t, const sn_row *rows, size_t n, const sn_col *cols, s
         db->pending_len = pending;
         return st;
     }
-    db->revision += db->journal_len > mark;
+    if (db->journal_len > mark)
+        sn__revise(db);
     if (owning_cells(&c) > 0)
         release_unchanged(&c, mark);
     if (t->automatic != SN_NO_COL)
@@ -427,8 +428,11 @@ exchange(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cell)
     if (column->indexed || col == t->automatic || sn__cell_refused(column, cell) != SN_OK)
         return false;
     *old = (sn_cell){sn__word(t, row, col), sn__is_null(t, row, col)};
+    if (same_cell(*old, cell))
+        return true;
+    sn__note_cell(t, row, col);
     sn__table_store(t, row, col, cell);
-    t->db->revision += !same_cell(*old, cell);
+    sn__revise(t->db);
     return true;
 }
 
@@ -467,7 +471,8 @@ sn_index_move(sn_index *ix, sn_row row, size_t position)
         u->on.index = ix;
         u->was.move.from = from;
         u->was.move.to = to;
-        db->revision++;
+        sn__note_cell(ix->table, row, ix->columns[0]);
+        sn__revise(db);
     }
     return SN_OK;
 }

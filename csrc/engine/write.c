@@ -263,7 +263,7 @@ sn_table_insert(sn_row *out, sn_table *t, const sn_cell *cells)
         return st;
     }
     apply(&d, 0);
-    db->revision++;
+    sn__revise(db);
     *out = d.row;
     return SN_OK;
 }

@@ -1,0 +1,562 @@
+/*
+ * frame.c - a computation under way, and recording what it reads.
+ *
+ * The same question asked twice is recorded once, while nothing is written in between (nobody but another thread can): then the answer
+ * is the same. Questions are found by a hash of what is asked, once they are more than a few.
+ *
+ * The value that will be kept is allocated first, so that whatever becomes of the frame, what it has recorded can be given back without
+ * memory. A read that cannot be recorded makes the value good for one read.
+ *
+ * Cost of a read: one probe of a small hash, one record of sizeof(sn__read).
+ */
+#include "getter.h"
+
+#include <string.h>
+
+#ifdef SN_TINY
+#define FEW_READS 1
+#else
+#define FEW_READS 8
+#endif
+
+/* ---------------------------------------------------------------- beginning and ending */
+
+sn_status
+sn_frame_begin(sn_frame **out, sn_getter *g, sn_row row)
+{
+    sn_db *db = g->table->db;
+    sn_frame *f = sn_mem_zero(&db->mem, sizeof *f);
+    sn__value *v = f ? sn_mem_zero(&db->mem, sizeof *v) : NULL;
+    if (!v) {
+        sn_mem_free(&db->mem, f, sizeof *f);
+        return sn__fail_status(db, SN_NOMEM);
+    }
+    *f = (sn_frame){.db = db, .getter = g, .row = row, .value = v, .low = INT64_MIN, .high = INT64_MAX};
+    f->start = db->revision;
+    f->schema = db->schema;
+    f->next = db->frames;
+    db->frames = f;
+    sn_db_pin(db);
+    *out = f;
+    return SN_OK;
+}
+
+static void
+end(sn_frame *f)
+{
+    sn_db *db = f->db;
+    sn_frame **link = &db->frames;
+    while (*link != f)
+        link = &(*link)->next;
+    *link = f->next;
+    sn_db_unpin(db);
+    sn_mem_free(&db->mem, f->slots, f->slot_cap * sizeof *f->slots);
+    sn_mem_free(&db->mem, f, sizeof *f);
+}
+
+/* Makes the vector of reads as small as it can be; refused, the large one serves as well. */
+static void
+shrink(sn_frame *f)
+{
+    sn_mem *mem = &f->db->mem;
+    sn__read *fitting = NULL;
+    if (f->n == f->cap)
+        return;
+    if (f->n > 0)
+        fitting = sn_mem_resize(mem, f->reads, f->cap * sizeof *f->reads, f->n * sizeof *f->reads);
+    else
+        sn_mem_free(mem, f->reads, f->cap * sizeof *f->reads);
+    if (fitting || f->n == 0) {
+        f->reads = fitting;
+        f->cap = f->n;
+    }
+}
+
+/* What was read is the value's from now on. */
+static void
+hand_over(sn_frame *f)
+{
+    shrink(f);
+    f->value->reads = f->reads;
+    f->value->n = (uint32_t)f->n;
+    f->value->cap = (uint32_t)f->cap;
+}
+
+/* The getter and its row are as they were when the frame began. */
+static bool
+may_keep(const sn_frame *f)
+{
+    return f->schema == f->db->schema && sn__stored(f->getter->table, f->row);
+}
+
+void *
+sn_frame_previous(const sn_frame *f)
+{
+    const sn__value *v = may_keep(f) ? sn__value_at(f->getter, f->row) : NULL;
+    return v && !(v->flags & SN__VALUE_EXPIRED) ? v->handle : NULL;
+}
+
+void *
+sn_frame_overtaken(const sn_frame *f)
+{
+    sn__value *v = may_keep(f) ? sn__value_at(f->getter, f->row) : NULL;
+    return v && sn__value_holds(v, f->db) ? v->handle : NULL;
+}
+
+bool
+sn_frame_finish(sn_frame *f, void *handle, bool same, bool container)
+{
+    sn_db *db = f->db;
+    sn__value *v = f->value;
+    hand_over(f);
+    if (f->schema == db->schema)
+        f->getter->counts.computed++;
+    if (!may_keep(f) || !sn__value_reserve(f->getter, f->row)) {
+        sn__value_die(db, v);
+        end(f);
+        return false;
+    }
+    sn__value *previous = sn__value_at(f->getter, f->row);
+    v->verified = v->computed = f->start;
+    v->expired = previous ? previous->expired : 0;
+    v->signature = f->signature;
+    v->low = f->low;
+    v->high = f->high;
+    v->flags = (uint8_t)((f->once ? SN__VALUE_ONCE : 0)
+                         | (f->low != INT64_MIN || f->high != INT64_MAX ? SN__VALUE_TIMED : 0));
+    if (same && !f->once) {
+        v->handle = previous->handle;
+        v->container = previous->container;
+        previous->handle = NULL;
+    } else if (!f->once) {
+        v->handle = handle;
+        v->container = container;
+    }
+    v->containers = v->container;
+    for (size_t i = 0; i < v->n; i++)
+        v->containers |= v->reads[i].owns == SN__OWNS_CONTAINER;
+    bool taken = !same && !f->once;
+    sn__value_put(f->getter, f->row, v);
+    end(f);
+    return taken;
+}
+
+/* ---------------------------------------------------------------- questions */
+
+static uint64_t
+question_hash(const sn__read *r)
+{
+    uint64_t hash = sn_hash_word((uint64_t)(uintptr_t)r->on.table ^ (uint64_t)r->kind << 56);
+    hash = sn_hash_word(hash ^ r->row ^ (uint64_t)r->col << 32);
+    if (r->kind == SN_READ_CONTAINS)
+        hash ^= r->was.member.target;
+    else if (r->kind == SN_READ_PROBE)
+        hash ^= sn_hash_word(r->was.probe->words[0]);
+    return hash;
+}
+
+static bool
+same_question(const sn__read *a, const sn__read *b)
+{
+    if (a->kind != b->kind || a->on.table != b->on.table || a->row != b->row || a->col != b->col
+        || a->stop_at != b->stop_at)
+        return false;
+    if (a->kind == SN_READ_CONTAINS)
+        return a->was.member.target == b->was.member.target;
+    if (a->kind == SN_READ_PROBE)
+        return memcmp(a->was.probe->words, b->was.probe->words, sizeof a->was.probe->words) == 0;
+    return a->kind != SN_READ_TIME;
+}
+
+/* The slot of this question, or the free one where it belongs. */
+static uint32_t *
+slot_of(const sn_frame *f, const sn__read *r)
+{
+    size_t at = (size_t)question_hash(r) & (f->slot_cap - 1);
+    while (f->slots[at] && !same_question(&f->reads[f->slots[at] - 1], r))
+        at = (at + 1) & (f->slot_cap - 1);
+    return &f->slots[at];
+}
+
+static bool
+is_asked(const sn_frame *f, const sn__read *r)
+{
+    if (f->db->revision != f->start)
+        return false;
+    if (f->slots)
+        return *slot_of(f, r) != 0;
+    for (size_t i = 0; i < f->n; i++) {
+        if (same_question(&f->reads[i], r))
+            return true;
+    }
+    return false;
+}
+
+static bool
+reserve_slots(sn_frame *f)
+{
+    if (f->n < FEW_READS || 2 * (f->n + 1) <= f->slot_cap)
+        return true;
+    size_t cap = f->slot_cap ? f->slot_cap * 2 : 4 * FEW_READS;
+    uint32_t *slots = f->n < UINT32_MAX / 2 ? sn_mem_zero(&f->db->mem, cap * sizeof *slots) : NULL;
+    if (!slots)
+        return false;
+    sn_mem_free(&f->db->mem, f->slots, f->slot_cap * sizeof *f->slots);
+    f->slots = slots;
+    f->slot_cap = cap;
+    for (size_t i = 0; i < f->n; i++)
+        *slot_of(f, &f->reads[i]) = (uint32_t)i + 1;
+    return true;
+}
+
+/* Room for one more. False: there is none, and the value is good for one read. */
+static bool
+reserve(sn_frame *f)
+{
+    bool room = reserve_slots(f)
+                && sn_mem_grow(&f->db->mem, &f->reads, &f->cap, f->n + 1, sizeof *f->reads) == SN_OK;
+    f->once |= !room;
+    return room;
+}
+
+/* Appends a read, for which there is room. */
+static void
+append(sn_frame *f, const sn__read *r)
+{
+    sn_signature s = sn__read_signature(r);
+    f->signature.places |= s.places;
+    f->signature.cells |= s.cells;
+    f->reads[f->n++] = *r;
+    if (f->slots)
+        *slot_of(f, r) = (uint32_t)f->n;
+}
+
+/* Whether the read is to be appended; then there is room for it. */
+static bool
+is_new(sn_frame *f, const sn__read *r)
+{
+    return !f->once && !is_asked(f, r) && reserve(f);
+}
+
+/* ---------------------------------------------------------------- cells and rows */
+
+#define UNPLACED .row = SN_NO_ROW, .col = SN_NO_COL
+
+static uint8_t
+owned_by(sn_type type, sn_cell cell)
+{
+    if (!sn_type_owns(type) || cell.null || cell.word == 0)
+        return SN__OWNS_NOTHING;
+    if (sn_word_is_entry(cell.word))
+        return SN__OWNS_ENTRY;
+    return type == SN_OBJECT ? SN__OWNS_CONTAINER : SN__OWNS_HANDLE;
+}
+
+bool
+sn_read_cell(sn_frame *f, const sn_table *t, sn_row row, sn_col col, sn_cell cell)
+{
+    sn__read r = {.kind = SN_READ_CELL, .row = row, .col = col, .null = cell.null, .stop_at = 0};
+    r.on.table = (sn_table *)(uintptr_t)t;
+    r.was.word = cell.word;
+    if (!is_new(f, &r))
+        return false;
+    r.owns = owned_by(t->columns[col].def.type, cell);
+    if (r.owns == SN__OWNS_ENTRY)
+        sn_entry_retain(cell.word);
+    append(f, &r);
+    return r.owns >= SN__OWNS_HANDLE;
+}
+
+void
+sn_read_life(sn_frame *f, const sn_table *t, sn_row row)
+{
+    sn__read r = {.kind = SN_READ_LIFE, .row = row, .col = SN_NO_COL};
+    r.on.table = (sn_table *)(uintptr_t)t;
+    r.was.life = sn__alive(t, row) ? 1 : sn__parked(t, row) ? 2 : 0;
+    if (is_new(f, &r))
+        append(f, &r);
+}
+
+static void
+read_place(sn_frame *f, sn_table *t, sn_col col)
+{
+    bool life = col == SN__LIFE;
+    sn__read r = {.kind = life ? SN_READ_TABLE : SN_READ_COLUMN, .row = SN_NO_ROW, .col = col};
+    r.on.table = t;
+    if (is_new(f, &r))
+        append(f, &r);
+}
+
+void
+sn_read_table(sn_frame *f, const sn_table *t)
+{
+    read_place(f, (sn_table *)(uintptr_t)t, SN__LIFE);
+}
+
+/* ---------------------------------------------------------------- paths and indexes */
+
+static sn__read
+along(const sn_path *p, sn_row from, sn_read_kind kind)
+{
+    sn__read r = {.kind = (uint8_t)kind, .row = from, .col = SN_NO_COL};
+    r.on.path = p;
+    return r;
+}
+
+static void
+append_along(sn_frame *f, const sn__read *r)
+{
+    ((sn_path *)(uintptr_t)r->on.path)->uses++;
+    append(f, r);
+}
+
+void
+sn_read_first(sn_frame *f, const sn_path *p, sn_row from, sn_row target)
+{
+    sn__read r = along(p, from, SN_READ_FIRST);
+    r.was.target = target;
+    if (is_new(f, &r))
+        append_along(f, &r);
+}
+
+void
+sn_read_count(sn_frame *f, const sn_path *p, sn_row from, size_t stop_at, size_t count)
+{
+    sn__read r = along(p, from, SN_READ_COUNT);
+    r.stop_at = stop_at;
+    r.was.count = count;
+    if (is_new(f, &r))
+        append_along(f, &r);
+}
+
+void
+sn_read_contains(sn_frame *f, const sn_path *p, sn_row from, sn_row target, bool inside)
+{
+    sn__read r = along(p, from, SN_READ_CONTAINS);
+    r.was.member.target = target;
+    r.was.member.inside = inside;
+    if (is_new(f, &r))
+        append_along(f, &r);
+}
+
+/* A copy of rows, as small as can be. False: no memory. */
+static bool
+copy_rows(sn_rows *out, sn_db *db, const sn_row *rows, size_t n)
+{
+    *out = (sn_rows){.n = n, .cap = n};
+    if (n == 0)
+        return true;
+    out->rows = n <= SIZE_MAX / sizeof *rows ? sn_mem_new(&db->mem, n * sizeof *rows) : NULL;
+    if (!out->rows) {
+        *out = (sn_rows){0};
+        return false;
+    }
+    memcpy(out->rows, rows, n * sizeof *rows);
+    return true;
+}
+
+void
+sn_read_each(sn_frame *f, const sn_path *p, sn_row from, const sn_row *rows, size_t n)
+{
+    sn__read r = along(p, from, SN_READ_EACH);
+    if (!is_new(f, &r))
+        return;
+    r.was.rows = sn_mem_new(&f->db->mem, sizeof *r.was.rows);
+    if (!r.was.rows || !copy_rows(r.was.rows, f->db, rows, n)) {
+        sn_mem_free(&f->db->mem, r.was.rows, sizeof *r.was.rows);
+        f->once = true;
+        return;
+    }
+    append_along(f, &r);
+}
+
+void
+sn_read_probe(sn_frame *f, const sn_index *ix, const sn_word *words, sn_row found)
+{
+    sn__probe probe = {.found = found, .n = ix->column_count};
+    memcpy(probe.words, words, ix->column_count * sizeof *words);
+    sn__read r = {.kind = SN_READ_PROBE, UNPLACED};
+    r.on.index = ix;
+    r.was.probe = &probe;
+    if (!is_new(f, &r))
+        return;
+    r.was.probe = sn_mem_new(&f->db->mem, sizeof probe);
+    if (!r.was.probe) {
+        f->once = true;
+        return;
+    }
+    for (size_t i = 0; i < probe.n; i++) {
+        if (!sn_type_owns(ix->table->columns[ix->columns[i]].def.type) || words[i] == 0)
+            continue;
+        sn_entry_retain(words[i]);
+        probe.entries |= (uint8_t)(1u << i);
+    }
+    *r.was.probe = probe;
+    append(f, &r);
+}
+
+/* ---------------------------------------------------------------- queries */
+
+static sn__watch *
+watch_query(sn_frame *f, const sn_query *q, void *handle)
+{
+    assert(q->source != SN_FROM_ROWS);
+    sn__watch *w = f->once || !reserve(f) ? NULL : sn_mem_zero(&f->db->mem, sizeof *w);
+    f->once |= !w;
+    if (w) {
+        w->query = *q;
+        w->handle = handle;
+    }
+    return w;
+}
+
+static void
+append_watch(sn_frame *f, sn__watch *w, sn_read_kind kind)
+{
+    sn__read r = {.kind = (uint8_t)kind, .owns = SN__OWNS_CONTAINER, UNPLACED};
+    r.on.watch = w;
+    if (w->query.source == SN_FROM_PATH)
+        ((sn_path *)(uintptr_t)w->query.path)->uses++;
+    append(f, &r);
+}
+
+bool
+sn_read_number(sn_frame *f, const sn_query *q, void *handle, size_t stop_at, size_t count)
+{
+    sn__watch *w = watch_query(f, q, handle);
+    if (!w)
+        return false;
+    w->stop_at = stop_at;
+    w->count = count;
+    append_watch(f, w, SN_READ_NUMBER);
+    return true;
+}
+
+bool
+sn_read_rows(sn_frame *f, const sn_query *q, void *handle, const sn_row *rows, size_t n)
+{
+    sn__watch *w = watch_query(f, q, handle);
+    if (!w)
+        return false;
+    if (!copy_rows(&w->rows, f->db, rows, n)) {
+        sn_mem_free(&f->db->mem, w, sizeof *w);
+        f->once = true;
+        return false;
+    }
+    append_watch(f, w, SN_READ_ROWS);
+    return true;
+}
+
+typedef struct read_visit {
+    sn__place_visit visit;
+    sn_frame *frame;
+} read_visit;
+
+static void
+visit_read(sn__place_visit *visit, sn_table *t, sn_col col)
+{
+    read_place(((read_visit *)visit)->frame, t, col);
+}
+
+void
+sn_read_query(sn_frame *f, const sn_query *q)
+{
+    read_visit v = {{visit_read}, f};
+    sn__query_visit(q, &v.visit);
+}
+
+void
+sn_read_node(sn_frame *f, const sn_expr *e, sn_node node)
+{
+    read_visit v = {{visit_read}, f};
+    sn__node_visit(e, node, &v.visit);
+}
+
+void
+sn_read_path(sn_frame *f, const sn_path *p)
+{
+    read_visit v = {{visit_read}, f};
+    sn__path_visit(p, &v.visit);
+}
+
+/* ---------------------------------------------------------------- getters and time */
+
+static void
+narrow(sn_frame *f, int64_t low, int64_t high)
+{
+    f->low = low > f->low ? low : f->low;
+    f->high = high < f->high ? high : f->high;
+}
+
+bool
+sn_read_getter(sn_frame *f, sn_getter *g, sn_row row)
+{
+    const sn__value *v = sn__value_at(g, row);
+    sn__read r = {.kind = SN_READ_GETTER, .row = row, .col = SN_NO_COL};
+    r.on.getter = g;
+    if (!v || !v->handle || (v->flags & (SN__VALUE_ONCE | SN__VALUE_EXPIRED))) {
+        f->once = true;
+        return false;
+    }
+    r.was.value = v->handle;
+    f->signature.places |= v->signature.places;
+    f->signature.cells |= v->signature.cells;
+    if (v->flags & SN__VALUE_TIMED)
+        narrow(f, v->low, v->high);
+    if (!is_new(f, &r))
+        return false;
+    r.owns = v->container ? SN__OWNS_CONTAINER : SN__OWNS_HANDLE;
+    append(f, &r);
+    return true;
+}
+
+void
+sn_read_time(sn_frame *f, int64_t low, int64_t high)
+{
+    sn__read r = {.kind = SN_READ_TIME, UNPLACED};
+    r.was.time.low = low;
+    r.was.time.high = high;
+    narrow(f, low, high);
+    if (!f->once && reserve(f))
+        append(f, &r);
+}
+
+void
+sn_read_once(sn_frame *f)
+{
+    f->once = true;
+}
+
+/* ---------------------------------------------------------------- giving up */
+
+/* Takes over one read; false if it stays where it is. */
+static bool
+take_over(sn_frame *f, const sn__read *r)
+{
+    if (!is_new(f, r))
+        return false;
+    append(f, r);
+    return true;
+}
+
+void
+sn_frame_abandon(sn_frame *f, sn_frame *outer)
+{
+    size_t kept = 0;
+    if (outer && outer->db != f->db)
+        outer->once = true;
+    else if (outer) {
+        outer->once |= f->once;
+        outer->signature.places |= f->signature.places;
+        outer->signature.cells |= f->signature.cells;
+        narrow(outer, f->low, f->high);
+    }
+    for (size_t i = 0; i < f->n; i++) {
+        if (!outer || outer->db != f->db || !take_over(outer, &f->reads[i]))
+            f->reads[kept++] = f->reads[i];
+    }
+    f->n = kept;
+    hand_over(f);
+    sn__value_die(f->db, f->value);
+    end(f);
+}
