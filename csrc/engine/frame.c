@@ -311,6 +311,16 @@ append_along(sn_frame *f, const sn__read *r)
 }
 
 void
+sn_read_target(sn_frame *f, const sn_reference *ref, sn_row row, sn_row target)
+{
+    sn__read r = {.kind = SN_READ_TARGET, .row = row, .col = SN_NO_COL};
+    r.on.reference = ref;
+    r.was.target = target;
+    if (is_new(f, &r))
+        append(f, &r);
+}
+
+void
 sn_read_first(sn_frame *f, const sn_path *p, sn_row from, sn_row target)
 {
     sn__read r = along(p, from, SN_READ_FIRST);

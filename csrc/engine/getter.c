@@ -446,7 +446,11 @@ report_path(sn_read_report *out, const sn__read *r)
 static void
 report_rest(sn_read_report *out, const sn__read *r)
 {
-    if (r->kind == SN_READ_PROBE) {
+    if (r->kind == SN_READ_TARGET) {
+        out->reference = r->on.reference;
+        out->table = r->on.reference->from->table;
+        out->target = r->was.target;
+    } else if (r->kind == SN_READ_PROBE) {
         out->index = r->on.index;
         out->table = r->on.index->table;
         out->target = r->was.probe->found;

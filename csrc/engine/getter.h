@@ -55,6 +55,7 @@ typedef struct sn__read {
     bool null;      /* CELL */
     union {
         sn_table *table;       /* CELL, LIFE, COLUMN, TABLE */
+        const sn_reference *reference; /* TARGET */
         const sn_path *path;   /* FIRST, EACH, COUNT, CONTAINS */
         const sn_index *index; /* PROBE */
         sn_getter *getter;     /* GETTER */
@@ -62,7 +63,7 @@ typedef struct sn__read {
     } on;
     union {
         sn_word word;     /* CELL */
-        sn_row target;    /* FIRST */
+        sn_row target;    /* TARGET, FIRST */
         size_t count;     /* COUNT */
         sn_rows *rows;    /* EACH: owned */
         sn__probe *probe; /* PROBE: owned */

@@ -7,7 +7,7 @@
  */
 #include "getter.h"
 
-#include "index.h"
+#include "reference.h"
 
 #include <string.h>
 
@@ -28,6 +28,17 @@ same_cell(const sn__read *r, const sn_db *db)
     sn_word word = sn__word(t, r->row, r->col);
     return r->null || word == r->was.word
            || (t->columns[r->col].def.type == SN_TEXT && sn_equal(db, SN_TEXT, word, r->was.word));
+}
+
+static bool
+same_target(const sn__read *r)
+{
+    const sn_reference *ref = r->on.reference;
+    sn_word key[SN_MAX_KEY];
+    if (!sn__stored(ref->from->table, r->row))
+        return false;
+    sn_row target = sn__reference_target(key, ref, r->row) ? sn__index_find(ref->to, key) : SN_NO_ROW;
+    return target == r->was.target;
 }
 
 static bool
@@ -114,6 +125,8 @@ sn__read_same(const sn__read *r, sn_db *db, uint64_t since)
         return same_cell(r, db);
     case SN_READ_LIFE:
         return life_of(r->on.table, r->row) == r->was.life;
+    case SN_READ_TARGET:
+        return same_target(r);
     case SN_READ_FIRST:
     case SN_READ_EACH:
     case SN_READ_COUNT:
@@ -147,12 +160,24 @@ index_places(const sn_index *ix)
     return places;
 }
 
+/* The foreign key of the row, and the key of any target. */
+static sn_signature
+target_signature(const sn_reference *ref, sn_row row)
+{
+    sn_signature s = {index_places(ref->to), 0};
+    for (size_t i = 0; i < ref->from->column_count; i++)
+        s.cells |= sn__cell_bit(ref->from->table, row, ref->from->columns[i]);
+    return s;
+}
+
 sn_signature
 sn__read_signature(const sn__read *r)
 {
     switch ((sn_read_kind)r->kind) {
     case SN_READ_CELL:
         return (sn_signature){0, sn__cell_bit(r->on.table, r->row, r->col)};
+    case SN_READ_TARGET:
+        return target_signature(r->on.reference, r->row);
     case SN_READ_FIRST:
     case SN_READ_EACH:
     case SN_READ_COUNT:
@@ -247,6 +272,7 @@ sn__read_take(sn__read *r, sn_db *db)
         break;
     case SN_READ_GETTER:
     case SN_READ_LIFE:
+    case SN_READ_TARGET:
     case SN_READ_COLUMN:
     case SN_READ_TABLE:
     case SN_READ_TIME:
@@ -280,6 +306,8 @@ table_of(const sn__read *r)
     case SN_READ_CELL:
     case SN_READ_LIFE:
         return r->on.table;
+    case SN_READ_TARGET:
+        return r->on.reference->from->table;
     case SN_READ_FIRST:
     case SN_READ_EACH:
     case SN_READ_COUNT:
@@ -306,7 +334,9 @@ sn__read_follow(sn__read *r, const sn_table *t, const sn_row *map, sn_row old_po
 {
     if (table_of(r) == t)
         r->row = moved(r->row, map, old_positions);
-    if (r->kind == SN_READ_FIRST && sn_path_to(r->on.path) == t)
+    if (r->kind == SN_READ_TARGET && r->on.reference->to->table == t)
+        r->was.target = moved(r->was.target, map, old_positions);
+    else if (r->kind == SN_READ_FIRST && sn_path_to(r->on.path) == t)
         r->was.target = moved(r->was.target, map, old_positions);
     else if (r->kind == SN_READ_CONTAINS && sn_path_to(r->on.path) == t)
         r->was.member.target = moved(r->was.member.target, map, old_positions);

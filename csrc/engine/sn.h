@@ -709,6 +709,8 @@ void sn_frame_abandon(sn_frame *f, sn_frame *outer);
  * recorded for want of memory makes the value good for one read. */
 bool sn_read_cell(sn_frame *f, const sn_table *t, sn_row row, sn_col col, sn_cell cell);
 void sn_read_life(sn_frame *f, const sn_table *t, sn_row row);
+/* Where a reference leads from a row: SN_NO_ROW for nowhere. */
+void sn_read_target(sn_frame *f, const sn_reference *ref, sn_row row, sn_row target);
 void sn_read_first(sn_frame *f, const sn_path *p, sn_row from, sn_row target);
 void sn_read_each(sn_frame *f, const sn_path *p, sn_row from, const sn_row *rows, size_t n);
 void sn_read_count(sn_frame *f, const sn_path *p, sn_row from, size_t stop_at, size_t count);
@@ -735,6 +737,7 @@ void sn_read_once(sn_frame *f);
 typedef enum sn_read_kind {
     SN_READ_CELL,
     SN_READ_LIFE,
+    SN_READ_TARGET,
     SN_READ_FIRST,
     SN_READ_EACH,
     SN_READ_COUNT,
@@ -757,6 +760,7 @@ typedef struct sn_read_report {
     sn_col col;
     sn_cell was, is; /* CELL: borrowed */
     const sn_index *index;
+    const sn_reference *reference;
     const sn_getter *getter;
     void *tag;   /* of the path */
     void *watch; /* the handle of a query */
