@@ -124,6 +124,34 @@ snpy_plan_columns(PyObject *op, PyObject *object)
     return columns;
 }
 
+/* ---------------------------------------------------------------- one record */
+
+PyObject *
+snpy_plan_at(PyObject *op, PyObject *record)
+{
+    snpy_plan *self = (snpy_plan *)op;
+    sn_cell cell;
+    if ((PyObject *)Py_TYPE(record) != self->cls || PyTuple_GET_SIZE(self->values) == 0) {
+        PyErr_Format(PyExc_TypeError, "expected a plan with a value, and a record of %s, not %R",
+                     ((PyTypeObject *)self->cls)->tp_name, record);
+        return NULL;
+    }
+    if (snpy_plan_ready(self) < 0) {
+        return NULL;
+    }
+    if (!snpy_record_stored((snpy_record *)record)) {
+        snpy_raise_deleted(record);
+        return NULL;
+    }
+    const sn_table *table = snpy_plan_model(self)->table;
+    const snpy_program *p = &self->program;
+    sn_row row = ((snpy_record *)record)->row;
+    if (snpy_plan_status(self, sn_expr_eval(&cell, p->ir.expr, p->values[0], table, &row, 1)) < 0) {
+        return NULL;
+    }
+    return snpy_cell_out(p->likes[0], cell);
+}
+
 /* ---------------------------------------------------------------- targets */
 
 static PyObject *

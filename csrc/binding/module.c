@@ -28,6 +28,7 @@
     X(View)                                                                                                            \
     X(Branch)                                                                                                          \
     X(BranchIter)                                                                                                      \
+    X(Getter)                                                                                                          \
     X(errors)                                                                                                          \
     X(declare)                                                                                                         \
     X(layout)                                                                                                          \
@@ -163,8 +164,8 @@ add_missing(PyObject *module, snpy_state *st)
 static int
 add_functions(PyObject *module)
 {
-    PyMethodDef *tables[] = {module_functions, snpy_model_functions, snpy_record_functions, snpy_insert_functions,
-                             snpy_rows_functions};
+    PyMethodDef *tables[] = {module_functions,      snpy_model_functions, snpy_record_functions,
+                             snpy_insert_functions, snpy_rows_functions,  snpy_getter_functions};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (PyModule_AddFunctions(module, tables[i]) < 0)
             return -1;
@@ -185,8 +186,9 @@ static int
 module_exec(PyObject *module)
 {
     static int (*const steps[])(PyObject *, snpy_state *) = {
-        add_missing,     snpy_init_convert, snpy_init_field, snpy_init_model, snpy_init_reference, snpy_init_collection,
-        snpy_init_store, snpy_init_path,    snpy_init_rows,  snpy_init_plan,  snpy_init_levels,    snpy_init_view};
+        add_missing,          snpy_init_convert, snpy_init_field, snpy_init_model, snpy_init_reference,
+        snpy_init_collection, snpy_init_store,   snpy_init_path,  snpy_init_rows,  snpy_init_plan,
+        snpy_init_levels,     snpy_init_view,    snpy_init_getter};
     snpy_state *st = PyModule_GetState(module);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (steps[i](module, st) < 0)

@@ -22,7 +22,7 @@
 /* What the dicts of a level are made of. */
 typedef struct sheet {
     PyObject *names;       /* tuple, owned: beside fields */
-    PyObject *fields;      /* tuple, owned */
+    PyObject *fields;      /* tuple, owned: a Field, or a tuple with the value of each row */
     PyObject *pattern;     /* dict, owned: all names, with None */
     const snpy_rows *rows; // borrowed: the levels hold them
     sn_cell *cells;        /* AHEAD for each field: those of the entries that are being written */
@@ -53,6 +53,9 @@ static void
 take(const sheet *s, const sn_row *places, size_t entry, size_t n)
 {
     for (Py_ssize_t f = 0; f < PyTuple_GET_SIZE(s->fields); f++) {
+        if (PyTuple_CheckExact(PyTuple_GET_ITEM(s->fields, f))) {
+            continue;
+        }
         const snpy_field *field = snpy_field_at(s->fields, f);
         const sn_table *table = field->model->table;
         sn_cell *cells = s->cells + (size_t)f * AHEAD;
@@ -93,14 +96,17 @@ put_field(PyObject *dict, PyObject *name, snpy_field *field, sn_cell cell)
     return result;
 }
 
-/* The pattern with the values of an entry. */
+/* The pattern with the values of an entry, whose row stands at `place`. */
 static PyObject *
-filled(const sheet *s, size_t at)
+filled(const sheet *s, size_t at, size_t place)
 {
     PyObject *dict = PyDict_Copy(s->pattern);
     for (Py_ssize_t i = 0; dict && i < PyTuple_GET_SIZE(s->names); i++) {
-        sn_cell cell = s->cells[(size_t)i * AHEAD + at];
-        if (put_field(dict, PyTuple_GET_ITEM(s->names, i), snpy_field_at(s->fields, i), cell) < 0) {
+        PyObject *name = PyTuple_GET_ITEM(s->names, i), *values = PyTuple_GET_ITEM(s->fields, i);
+        int result = PyTuple_CheckExact(values)
+                         ? PyDict_SetItem(dict, name, PyTuple_GET_ITEM(values, (Py_ssize_t)place))
+                         : put_field(dict, name, (snpy_field *)values, s->cells[(size_t)i * AHEAD + at]);
+        if (result < 0) {
             Py_CLEAR(dict);
         }
     }
@@ -150,9 +156,9 @@ put_below(const writer *w, size_t number, size_t place, PyObject *dict)
 }
 
 static int
-put_link(const writer *w, size_t number, size_t at, PyObject *dict)
+put_link(const writer *w, size_t number, size_t entry, size_t at, PyObject *dict)
 {
-    PyObject *link = filled(&w->sheets[w->levels->n + number], at);
+    PyObject *link = filled(&w->sheets[w->levels->n + number], at, entry);
     int result = link ? PyDict_SetItemString(dict, "pivot", link) : -1;
     Py_XDECREF(link);
     return result;
@@ -166,13 +172,13 @@ value_at(const writer *w, size_t number, size_t entry, size_t at)
     if (Py_EnterRecursiveCall(" in a tree")) {
         return NULL;
     }
-    PyObject *dict = filled(&w->sheets[number], at);
+    PyObject *dict = filled(&w->sheets[number], at, place);
     for (size_t i = w->sheets[number].first; dict && i > 0; i = w->sheets[i].next) {
         if (put_below(w, i, place, dict) < 0) {
             Py_CLEAR(dict);
         }
     }
-    if (dict && level->links && put_link(w, number, at, dict) < 0) {
+    if (dict && level->links && put_link(w, number, entry, at, dict) < 0) {
         Py_CLEAR(dict);
     }
     Py_LeaveRecursiveCall();
@@ -194,19 +200,29 @@ pattern_of(PyObject *names)
     return dict;
 }
 
-/* Each name is a string, and stands beside a field of the rows' model. */
+/* Whether it is a field of the rows' model, or a value for each of them. */
+static bool
+is_shown(PyObject *object, const sheet *s, snpy_state *st)
+{
+    const snpy_model *model = snpy_model_peek((PyTypeObject *)s->rows->cls);
+    if (PyTuple_CheckExact(object)) {
+        return (size_t)PyTuple_GET_SIZE(object) == s->rows->rows.n;
+    }
+    return Py_IS_TYPE(object, st->Field) && ((snpy_field *)object)->model == model
+           && ((snpy_field *)object)->col != SN_NO_COL;
+}
+
+/* Each name is a string, and stands beside what shows it. */
 static int
 check_sheet(const sheet *s, snpy_state *st)
 {
-    const snpy_model *model = snpy_model_peek((PyTypeObject *)s->rows->cls);
     bool right = PyTuple_GET_SIZE(s->names) == PyTuple_GET_SIZE(s->fields);
     for (Py_ssize_t i = 0; right && i < PyTuple_GET_SIZE(s->names); i++) {
-        PyObject *field = PyTuple_GET_ITEM(s->fields, i);
-        right = PyUnicode_CheckExact(PyTuple_GET_ITEM(s->names, i)) && Py_IS_TYPE(field, st->Field)
-                && ((snpy_field *)field)->model == model && ((snpy_field *)field)->col != SN_NO_COL;
+        right = PyUnicode_CheckExact(PyTuple_GET_ITEM(s->names, i)) && is_shown(PyTuple_GET_ITEM(s->fields, i), s, st);
     }
     if (!right) {
-        PyErr_SetString(PyExc_ValueError, "dicts() takes a name for each of some fields of a level's model");
+        PyErr_SetString(PyExc_ValueError,
+                        "dicts() takes a name for each of some fields of a level's model, or its values");
         return -1;
     }
     return 0;

@@ -425,6 +425,7 @@ static PyMethodDef plan_methods[] = {
     {"count", plan_count, METH_NOARGS, "How many rows there are."},
     {"exists", plan_exists, METH_NOARGS, "Whether there are rows."},
     {"columns", snpy_plan_columns, METH_O, "The values over rows, a list for each."},
+    {"at", snpy_plan_at, METH_O, "The first of the values for one record."},
     {"targets", snpy_plan_targets, METH_VARARGS, "What an aggregate looks at from each of some rows."},
     {"aggregate", snpy_plan_aggregate, METH_VARARGS, "One aggregate of a value over rows."},
     {"group", snpy_plan_group, METH_VARARGS, "Groups rows by values."},

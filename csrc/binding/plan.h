@@ -50,6 +50,7 @@ int snpy_plan_value(snpy_plan *self, PyObject *number, sn_node *node, snpy_field
 
 /* Methods of Plan. */
 PyObject *snpy_plan_columns(PyObject *plan, PyObject *rows);
+PyObject *snpy_plan_at(PyObject *plan, PyObject *record);
 PyObject *snpy_plan_targets(PyObject *plan, PyObject *args);
 PyObject *snpy_plan_aggregate(PyObject *plan, PyObject *args);
 PyObject *snpy_plan_group(PyObject *plan, PyObject *args);

@@ -59,7 +59,7 @@ typedef enum snpy_kind {
 typedef struct snpy_state {
     /* our types, owned */
     PyTypeObject *ModelMeta, *Record, *Field, *Reference, *One, *Many, *Collection, *Store, *Index, *Path, *Rows,
-        *RowsIter, *Plan, *Levels, *View, *Branch, *BranchIter;
+        *RowsIter, *Plan, *Levels, *View, *Branch, *BranchIter, *Getter;
     /* from install(), owned */
     PyObject *errors, *declare, *layout, *missing_class_attribute, *missing_record_attribute, *find_by, *current_task;
     PyObject *Enum; /* owned */
@@ -89,12 +89,14 @@ int snpy_init_rows(PyObject *module, snpy_state *st);       /* rows.c */
 int snpy_init_plan(PyObject *module, snpy_state *st);       /* plan.c */
 int snpy_init_levels(PyObject *module, snpy_state *st);     /* levels.c */
 int snpy_init_view(PyObject *module, snpy_state *st);       /* view.c: View and Branch */
+int snpy_init_getter(PyObject *module, snpy_state *st);     /* getter.c */
 
 /* Method tables of module-level functions, concatenated by module.c */
 extern PyMethodDef snpy_model_functions[];  /* new_class bind_model set_primary_index */
 extern PyMethodDef snpy_record_functions[]; /* alive parked row update delete restore values key */
 extern PyMethodDef snpy_insert_functions[]; /* insert_rows insert_columns */
 extern PyMethodDef snpy_rows_functions[];   /* live_rows stored_rows move */
+extern PyMethodDef snpy_getter_functions[]; /* getter_values */
 
 /* ---------------------------------------------------------------- the store (store.c) */
 

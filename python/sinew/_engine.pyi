@@ -265,6 +265,30 @@ class Many:
     relation: Any  # the Python layer's description, reachable from each collection
     def bind(self, path: Path, collection: type, /) -> None: ...
 
+@final
+class Getter:
+    """The descriptor of an attribute that a function of the record computes. Setting it is a FieldError."""
+
+    def __new__(
+        cls, name: str, function: Callable[[Any], Any], /, *, cache: bool = True, doc: str | None = None
+    ) -> Self: ...
+    name: Final[str]
+    function: Final[Callable[[Any], Any]]
+    cache: Final[bool]
+    column: Any
+    model: Final[type | None]
+    def __get__(self, record: Any, cls: Any = None, /) -> Any:
+        """`column` on a class. RecordDeleted, TypeError for another class's record, FieldError for a value that is an
+        iterator or awaitable, and what the function raises."""
+    def __set__(self, record: Any, value: Any, /) -> None: ...
+    def bind(self, cls: type, /) -> None:
+        """Makes it a getter of this model."""
+    def unbind(self) -> None: ...
+
+def getter_values(getter: Getter, rows: Rows, /) -> list[Any]:
+    """The values of a getter for rows of its model; None for rows that have been deleted since. An exception gets a
+    note that names getter and record (errors.note_getter)."""
+
 # ------------------------------------------------------------------ the store
 
 @final
@@ -413,6 +437,8 @@ class Plan:
     def exists(self) -> bool: ...
     def columns(self, rows: Rows, /) -> list[list[Any]]:
         """For each of `values` the list of its Python values over rows."""
+    def at(self, record: Any, /) -> Any:
+        """The first of `values` for one record, which may be parked. RecordDeleted."""
     def targets(self, value: int, rows: Rows, /) -> tuple[Rows, list[int]]:
         """Of values[value], an aggregate over a path: the targets that it looks at from each of `rows` (those for which
         its condition holds), one after another, and where each one's begin (len(rows) + 1 offsets)."""
@@ -461,7 +487,7 @@ class Levels:
         """How many places there are in a level."""
     def dicts(self, sheets: tuple[Any, ...], /) -> list[dict[str, Any]] | None:
         """The tree as plain data; None if the store has been changed since the rows were found. sheets: for each level
-        (names, Fields beside them), and the same for its links or None."""
+        (names, and beside each a Field or a tuple with the value of each row), and the same for its links or None."""
 
 class View:
     """A record at its place in a tree; the Python layer derives its own from this one, with `__slots__ = ()` and
