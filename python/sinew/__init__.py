@@ -39,13 +39,13 @@ from .errors import (
 from .explain import NodePlan, Plan, TreePlan
 from .expressions import Column, Ordering
 from .fields import created_at, deleted_at, field, updated_at
+from .getters import Getter, count_of, delegate, getter, latest_of, max_of, min_of, sum_of
 from .groups import Groups
 from .links import Links, PivotChanges
 from .model import KeyedModel, Model, ModelMeta, validates
 from .moment import Moment, now
 from .notyet import (
     Diagram,
-    Getter,
     GetterReport,
     Serializer,
     after_commit,
@@ -56,14 +56,7 @@ from .notyet import (
     before_create,
     before_delete,
     before_update,
-    count_of,
-    delegate,
-    getter,
-    latest_of,
-    max_of,
-    min_of,
     nested,
-    sum_of,
 )
 from .predicates import Expr
 from .query import Query

@@ -1,8 +1,8 @@
 """Operands: the values of a row that conditions, orderings and results are made of.
 
-An operand is a Column (a stored field, here or at the end of a path), Arithmetic on operands, or an Aggregate over a
-path (aggregates.py). Columns are singletons (`Post.title is Post.title`), so they hash by identity although `==` gives
-a predicate."""
+An operand is a Column (a stored field or a getter, here or at the end of a path), Arithmetic on operands, or an
+Aggregate over a path (aggregates.py). Columns are singletons (`Post.title is Post.title`), so they hash by identity
+although `==` gives a predicate."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .errors import FieldError, UnknownName, show, suggest
 from .predicates import Between, Compare, Expr, IsNull, Matches, Member, Text, compiled, shown
 
 if TYPE_CHECKING:
+    from .computed import Computed
     from .definition import Definition, FieldInfo, Relation
 
 
@@ -183,7 +184,8 @@ class Operand:
 
 
 class Column(Operand):
-    """A stored value: a field of the model, or of the model at the end of a path. A hashable singleton.
+    """A stored value, or one that a getter computes: of the model, or of the model at the end of a path. A hashable
+    singleton.
 
     Over to-one steps it is the value there, None without a target. Over a to-many step a comparison means "some".
 
@@ -194,13 +196,13 @@ class Column(Operand):
 
     __slots__ = ("field", "root", "some", "steps")
 
-    def __init__(self, root: Definition, steps: tuple[Relation, ...], field: FieldInfo, /) -> None:
+    def __init__(self, root: Definition, steps: tuple[Relation, ...], field: FieldInfo | Computed, /) -> None:
         self.root, self.steps, self.field = root, steps, field
         self.some = steps[: to_many(steps)]  # what a comparison binds; the rest is followed
 
     @property
     def name(self) -> str:
-        """The name of the field."""
+        """The name of the field or getter."""
         return self.field.name
 
     def __repr__(self) -> str:

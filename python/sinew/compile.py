@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from . import _engine, kinds, pivots, scope
 from .aggregates import Aggregate
@@ -44,7 +44,7 @@ from .predicates import (
 )
 from .reach import as_operand, leaves, over, speaks_of_link, subject
 from .scope import Frame, field_of
-from .truths import COMPARE, columnwise, is_none, membership
+from .truths import COMPARE, by_time, codes, columnwise, fitting, is_none, loosely, membership, ranked, ranks
 from .ways import walk, ways
 
 if TYPE_CHECKING:
@@ -65,11 +65,12 @@ def both(parts: Sequence[IR]) -> IR | None:
 class Slot:
     """Values that Python computes: `function` of the operands' columns, over rows of the frame's model. outermost:
     whether these are the rows of the query itself. kind: what the engine calls the result. zone: of moments among the
-    operands."""
+    operands. way: the paths that lead from the rows of the query to these; None if nobody knows."""
 
     number: int
     frame: Frame
     outermost: bool
+    way: tuple[_engine.Path, ...] | None
     kind: str
     function: Callable[..., list[Any]]
     operands: tuple[Any, ...]
@@ -103,7 +104,7 @@ def _only_for_queries(lowering: Lowering, definition: Definition, parts: Sequenc
         said = ", ".join(map(repr, parts))
         raise DefinitionError(
             f"a relation to {definition.name} is compiled once and cannot hold `{said}`: now() and what Python "
-            "computes (Decimals, functions) belong to queries; use a scope, or .where(...) on the collection"
+            "computes (getters, Decimals, functions) belong to queries; use a scope, or .where(...) on the collection"
         )
 
 
@@ -114,16 +115,26 @@ def equalities(condition: Expr, definition: Definition) -> Iterator[tuple[str, A
             yield from equalities(part, definition)
     elif isinstance(condition, Compare) and condition.op == "==" and not isinstance(condition.right, (Operand, Moment)):
         column = condition.left
-        if isinstance(column, Column) and not column.steps and column.root.cls is definition.cls:
+        if _is_own(column, definition):
             yield column.field.name, condition.right
     elif isinstance(condition, IsNull):
         column = condition.value
-        if isinstance(column, Column) and not column.steps and column.root.cls is definition.cls:
+        if _is_own(column, definition):
             yield column.field.name, None
     elif isinstance(condition, KeyIs) and root_of(condition.path).cls is definition.cls:
         steps = steps_of(condition.path)
         if len(steps) == 1 and steps[0].kind == "belongs_to":
             yield steps[0].name, condition.record
+
+
+def _is_own(value: object, definition: Definition) -> TypeGuard[Column]:
+    """Whether an operand is a field of a model itself."""
+    return (
+        isinstance(value, Column)
+        and not value.steps
+        and value.root.cls is definition.cls
+        and value.field.name in definition.fields
+    )
 
 
 # ---------------------------------------------------------------- lowering
@@ -192,34 +203,38 @@ class Lowering:
         if not columns:
             return say(frame)
         (key, column), rest = columns[0], columns[1:]
-        _, depth, before = scope.find(column.root, column, frame)
+        home, depth, before = scope.find(column.root, column, frame)
         said = []
         for relations in _ways_to(column):
-            inner = Frame(relations[-1].target, frame, key)
-            said.append(("exists", depth, self.path([*before, *relations]), self._bind(rest, inner, say)))
+            path = self.path([*before, *relations])
+            inner = Frame(relations[-1].target, frame, key, via=(home, path))
+            said.append(("exists", depth, path, self._bind(rest, inner, say)))
         return said[0] if len(said) == 1 else ("or", *said)
 
     def _exists(self, expr: Exists, frame: Frame) -> IR:
         root = root_of(expr.path)
-        _, depth, before = scope.find(root, expr.path, frame)
+        home, depth, before = scope.find(root, expr.path, frame)
         found = ways(root, steps_of(expr.path))
         if expr.conditions and len({way[-1].target for way in found}) > 1:
             walk(root, steps_of(expr.path))  # a condition speaks of one model
-        said = [each for way in found for each in self._exists_along(depth, [*before, *way], expr, frame)]
+        said = [each for way in found for each in self._exists_along(home, depth, [*before, *way], expr, frame)]
         return said[0] if len(said) == 1 else ("or", *said)
 
-    def _exists_along(self, depth: int, relations: list[Relation], expr: Exists, frame: Frame) -> list[IR]:
+    def _exists_along(self, home: Frame, depth: int, relations: list[Relation], expr: Exists, frame: Frame) -> list[IR]:
         last = relations[-1]
         if speaks_of_link(last, expr.conditions):
-            return [self._exists_link(depth, relations, link, expr, frame) for link in pivots.branches(last)]
-        inner = Frame(last.target, frame)
-        return [("exists", depth, self.path(relations), self.conjunction(expr.conditions, inner))]
+            return [self._exists_link(home, depth, relations, link, expr, frame) for link in pivots.branches(last)]
+        path = self.path(relations)
+        inner = Frame(last.target, frame, via=(home, path))
+        return [("exists", depth, path, self.conjunction(expr.conditions, inner))]
 
-    def _exists_link(self, depth: int, relations: Sequence[Relation], link: Link, expr: Exists, frame: Frame) -> IR:
+    def _exists_link(
+        self, home: Frame, depth: int, relations: Sequence[Relation], link: Link, expr: Exists, frame: Frame
+    ) -> IR:
         """The same of the links of a many-to-many at the end of a path."""
         hops = [hop for relation in relations[:-1] for hop in relation.hops()]
         path = _engine.Path(self.db.store, [*hops, pivots.near_hop(relations[-1], link)])
-        inner = Frame(link.pivot, frame, None, link)
+        inner = Frame(link.pivot, frame, None, link, (home, path))
         there = ("exists", 0, link.far.path, None)
         return ("exists", depth, path, both([there, *(self.predicate(each, inner) for each in expr.conditions)]))
 
@@ -306,6 +321,8 @@ class Lowering:
             null = self._null(left, frame)
             return null if op == "==" else ("not", null)
         kind = self.kind(left)
+        if kind.loose or (isinstance(right, Operand) and self.kind(right).loose):
+            return self._compare_loosely(op, left, right, frame)
         zone: str | None = kind.arg if kind.name == "datetime" else None
         if isinstance(right, Operand) or kind.field is None:
             other = self.kind(right)
@@ -318,6 +335,20 @@ class Lowering:
         value = self.computed(left, frame, zone)
         beside = self.computed(right, frame, zone) if isinstance(right, Operand) else self.constant(kind, right)
         return ("compare", op, value, beside)
+
+    def _compare_loosely(self, op: str, left: Any, right: Any, frame: Frame) -> IR:
+        """A comparison of values that Python alone knows to compare."""
+        kind, text = self.kind(left), f"{shown(left)} {op} {shown(right)}"
+        other = self.kind(right) if isinstance(right, Operand) else None
+        kind = other if other is not None and not kind.loose else kind
+        if kind.name == "Enum" and other is None and not isinstance(right, kind.arg):
+            raise FieldError(f"{text}: {kinds.described(left, kind)}, and {show(right)} is none of its members")
+        if isinstance(right, Moment):
+            self.volatile = True
+            times = tuple(right.at(self.instant, aware=aware) for aware in (False, True))
+            return ("truth", self._slot(loosely(by_time(COMPARE[op], *times), text), (left,), frame, "bool", None))
+        test = COMPARE[op] if kind.rank is None or op in ("==", "!=") else ranked(COMPARE[op], kind.rank)
+        return ("truth", self._slot(loosely(columnwise(test), text), (left, right), frame, "bool", None))
 
     def _compared_in_python(self, op: str, left: Any, kind: Kind, right: Any, other: Kind) -> bool:
         """Whether Python has to compare two values. FieldError if nobody can."""
@@ -354,14 +385,14 @@ class Lowering:
         kind = self.kind(value)
         constants = [None if each is None else self._simple(kind, each) for each in expr.values]
         said: IR
-        if kind.name == "object" and kind.key is None and not any(isinstance(each, Operand) for each in expr.values):
+        listed = not any(isinstance(each, Operand) for each in expr.values)
+        if listed and (kind.loose or (kind.name == "object" and kind.key is None)):
             said = ("truth", self._slot(columnwise(membership(expr.values)), (value,), frame, "bool", None))
-        elif self._python(value, None) or any(each == () for each in constants):
+        elif any(each == () for each in constants) or (not isinstance(value, Column) and self._python(value, None)):
             said = ("or", *(self._compare("==", value, each, frame) for each in expr.values))
         else:
             like = (kind.field.key_field if kind.key and kind.field else kind.field) or kind.plain
-            listed = [None if each is None else each[2] for each in constants]
-            said = ("in", self.value(value, frame, keyed=True), like, listed)
+            said = ("in", self.computed(value, frame), like, [None if each is None else each[2] for each in constants])
         return ("not", said) if expr.negated else said
 
     def _simple(self, kind: Kind, value: Any) -> IR:
@@ -377,8 +408,8 @@ class Lowering:
         for operand in (expr.value, expr.pattern):
             self._need_text(expr, expr.op, operand)
         pattern = expr.pattern
-        lowered = self.value(pattern, frame) if isinstance(pattern, Operand) else ("const", "str", pattern)
-        return ("text", expr.op, self.value(expr.value, frame), lowered)
+        lowered = self.computed(pattern, frame) if isinstance(pattern, Operand) else ("const", "str", pattern)
+        return ("text", expr.op, self.computed(expr.value, frame), lowered)
 
     def _need_text(self, expr: Expr, op: str, operand: object) -> None:
         kind = self.kind(operand)
@@ -398,7 +429,7 @@ class Lowering:
 
     def kind(self, value: object) -> Kind:
         """The kind of an operand or constant."""
-        return kinds.of_value(value, field_of)
+        return kinds.of_value(value)
 
     def value(self, node: Operand, frame: Frame, zone: str | None = None, *, keyed: bool = False) -> IR:
         """An operand that the engine can compute. keyed: of an object, the key by which it is compared."""
@@ -417,7 +448,14 @@ class Lowering:
         if not self._python(node, zone):
             return self.value(node, frame, zone, keyed=True)
         plain = "datetime_aware" if kind.name == "datetime" and zone == "aware" else kind.plain
-        return self._slot(list, (node,), frame, plain, zone)
+        fits = fitting(node, kind) if isinstance(node, Column) and kind.field is not None else list
+        return self._slot(fits, (node,), frame, plain, zone)
+
+    def coded(self, node: Operand, frame: Frame) -> IR:
+        """Any operand, to be grouped by: what only Python can compare is numbered by it."""
+        if not self.kind(node).loose:
+            return self.computed(node, frame)
+        return self._slot(codes(repr(node)), (node,), frame, "int", None)
 
     def constant(self, kind: Kind, value: Any) -> IR:
         """A constant beside a value of a kind."""
@@ -441,17 +479,21 @@ class Lowering:
         values: list[IR] = []
         here, depth, found = scope.locate(column, frame)
         for way in found:
-            info = (way[-1].target if way else here.definition).fields.get(column.name)
-            if info is not None and not way:
-                values.append(("column", depth, _stored(info, keyed)))
-            elif info is not None:
-                values.append(("follow", depth, self.path(way), ("column", 0, _stored(info, keyed))))
+            for further, there, info in scope.ends(way, way[-1].target if way else here.definition, column.field.name):
+                at = 0 if further else depth
+                value = self._fold(info, there, at) if info.computed is True else ("column", at, _stored(info, keyed))
+                values.append(("follow", depth, self.path(further), value) if further else value)
         if not values:
             field_of(column)  # which says that it is not there any more
         value = values[-1]
         for other in reversed(values[:-1]):
             value = ("else", other, value)
         return value
+
+    def _fold(self, info: Any, definition: Definition, depth: int) -> IR:
+        """A getter that is an aggregate, at a row of its model: it looks at nothing around that row."""
+        op, _, *rest = self._aggregate(info.expression, Frame(definition))
+        return (op, depth, *rest)
 
     def _arithmetic(self, node: Arithmetic, frame: Frame, zone: str | None) -> IR:
         left, right = self.kind(node.left), self.kind(node.right)
@@ -469,14 +511,14 @@ class Lowering:
     def _aggregate(self, node: Aggregate, frame: Frame) -> IR:
         self.kind(node)
         root, relations, inner = over(node, frame)
-        _, depth, way = scope.find(root, subject(node), frame)
+        home, depth, way = scope.find(root, subject(node), frame)
         value = None if node.over is None else self._aggregated(node.over, inner)
         distinct = node.distinct and (len(relations) > 1 or relations[0].distinct)
         if speaks_of_link(relations[-1], node.conditions):
             path, where = self._narrowed([*way, *relations], node, distinct), None
         else:
             path = self.path([*way, *relations], distinct)
-            where = self.conjunction(node.conditions, Frame(relations[-1].target, frame))
+            where = self.conjunction(node.conditions, Frame(relations[-1].target, frame, via=(home, path)))
         return ("aggregate", depth, node.op, path, where, value, distinct)
 
     def _narrowed(self, relations: Sequence[Relation], node: Aggregate, distinct: bool) -> _engine.Path:
@@ -506,7 +548,7 @@ class Lowering:
     def _aggregated(self, operand: Operand, inner: Frame) -> IR:
         """The value at a target: the column of the path's own end, or arithmetic on what is bound there."""
         if isinstance(operand, Column):
-            return ("column", 0, field_of(operand).engine)
+            return self._column(Column(inner.definition, (), operand.field), Frame(inner.definition), keyed=False)
         return self.value(operand, inner)
 
     def path(self, relations: Sequence[Relation], distinct: bool = True) -> _engine.Path:
@@ -522,6 +564,9 @@ class Lowering:
         """A term of an order."""
         ordering = term if isinstance(term, Ordering) else Ordering(as_operand(term, "order_by"))
         kind = self.kind(ordering.value)
+        if kind.loose:
+            place = self._slot(ranks(kind.rank, repr(ordering)), (ordering.value,), frame, "int", None)
+            return (place, ordering.descending, ordering.none_first)
         if kind.name == "object":
             self._need_key("order_by", ordering.value, kind)
         return (self.computed(ordering.value, frame), ordering.descending, ordering.none_first)
@@ -532,7 +577,7 @@ class Lowering:
         """Whether a value is Python's to compute; arithmetic on a moment is, if the zone that it takes on is aware."""
         if zone == "aware" and isinstance(value, Arithmetic) and self.kind(value).name == "datetime":
             return True
-        return kinds.computed_in_python(value, field_of)
+        return kinds.computed_in_python(value)
 
     def _slot(
         self, function: Callable[..., list[Any]], operands: tuple[Any, ...], frame: Frame, kind: str, zone: str | None
@@ -540,7 +585,7 @@ class Lowering:
         here, depth = self._level(operands, frame)
         for leaf in (leaf for operand in operands for leaf in leaves(operand) if isinstance(leaf, Aggregate)):
             Lowering(self.db, self.instant).targets(leaf, here.alone())  # its conditions see no row around that one
-        slot = Slot(len(self.slots), here.alone(), here.outer is None, kind, function, operands, zone)
+        slot = Slot(len(self.slots), here.alone(), here.outer is None, _way_to(here), kind, function, operands, zone)
         self.slots.append(slot)
         return ("host", depth, slot.number, kind)
 
@@ -565,6 +610,17 @@ class Lowering:
         return here, depth
 
 
+def _way_to(frame: Frame) -> tuple[_engine.Path, ...] | None:
+    """The paths from the outermost row to that of a frame, one after another."""
+    paths: list[_engine.Path] = []
+    while frame.outer is not None:
+        if frame.via is None:
+            return None
+        frame, path = frame.via
+        paths.append(path)
+    return tuple(reversed(paths))
+
+
 def _stored(info: FieldInfo, keyed: bool) -> _engine.Field:
     engine = info.engine
     return engine.key_field if keyed and engine.key_field is not None else engine
@@ -580,7 +636,7 @@ def _ways_to(column: Column) -> list[list[Relation]]:
     """The ways up to the row that a comparison binds, of those by which the column is reached."""
     found: dict[tuple[Relation, ...], None] = {}
     for way in ways(column.root, column.steps):
-        if column.name in way[-1].target.fields:
+        if way[-1].target.attribute(column.field.name) is not None:
             found[tuple(way[: len(column.some)])] = None
     return [list(way) for way in found]
 

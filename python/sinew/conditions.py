@@ -14,7 +14,7 @@ from .predicates import Compare, Expr, KeyAmong, KeyIs, Member, Test, shown
 from .reach import as_operand
 
 if TYPE_CHECKING:
-    from .definition import Definition, FieldInfo, Relation
+    from .definition import Definition, Relation
 
 Predicate = Callable[[Any], object]
 _LISTS: tuple[type, ...] = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()))
@@ -65,16 +65,16 @@ def equality(definition: Definition, name: str, value: Any) -> Expr | Predicate:
     relation = definition.relations.get(name)
     if relation is not None:
         return _related(definition, relation, value)
-    info = definition.fields.get(name)
+    info = definition.attribute(name)
     if info is None:
         definition.ensure()  # may add foreign keys
-        info = definition.fields.get(name)
+        info = definition.attribute(name)
     if info is None:
         raise UnknownName(f"{definition.name} has no field or relation `{name}`{definition.suggest(name)}")
-    return _field(info.column, info, value)
+    return _field(info.column, value)
 
 
-def _field(column: Column, info: FieldInfo, value: Any) -> Expr:
+def _field(column: Column, value: Any) -> Expr:
     if isinstance(value, _LISTS):
         return Member(column, tuple(cast("Iterable[Any]", value)), negated=False)
     if callable(value) and not isinstance(value, (Operand, Enum, type)) and not is_path(value):

@@ -26,6 +26,7 @@ from .annotations import HEADS, Annotation, Scope, Subscripted, evaluate, of_nam
 from .definition import Definition, Options, Place
 from .errors import DefinitionError, show, store_closed, suggest
 from .fields import FieldDeclaration, NotAType, Type, check_options, deleted_at, kind_for
+from .getters import Getter
 from .relations import KIND_OF_HEAD, RelationDeclaration, check_relation
 
 RECORD_METHODS = ("update", "delete", "restore", "changes", "changed", "was", "expire", "to_dict", "assign_tree")
@@ -50,6 +51,7 @@ class Body:
     """What one class statement adds: `cls.__sinew_body__`."""
 
     attributes: Mapping[str, Attribute]
+    getters: Mapping[str, Getter]
     options: Options
     db: database.Database | None
     abstract: bool
@@ -82,7 +84,8 @@ def declare_at(
     options, db, abstract = _read_keywords(place, keywords)
     attributes = _read_body(place, namespace, frame)
     attributes = {name: attributes[name] for name in (*order, *attributes) if name in attributes}
-    body = Body(attributes, options, db, abstract)
+    getters = _read_getters(place, namespace, frame)
+    body = Body(attributes, getters, options, db, abstract)
     cell = namespace.get("__classcell__")
     cls = _engine.new_class(meta, name, bases, {**namespace, "__sinew__": None, "__sinew_body__": body})
     if abstract:
@@ -202,6 +205,28 @@ def _read_body(place: Place, namespace: dict[str, Any], frame: FrameType) -> dic
     return attributes
 
 
+def _read_getters(place: Place, namespace: dict[str, Any], frame: FrameType) -> dict[str, Getter]:
+    """The getters that a class body declares; they leave the namespace."""
+    scope = Scope(namespace, frame, place.module)
+    for name, value in namespace.items():
+        wrapped = value.fget if isinstance(value, property) else getattr(value, "__func__", None)
+        if isinstance(wrapped, Getter) and isinstance(value, (property, classmethod, staticmethod)):
+            kind = type(value).__name__
+            raise place.problem(name, f"is a {kind} around a getter; leave @{kind} out, a getter is read by itself")
+    getters = {name: value for name, value in namespace.items() if isinstance(value, Getter)}
+    for name, value in getters.items():
+        del namespace[name]
+        _check_getter(place, name, value)
+        value.settle(scope)
+    return getters
+
+
+def _check_getter(place: Place, name: str, declared: Getter) -> None:
+    _check_name(place, name)
+    for problem in declared.problems():
+        raise place.problem(name, problem)
+
+
 def _check_name(place: Place, name: str) -> None:
     if name in RECORD_METHODS:
         raise place.problem(name, f"has the name of a method of records ({', '.join(RECORD_METHODS)}); choose another")
@@ -210,6 +235,12 @@ def _check_name(place: Place, name: str) -> None:
 
 
 def _annotated(place: Place, name: str, annotation: Annotation, value: Any, scope: Scope) -> Attribute | None:
+    if isinstance(value, Getter):
+        if annotation.text.partition("[")[0].rpartition(".")[2] == "Getter":
+            return None
+        raise place.problem(
+            name, f"is annotated `{annotation.text}` and declared by {value.verb}; leave the annotation out"
+        )
     if annotation.head == "ClassVar":
         if isinstance(value, (FieldDeclaration, RelationDeclaration)):
             raise place.problem(
@@ -328,7 +359,14 @@ def _define(cls: type[Any], place: Place) -> Definition:
     attributes: dict[str, Attribute] = {}
     for body in bodies:
         attributes.update(body.attributes)
+    getters = _getters_of(cls, place)
     for name in attributes:
+        if name in getters:
+            raise place.problem(
+                name, f"is both a getter and a {'field' if attributes[name].type else 'relation'}; rename one of them"
+            )
+        _check_not_hidden(cls, place, name)
+    for name in getters:
         _check_not_hidden(cls, place, name)
     options = Options(
         next((body.options.primary_key for body in reversed(bodies) if body.options.primary_key), ()),
@@ -337,14 +375,32 @@ def _define(cls: type[Any], place: Place) -> Definition:
     )
     _settle_key(place, attributes, options)
     db = _database_of(bodies)
-    definition = Definition(cls, db, place, options, _validators(cls, place, attributes))
+    definition = Definition(cls, db, place, options, _validators(cls, place, attributes, getters))
     for name, attribute in attributes.items():
         if isinstance(attribute.declaration, RelationDeclaration):
             definition.add_relation(name, attribute.declaration, attribute.annotation)
         else:
             assert attribute.type is not None
             definition.add_field(name, attribute.type, attribute.declaration)
+    for name, declared in getters.items():
+        definition.add_getter(name, declared)
     return definition
+
+
+def _getters_of(cls: type[Any], place: Place) -> dict[str, Getter]:
+    """The getters of a class, its abstract bases and its mixins: of each name the nearest."""
+    found: dict[str, Getter] = {}
+    for base in reversed(cls.__mro__):
+        body = vars(base).get("__sinew_body__")
+        if isinstance(body, Body):
+            found.update(body.getters)
+            continue
+        for name, value in vars(base).items():
+            if isinstance(value, Getter):
+                _check_getter(place, name, value)
+                value.settle(Scope({}, None, base.__module__))
+                found[name] = value
+    return found
 
 
 def made(
@@ -356,7 +412,7 @@ def made(
     attributes = {name: Attribute(declaration, None, None) for name, declaration in references.items()}
     if soft:
         attributes["deleted_at"] = Attribute(deleted_at(), kind_for(datetime | None), None)
-    body = Body(attributes, Options(), db, False)
+    body = Body(attributes, {}, Options(), db, False)
     names = {"__module__": place.module, "__qualname__": place.qualname, "__sinew__": None, "__sinew_body__": body}
     definition = _define(_engine.new_class(type(Model), place.name, (Model,), names), place)
     _dress(definition)
@@ -371,14 +427,16 @@ def _database_of(bodies: Iterable[Body]) -> database.Database:
 
 
 def _check_not_hidden(cls: type[Any], place: Place, name: str) -> None:
-    """A field of an abstract base must not be hidden by something else of the same name further down."""
+    """A field or getter of an abstract base must not be hidden by something else of the same name further down."""
     for base in cls.__mro__:
         body = vars(base).get("__sinew_body__")
-        if isinstance(body, Body) and name in body.attributes:
+        if isinstance(body, Body) and (name in body.attributes or name in body.getters):
+            return
+        if isinstance(vars(base).get(name), Getter):
             return
         if name in vars(base):
             raise place.problem(
-                name, f"is a field or relation of an abstract base and is hidden by {base.__name__}.{name}"
+                name, f"is a field, relation or getter of an abstract base and is hidden by {base.__name__}.{name}"
             )
 
 
@@ -416,7 +474,7 @@ def _counts(attribute: Attribute) -> bool:
 
 
 def _validators(
-    cls: type[Any], place: Place, attributes: Mapping[str, Attribute]
+    cls: type[Any], place: Place, attributes: Mapping[str, Attribute], getters: Mapping[str, Getter]
 ) -> dict[str, tuple[Callable[[Any, Any], Any], ...]]:
     """The functions that `@validates` marks, by field."""
     found: dict[str, list[Callable[[Any, Any], Any]]] = {}
@@ -424,6 +482,8 @@ def _validators(
     for name in names:
         function = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
         for target in getattr(function, "__sinew_validates__", ()) if isinstance(function, FunctionType) else ():
+            if target in getters:
+                raise place.problem(name, f"validates `{target}`, which is computed; validate what it reads")
             if target not in attributes:
                 raise place.problem(name, f"validates `{target}`, which is no field{suggest(target, attributes)}")
             if attributes[target].type is None:
@@ -442,6 +502,8 @@ def _dress(definition: Definition) -> None:
         layout.attach(definition.cls, name, info.engine)
     for name, relation in definition.relations.items():
         layout.attach(definition.cls, name, layout.UnlaidRelation(relation))
+    for name, getter in definition.getters.items():
+        layout.attach(definition.cls, name, getter.descriptor)
 
 
 def _check_not_concrete(cls: type[Any], place: Place) -> None:
@@ -497,8 +559,9 @@ def define(
     """A model made at run time: what `class name(base, **keywords)` with these fields makes.
 
     fields: by name a type (`str`, `str | None`, a class), an annotation (`Attr[str]`, "BelongsTo[Author]"), a
-    declaration (`belongs_to("Author")`, `field(type=str, unique=True)`), or a function, classmethod or property for the
-    class. base: the abstract model to derive from (default: `Model`). DefinitionError as from a class statement.
+    declaration (`belongs_to("Author")`, `field(type=str, unique=True)`), a getter, or a function, classmethod or
+    property for the class. base: the abstract model to derive from (default: `Model`). DefinitionError as from a class
+    statement.
 
         Run = define("Run", {"title": str, "author": belongs_to("Author")}, db=shop, index=["title"])
     """
@@ -522,7 +585,7 @@ def define(
     }
     for attribute, value in fields.items():
         if attribute == "__doc__" or isinstance(
-            value, (FieldDeclaration, RelationDeclaration, FunctionType, classmethod, staticmethod, property)
+            value, (FieldDeclaration, RelationDeclaration, Getter, FunctionType, classmethod, staticmethod, property)
         ):
             namespace[attribute] = value
         else:

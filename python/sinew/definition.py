@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getattr_static
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from . import _engine, compile, expressions, keys, layout, pivots, resolve, routes
+from . import _engine, compile, computed, expressions, keys, layout, pivots, resolve, routes
 from .annotations import Annotation
 from .errors import DefinitionError, FieldError, RelationError, SinewError, show, suggest
 from .fields import MISSING, FieldDeclaration, Type
@@ -28,6 +28,7 @@ from .scope import Frame
 
 if TYPE_CHECKING:
     from .database import Database
+    from .getters import Getter
 
 
 class FieldInfo:
@@ -35,6 +36,9 @@ class FieldInfo:
 
     relation: the belongs_to whose foreign key it was created for, if it was not declared. engine: the extension's
     field, made anew (`build`) when resolving finds that it is part of the key."""
+
+    computed: ClassVar[Literal[False]] = False  # see computed.py
+    delegates: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -464,6 +468,7 @@ class Definition:
         self.declared: dict[str, FieldInfo] = {}
         self.fields: dict[str, FieldInfo] = {}
         self.relations: dict[str, Relation] = {}
+        self.getters: dict[str, computed.Computed] = {}
         self.resolved = False
         self.laid_out = False
         self.table = layout.Table()
@@ -504,12 +509,18 @@ class Definition:
         self.order.append(name)
         self.relations[name] = Relation(self, name, declaration, annotation)
 
+    def add_getter(self, name: str, declaration: Getter) -> None:
+        """A computed attribute."""
+        self.getters[name] = computed.made(self, name, declaration)
+
     def reset(self) -> None:
         """Back to what is declared: created foreign keys go."""
         self.resolved = False
         self.fields = dict(self.declared)
         for relation in self.relations.values():
             relation.reset()
+        for info in self.getters.values():
+            info.forget()
 
     def created(self, relation: Relation, name: str, type: Type, declaration: FieldDeclaration) -> FieldInfo:
         """A foreign key field for a belongs_to, not yet among the fields."""
@@ -580,6 +591,10 @@ class Definition:
             return self.key_names
         return tuple(info.name for info in keys.key_of(self))
 
+    def attribute(self, name: str) -> Any:
+        """The field or getter of this name (a FieldInfo or a Computed), or None."""
+        return self.fields.get(name) or self.getters.get(name)
+
     @property
     def verbs(self) -> Sequence[str]:
         """The public names of the class that are neither fields nor relations."""
@@ -588,7 +603,7 @@ class Definition:
 
     def suggest(self, name: str) -> str:
         """`'; did you mean `title`?'` or nothing."""
-        return suggest(name, [*self.fields, *self.relations]) or suggest(name, self.verbs)
+        return suggest(name, [*self.fields, *self.relations, *self.getters]) or suggest(name, self.verbs)
 
     def problem(self, name: str | None, text: str) -> DefinitionError:
         """The error for a mistake in this definition."""
@@ -615,7 +630,8 @@ class Unmade:
         found = getattr_static(definition.cls, name, None)
         if isinstance(found, FunctionType):
             return MethodType(found, self)
-        if name in definition.fields or name in definition.relations or isinstance(found, property):
+        known = name in definition.fields or name in definition.relations or name in definition.getters
+        if known or isinstance(found, property):
             raise SinewError(
                 f"{definition.name}.{name} is read by a validator while the record is made: there is no record yet, "
                 "and a field's validator has its own value only (`if self:` tells the two cases apart)"

@@ -5,8 +5,9 @@ raises by calling one of the functions below (each *returns* the exception); the
 with it:
 
     bad_value bad_instance bad_check invalid nan_in_index bad_reference reference_contradiction missing_arguments
-    unknown_argument positional read_only unique dangling restricted key_in_use dangling_read deleted not_found bad_key
-    overflow transaction_busy transaction_closed store_closed store_busy row_shape at_row limit internal
+    unknown_argument positional read_only computed bad_result note_getter unique dangling restricted key_in_use
+    dangling_read deleted not_found bad_key overflow transaction_busy transaction_closed store_closed store_busy
+    row_shape at_row limit internal
 
 Messages are built from values of any kind, so `show` survives values whose repr fails, is endless, or spans lines.
 """
@@ -342,6 +343,8 @@ def unknown_argument(cls: Any, name: str) -> UnknownName:
         return UnknownName(
             f"{model_name(cls)}.{name} has init=False and cannot be given here; assign it to the record afterwards"
         )
+    if definition is not None and name in definition.getters:
+        return given_getter(definition.getters[name])
     if definition is not None and name in definition.fields:
         if definition.fields[name].declaration.automatic is None:
             return UnknownName(
@@ -370,6 +373,32 @@ def read_only(field: _engine.Field, value: object) -> FieldError:
             "create another record and delete this one",
         )
     return _field_error(field, f"{field_name(field)} fills itself and cannot be set to {show(value)}")
+
+
+def computed(getter: Any, *value: object) -> FieldError:
+    """A getter is read only. getter: an _engine.Getter or a Computed; value: what it was to be, if it was to be set."""
+    what = f"set to {show(value[0])}; change what it reads" if value else "deleted"
+    return FieldError(f"{model_name(getter.model)}.{getter.name} is computed by a getter and cannot be {what}")
+
+
+def given_getter(getter: Any) -> UnknownName:
+    """A getter among values for a record. getter: a Computed."""
+    return UnknownName(
+        f"{model_name(getter.model)}.{getter.name} is computed by a getter and cannot be given; give what it reads"
+    )
+
+
+def bad_result(getter: _engine.Getter, value: object) -> FieldError:
+    """A value that would be another one when it is read again."""
+    return FieldError(
+        f"the getter {model_name(getter.model)}.{getter.name} gave {show(value)} ({kind_of(value)}), which can be gone "
+        "through or awaited once only; return a list or a tuple"
+    )
+
+
+def note_getter(error: BaseException, getter: _engine.Getter, record: object) -> None:
+    """Says in an exception's notes which getter raised it in a query, and for which record."""
+    error.add_note(f"raised by the getter {model_name(getter.model)}.{getter.name} of {show(record)}, for a query")
 
 
 def unique(cls: Any, fields: Sequence[_engine.Field], values: Sequence[object], existing: object = None) -> UniqueError:

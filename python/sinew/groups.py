@@ -12,7 +12,7 @@ from .columns import Column, Operand, to_many
 from .errors import FieldError, UnknownName, show
 from .path import is_path, root_of, steps_of
 from .predicates import shown
-from .scope import Frame, field_of, find
+from .scope import Frame, find
 from .ways import walk, ways
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ class Groups:
         lowering = run.lowering()
         for each in self._by:
             _need_key(each)
-        keys = [lowering.computed(column, frame) for column in columns]
+        keys = [lowering.coded(column, frame) for column in columns]
         plan = _engine.Plan(frame.definition.cls, values=keys)
-        host.fill(plan, lowering.slots, run)
+        host.fill(plan, lowering.slots, run, rows)
         firsts, groups = plan.group(range(len(keys)), rows)
         shown_keys = [_shown(each, frame, firsts, run) for each in self._by]
         found = [_computed(aggregate, frame, rows, groups, len(firsts), run) for aggregate in aggregates.values()]
@@ -110,8 +110,8 @@ def _key(value: Any) -> _By:
 
 def _need_key(by: _By) -> None:
     for column in by.columns:
-        kind = kinds.of_value(column, field_of)
-        if kind.name == "object" and kind.key is None:
+        kind = kinds.of_value(column)
+        if kind.name == "object" and kind.key is None and not kind.loose:
             raise FieldError(f"group_by() needs values that can be indexed; declare {column!r} with field(key=...)")
 
 
@@ -153,9 +153,9 @@ def _computed(
     """One aggregate, a value for each group."""
     if aggregate.over is None:
         return _engine.Plan(frame.definition.cls).group_aggregate("count", None, rows, groups, count)
-    kind = kinds.of_value(aggregate.over, field_of)
+    kind = kinds.of_value(aggregate.over)
     kinds.aggregated(aggregate.op, aggregate.over, kind)
-    if kinds.computed_in_python(aggregate, field_of):
+    if kinds.computed_in_python(aggregate):
         listed: list[list[Any]] = [[] for _ in range(count)]
         for group, value in zip(groups, host.columns(frame, [aggregate.over], rows, run)[0], strict=True):
             if group < count:  # else it has been deleted since
@@ -163,5 +163,5 @@ def _computed(
         return [host.fold(aggregate.op, values, kind) for values in listed]
     lowering = run.lowering()
     plan = _engine.Plan(frame.definition.cls, values=[lowering.value(aggregate.over, frame)])
-    host.fill(plan, lowering.slots, run)
+    host.fill(plan, lowering.slots, run, rows)
     return plan.group_aggregate(aggregate.op, 0, rows, groups, count)

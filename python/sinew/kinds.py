@@ -19,9 +19,11 @@ from .errors import kind_of as type_name
 from .fields import kind_of_class
 from .moment import Moment
 from .predicates import shown
+from .scope import field_of, infos_of
 
 if TYPE_CHECKING:
     from . import _engine
+    from .computed import Computed
     from .definition import FieldInfo
 
 NUMBERS = frozenset({"int", "float", "Decimal"})
@@ -32,12 +34,15 @@ SUMMABLE = frozenset({"int", "float", "Decimal", "timedelta"})
 class Kind:
     """The kind of a value. name: as of a field. arg: what makes it this one (the enum, "naive" or "aware"; None for a
     moment that adapts). field: the engine's field by which it is converted, if it has one; key: how an object becomes
-    its key."""
+    its key. loose: Python alone compares and sorts the values, which getters compute; rank: by what, if not by
+    themselves."""
 
     name: str
     arg: Any = None
     field: _engine.Field | None = None
     key: Callable[[Any], Any] | None = None
+    loose: bool = False
+    rank: Callable[[Any], Any] | None = None
 
     @property
     def plain(self) -> str:
@@ -50,8 +55,10 @@ class Kind:
         return self.name == "Decimal" or (self.name == "datetime" and self.arg == "aware")
 
 
-def of_field(info: FieldInfo) -> Kind:
-    """The kind of a stored field: the same object each time."""
+def of_field(info: FieldInfo | Computed) -> Kind:
+    """The kind of a stored field, or of a getter: the same object each time."""
+    if info.computed is True:
+        return info.value_kind
     field = info.engine
     kind: Kind | None = info.value_kind
     if kind is None or kind.field is not field:
@@ -75,14 +82,14 @@ def of_constant(value: object) -> Kind:
     return Kind("int") if hasattr(type(value), "__index__") else Kind("object")
 
 
-def of_value(value: object, field_of: Callable[[Column], FieldInfo]) -> Kind:
+def of_value(value: object) -> Kind:
     """The kind of an operand or constant. FieldError if its parts do not go together."""
     if isinstance(value, Column):
         return of_field(field_of(value))
     if isinstance(value, Arithmetic):
-        return _of_arithmetic(value, of_value(value.left, field_of), of_value(value.right, field_of))
+        return _of_arithmetic(value, of_value(value.left), of_value(value.right))
     if isinstance(value, Aggregate):
-        return _of_aggregate(value, field_of)
+        return _of_aggregate(value)
     return of_constant(value)
 
 
@@ -128,7 +135,7 @@ def _of_arithmetic(node: Arithmetic, left: Kind, right: Kind) -> Kind:
     if name != "datetime":
         return Kind(name)
     time_side = left if left.name == "datetime" else right
-    return Kind("datetime", time_side.arg, time_side.field)
+    return Kind("datetime", time_side.arg, time_side.field, loose=time_side.loose)
 
 
 def _zones_agree(left: Kind, right: Kind) -> bool:
@@ -137,23 +144,25 @@ def _zones_agree(left: Kind, right: Kind) -> bool:
     return left.arg == right.arg or None in (left.arg, right.arg)
 
 
-def computed_in_python(node: object, field_of: Callable[[Column], FieldInfo]) -> bool:
+def computed_in_python(node: object) -> bool:
     """Whether Python has to compute a value, because the engine cannot."""
+    if isinstance(node, Column):
+        return any(info.computed is True and info.in_python for info in infos_of(node))
     if isinstance(node, Arithmetic):
         sides = (node.left, node.right)
-        return any(of_value(side, field_of).in_python or computed_in_python(side, field_of) for side in sides)
+        return any(of_value(side).in_python or computed_in_python(side) for side in sides)
     if isinstance(node, Aggregate) and node.over is not None:
-        kind = of_value(node.over, field_of)
+        kind = of_value(node.over)
         folded = kind.name == "Decimal" and node.op in ("sum", "avg")
-        return folded or kind.name == "object" or computed_in_python(node.over, field_of)
+        return folded or kind.name == "object" or computed_in_python(node.over)
     return False
 
 
 # ---------------------------------------------------------------- aggregates
 
 
-def _of_aggregate(node: Aggregate, field_of: Callable[[Column], FieldInfo]) -> Kind:
-    return Kind("int") if node.over is None else aggregated(node.op, node.over, of_value(node.over, field_of))
+def _of_aggregate(node: Aggregate) -> Kind:
+    return Kind("int") if node.over is None else aggregated(node.op, node.over, of_value(node.over))
 
 
 def aggregated(op: str, operand: Operand, kind: Kind) -> Kind:
@@ -165,7 +174,7 @@ def aggregated(op: str, operand: Operand, kind: Kind) -> Kind:
                 "count records by count(), compare texts and dates by min and max"
             )
         return Kind("float" if op == "avg" and kind.name == "int" else kind.name)
-    if kind.name == "object" and kind.key is None:
+    if kind.name == "object" and kind.key is None and not kind.loose:
         raise FieldError(f"{op} needs an order: {described(operand, kind)}; declare field(key=...)")
     return kind
 

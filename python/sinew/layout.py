@@ -131,6 +131,8 @@ def _bind(definition: Definition) -> None:
         validators=definition.validator_calls(),
         partial=True,
     )
+    for getter in definition.getters.values():
+        getter.bind()
     definition.table.bound = True
 
 

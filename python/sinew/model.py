@@ -45,7 +45,7 @@ def _missing_class_attribute(cls: Any, name: str) -> Any:
     if definition is None:
         for base in cls.__mro__:
             body = vars(base).get("__sinew_body__")
-            if body is not None and name in body.attributes:
+            if body is not None and (name in body.attributes or name in body.getters):
                 return UnknownName(
                     f"{cls.__name__} is abstract: `{name}` is an attribute of the models derived from it"
                 )
@@ -58,10 +58,8 @@ def _missing_class_attribute(cls: Any, name: str) -> Any:
 
 
 def _abstract_names(cls: Any) -> list[str]:
-    declared = (
-        name for base in cls.__mro__ if "__sinew_body__" in vars(base) for name in base.__sinew_body__.attributes
-    )
-    return [*dir(cls), *declared]
+    bodies = [vars(base)["__sinew_body__"] for base in cls.__mro__ if "__sinew_body__" in vars(base)]
+    return [*dir(cls), *(name for body in bodies for name in (*body.attributes, *body.getters))]
 
 
 def _missing_record_attribute(record: Any, name: str) -> UnknownName:
@@ -515,6 +513,8 @@ def _definition(cls: Any) -> Any:
 def _set_class_attribute(cls: Any, name: str, value: object) -> None:
     """Fields and relations stay what they are, and unknown names are refused."""
     definition = getattr(cls, "__sinew__", None)
+    if definition is not None and name in definition.getters:
+        raise FieldError(f"{cls.__name__}.{name} is a getter, declared by the class statement; it cannot be assigned")
     if definition is not None and (name in definition.fields or name in definition.relations):
         raise FieldError(
             f"{cls.__name__}.{name} is declared by the class statement and cannot be assigned; set it on a record"
@@ -527,9 +527,13 @@ def _set_class_attribute(cls: Any, name: str, value: object) -> None:
 
 def _delete_class_attribute(cls: Any, name: str) -> None:
     definition = getattr(cls, "__sinew__", None)
-    if definition is not None and (name in definition.fields or name in definition.relations):
+    if definition is not None and any(name in each for each in _declared(definition)):
         raise FieldError(f"{cls.__name__}.{name} is declared by the class statement and cannot be deleted")
     type.__delattr__(cls, name)
+
+
+def _declared(definition: Any) -> tuple[Any, ...]:
+    return definition.fields, definition.relations, definition.getters
 
 
 def _signature(cls: Any) -> inspect.Signature:

@@ -107,8 +107,9 @@ def including(root: Node, definition: Definition, paths: Sequence[Any], options:
 def _ways(definition: Definition, path: Any) -> list[list[Relation]]:
     """The relations of a path from a model: of each way, if it goes several."""
     if isinstance(path, Column):
+        what = "getter" if path.field.computed else "field"
         raise FieldError(
-            f"include() takes relations; {path!r} is a field, which its record shows anyway (only= chooses among them)"
+            f"include() takes relations; {path!r} is a {what}, which its record shows anyway (only= chooses among them)"
         )
     if not is_path(path):
         hint = f"; write {definition.name}.{path}" if isinstance(path, str) and path in definition.relations else ""
@@ -230,16 +231,15 @@ def _field_name(target: Definition, written: str, value: Any) -> str:
         name = steps_of(value)[-1].name
     if not isinstance(name, str):
         raise FieldError(f"include({written}, only=...) takes names of fields, or columns, not {show(value)}")
-    if name not in target.fields:
+    if target.attribute(name) is None:
         target.ensure()  # may add foreign keys
     if name in target.relations:
         raise FieldError(
             f"include({written}, only=...) chooses fields, and {target.name}.{name} is a relation: include it"
         )
-    if name not in target.fields:
-        raise UnknownName(
-            f"include({written}, only=...): {target.name} has no field `{name}`{suggest(name, target.fields)}"
-        )
+    if target.attribute(name) is None:
+        near = suggest(name, [*target.fields, *target.getters])
+        raise UnknownName(f"include({written}, only=...): {target.name} has no field `{name}`{near}")
     return name
 
 
@@ -346,12 +346,12 @@ class Level:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The fields that are shown."""
+        """The fields that are shown, and getters that only= names."""
         only = self.node.options.only
         if only is None:
             return tuple(self.definition.fields)
         for name in only:
-            if name not in self.definition.fields:
+            if self.definition.attribute(name) is None:
                 raise UnknownName(
                     f"{self.definition.name} has no field `{name}` any more, which only= names at {self.node.written}"
                 )
@@ -361,7 +361,7 @@ class Level:
         """What views at this level know, by name: fields, the numbers of levels below, None for fields not shown."""
         fields = self.definition.fields
         known: dict[str, Any] = dict.fromkeys(fields)
-        known.update((name, fields[name].engine) for name in self.names)
+        known.update((name, fields[name].engine) for name in self.names if name in fields)
         known.update(self.below)
         known.pop("record", None)
         if self.link is not None:

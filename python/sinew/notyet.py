@@ -12,8 +12,8 @@ from .errors import DefinitionError
 def unbuilt(what: str, *, depth: int = 1) -> DefinitionError:
     """The error for something that is not built yet. depth: how many frames up the user's line is.
 
-    >>> print(unbuilt("the getter", depth=0).args[0].partition(" (")[0])
-    the getter is not built yet
+    >>> print(unbuilt("the hook", depth=0).args[0].partition(" (")[0])
+    the hook is not built yet
     """
     return misuse(f"{what} is not built yet", depth=depth + 1)
 
@@ -22,41 +22,6 @@ def misuse(text: str, *, depth: int = 1) -> DefinitionError:
     """A DefinitionError for the line of the caller."""
     frame = sys._getframe(depth + 1)
     return DefinitionError(text, file=frame.f_code.co_filename, line=frame.f_lineno)
-
-
-def getter(function: Any = None, /, *, cache: bool = True) -> NoReturn:
-    """A computed attribute that is never stale. Not built yet."""
-    raise unbuilt("@getter")
-
-
-def delegate(path: Any, /) -> NoReturn:
-    """A getter that reads another record's attribute. Not built yet."""
-    raise unbuilt("delegate()")
-
-
-def count_of(path: Any, /) -> NoReturn:
-    """A getter that counts. Not built yet."""
-    raise unbuilt("count_of()")
-
-
-def sum_of(column: Any, /) -> NoReturn:
-    """A getter that adds up. Not built yet."""
-    raise unbuilt("sum_of()")
-
-
-def min_of(column: Any, /) -> NoReturn:
-    """A getter for the least value. Not built yet."""
-    raise unbuilt("min_of()")
-
-
-def max_of(column: Any, /) -> NoReturn:
-    """A getter for the greatest value. Not built yet."""
-    raise unbuilt("max_of()")
-
-
-def latest_of(column: Any, /) -> NoReturn:
-    """A getter for the latest record. Not built yet."""
-    raise unbuilt("latest_of()")
 
 
 def before_create(hook: Any, /) -> NoReturn:
@@ -112,10 +77,6 @@ class _Unbuilt:
 
     def __init__(self, *_: Any, **__: Any) -> None:
         raise unbuilt(type(self).__name__)
-
-
-class Getter(_Unbuilt):
-    """What `@getter` makes. Not built yet."""
 
 
 class GetterReport(_Unbuilt):

@@ -66,7 +66,7 @@ class Path:
         return _late_child(self, targets, name)
 
     def __dir__(self) -> Iterable[str]:
-        names = {name for target in targets_of(self) for name in (*target.fields, *target.relations)}
+        names = {name for target in targets_of(self) for name in (*target.fields, *target.relations, *target.getters)}
         return sorted({*names, *_VERBS})
 
     def __repr__(self) -> str:
@@ -152,7 +152,7 @@ def _child(path: Path, targets: list[Definition], name: str) -> Column | Path | 
     """The column or longer path of this name: the same object each time, until the target is defined anew. Of several
     targets, those count that have it."""
     known = path._sinew_children.get(name)
-    infos = [target.fields[name] for target in targets if name in target.fields]
+    infos = [info for target in targets if (info := target.attribute(name)) is not None]
     steps = [target.relations[name] for target in targets if name in target.relations]
     if len(targets) > 1:
         _check_alike(path, name, infos, steps)
@@ -297,7 +297,7 @@ def _refused(path: Path, what: str) -> FieldError:
 
 
 def _no_verb(path: Path, target: Definition, name: str) -> UnknownName:
-    near = suggest(name, [*target.fields, *target.relations])
+    near = suggest(name, [*target.fields, *target.relations, *target.getters])
     return UnknownName(f"{path!r} is a path and has no `{name}`{near}; {_hint(path)}")
 
 

@@ -32,7 +32,7 @@ from .moment import Instant
 from .predicates import And, Compare, Expr
 from .queryable import Queryable
 from .reach import as_operand, speaks_of_link
-from .scope import Frame, field_of, relation_now
+from .scope import Frame, relation_now
 
 if TYPE_CHECKING:
     from .compile import Slot
@@ -378,16 +378,16 @@ class Query(Queryable, metaclass=ABCMeta):
 
     def _aggregate(self, op: str, column: Any) -> Any:
         value = as_operand(column, op)
-        kind = kinds.of_value(value, field_of)
+        kind = kinds.of_value(value)
         result = kinds.aggregated(op, value, kind)
         frame, rows = self._over_links([value])._found()
         run = host.start(self._definition.db)
         in_python = result.name in ("Decimal", "object") and (op in ("sum", "avg") or kind.key is not None)
-        if in_python or kinds.computed_in_python(value, field_of):
+        if in_python or kinds.computed_in_python(value):
             return host.fold(op, host.columns(frame, [value], rows, run)[0], kind)
         lowering = run.lowering()
         plan = _engine.Plan(frame.definition.cls, values=[lowering.value(value, frame)])
-        host.fill(plan, lowering.slots, run)
+        host.fill(plan, lowering.slots, run, rows)
         return plan.aggregate(op, 0, rows)
 
 

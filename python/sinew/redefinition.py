@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from . import _engine, keys, layout, resolve, soft
+from . import _engine, computed, keys, layout, resolve, soft
 from .errors import FieldError, SinewError, TransactionError
 from .fields import MISSING
 
@@ -29,7 +29,19 @@ if TYPE_CHECKING:
     from .definition import Definition, FieldInfo, Relation
 
 _CLASS_KEEPS = ("__dict__", "__weakref__", "__slots__", "__sinew__")
-_STATE = ("place", "options", "validators", "order", "declared", "fields", "relations", "resolved", "laid_out", "table")
+_STATE = (
+    "place",
+    "options",
+    "validators",
+    "order",
+    "declared",
+    "fields",
+    "relations",
+    "getters",
+    "resolved",
+    "laid_out",
+    "table",
+)
 _RESOLVED = (
     "foreign_key",
     "references",
@@ -118,6 +130,9 @@ def replace(definition: Definition, new: Definition) -> None:
         leaving = _take_down(definition, old, leading, undo)
         leaving += _settle_pivots(definition, old, undo)
         _put_up(definition, old, found, leading, undo)
+        _exchange_getters(definition, undo)
+    for getter in old.getters.values():
+        getter.unbind()
     for index in leaving:
         db.store.drop_index(index)
     for info in exchanged:
@@ -131,6 +146,7 @@ class _Old:
         self.fields = dict(definition.fields)
         self.stamps = iter(tuple(soft.stamps(definition)))
         self.relations = dict(definition.relations)
+        self.getters = dict(definition.getters)
         self.table = definition.table
         self.validators = definition.validator_calls()
 
@@ -144,6 +160,7 @@ class _Old:
 
 
 def _take_over(definition: Definition, new: Definition, undo: Undo) -> None:
+    undo.add(lambda: _forget_getters(definition))
     cls, contents = definition.cls, dict(vars(definition.cls))
     undo.add(lambda: _exchange_contents(cls, contents))
     undo.attributes(definition, _STATE)
@@ -155,6 +172,9 @@ def _take_over(definition: Definition, new: Definition, undo: Undo) -> None:
         info.move_to(definition)
     for relation in definition.relations.values():
         relation.move_to(definition)
+    for getter in definition.getters.values():
+        getter.move_to(definition)
+    _forget_getters(definition)
     bases = cls.__bases__
     if new.cls.__bases__ != bases:  # abstract bases and mixins that were run again are other classes
         undo.add(lambda: layout.attach(cls, "__bases__", bases))
@@ -168,6 +188,12 @@ def _exchange_contents(cls: type[Any], contents: dict[str, Any]) -> None:
     for name, value in contents.items():
         if name not in _CLASS_KEEPS and vars(cls).get(name) is not value:
             layout.attach(cls, name, value)
+
+
+def _forget_getters(definition: Definition) -> None:
+    """What getters of any model compiled to may lead over this one."""
+    for info in computed.all_of(definition):
+        info.forget()
 
 
 # ---------------------------------------------------------------- 2: resolving
@@ -459,6 +485,16 @@ def _put_up(definition: Definition, old: _Old, found: list[Definition], leading:
             layout.bind_path(relation)
     except SinewError as error:
         raise definition.problem(None, f"cannot be defined anew: {error}") from error
+
+
+def _exchange_getters(definition: Definition, undo: Undo) -> None:
+    """The new getters are in force; those of other models still find their way."""
+    for info in definition.getters.values():
+        info.bind()
+        undo.add(info.unbind)
+    for info in computed.all_of(definition):
+        if info.definition is not definition and info.definition.resolved:
+            info.check()
 
 
 def _show(relation: Relation) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import expressions, pivots, soft
+from . import computed, expressions, pivots, soft
 from .errors import DefinitionError, SinewError, show, suggest
 from .keys import call, check_foreign_keys, expand, foreign_key_of, index_plans, key_of
 from .routes import conditions, find_routes
@@ -80,9 +80,14 @@ def _resolve(definitions: Sequence[Definition], problems: list[DefinitionError])
     for each in definitions:
         _finish_fields(each)
     attempt(call_lambdas, has)
+    attempt(_check_getter, [info for each in definitions for info in each.getters.values()])
     if not problems:
         for each in definitions:
             each.resolved = True
+
+
+def _check_getter(info: computed.Computed) -> None:
+    info.check()
 
 
 def _plan_indexes(definition: Definition) -> None:

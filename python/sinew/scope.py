@@ -17,9 +17,9 @@ defined anew since."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from .columns import Column
 from .errors import RelationError, UnknownName
@@ -27,6 +27,8 @@ from .path import paths_to
 from .ways import current, walk, ways
 
 if TYPE_CHECKING:
+    from . import _engine
+    from .computed import Computed
     from .definition import Definition, FieldInfo, Relation
     from .pivots import Link
 
@@ -37,12 +39,14 @@ Key: TypeAlias = tuple[type, tuple[str, ...]]
 @dataclass(slots=True, eq=False)
 class Frame:
     """A row that conditions look at. bound: the path that a comparison went along to it; None for a named frame.
-    link: how a many-to-many goes of which the row is a link."""
+    link: how a many-to-many goes of which the row is a link. via: the row around it from which a path leads here, and
+    that path; None where nobody needs it."""
 
     definition: Definition
     outer: Frame | None = None
     bound: Key | None = None
     link: Link | None = None
+    via: tuple[Frame, _engine.Path] | None = None
 
     def alone(self) -> Frame:
         """The same row with nothing around it."""
@@ -62,14 +66,41 @@ def relation_now(relation: Relation) -> Relation:
     return walk(relation.definition, (relation,))[0]
 
 
-def field_of(column: Column) -> FieldInfo:
-    """The field of a column in the definition that is in force; over several models, of the first that has it."""
+def field_of(column: Column) -> Any:
+    """The field or getter of a column in the definition that is in force; over several models, of the first that has
+    it."""
+    return infos_of(column)[0]
+
+
+def infos_of(column: Column) -> list[FieldInfo | Computed]:
+    """The fields or getters of a column in the definitions that are in force, of each way that it goes."""
     name = column.field.name
     targets = [way[-1].target for way in ways(column.root, column.steps)] if column.steps else [current(column.root)]
-    for target in targets:
-        if name in target.fields:
-            return target.fields[name]
-    raise UnknownName(f"{targets[0].name} has no field `{name}` any more{targets[0].suggest(name)}")
+    found = [info for target in targets for _, _, info in ends([], target, name)]
+    if not found:
+        raise UnknownName(f"{targets[0].name} has no field `{name}` any more{targets[0].suggest(name)}")
+    return found
+
+
+End: TypeAlias = "tuple[list[Relation], Definition, FieldInfo | Computed]"
+
+
+def ends(way: Sequence[Relation], here: Definition, name: str, passed: tuple[str, ...] = ()) -> Iterator[End]:
+    """Where an attribute at the end of a way is at home: there, or, of one that is delegated, on from there. Nothing if
+    the model does not have it. DefinitionError for delegates that lead around in a circle."""
+    info = here.attribute(name)
+    if info is None:
+        return
+    if not info.delegates:
+        yield list(way), here, info
+        return
+    called = f"{here.name}.{name}"
+    if called in passed:
+        raise info.problem(f"leads around in a circle: {' -> '.join((*passed, called))}")
+    column = info.expression
+    for further in ways(column.root, column.steps):
+        target = further[-1].target if further else current(column.root)
+        yield from ends([*way, *further], target, column.field.name, (*passed, called))
 
 
 def key_of(root: Definition, steps: Sequence[Relation]) -> Key:

@@ -22,6 +22,7 @@ from .errors import NotFound, SinewError, UnknownName, suggest
 from .explain import NodePlan, TreePlan
 from .nodes import Level, Node, frame_of, including, levels, lower
 from .query import MOST, Query, _bound, _index
+from .scope import Frame
 from .views import Branch, View
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ class Tree:
         """
         growth = _Growth(self._root, self._query)
         for _ in range(ATTEMPTS):
-            found = growth.branch().levels.dicts(growth.sheets())
+            levels = growth.branch().levels
+            found = levels.dicts(growth.sheets(levels))
             if found is not None:
                 return found
         raise SinewError(
@@ -273,11 +275,15 @@ class _Growth:
             nodes.append((name, level.node, level.known(), level.parent, path, beyond, single, own))
         return _engine.Levels(rows, tuple(nodes), View, Branch)
 
-    def sheets(self) -> tuple[Any, ...]:
+    def sheets(self, found: _engine.Levels) -> tuple[Any, ...]:
         """What the dicts of each level show."""
+        run = host.start(self.db)
         return tuple(
-            (_sheet(level.definition, level.names), None if level.link is None else _sheet(level.link.pivot))
-            for level in self.levels
+            (
+                _sheet(level.definition, level.names, found.rows(number), run),
+                None if level.link is None else _sheet(level.link.pivot, tuple(level.link.pivot.fields)),
+            )
+            for number, level in enumerate(self.levels)
         )
 
 
@@ -308,7 +314,15 @@ def _path(level: Level, run: host.Run) -> _Path:
     return _Path(_engine.Path(level.definition.db.store, (hop,), distinct=distinct), lowering)
 
 
-def _sheet(definition: Definition, names: tuple[str, ...] | None = None) -> tuple[Any, ...]:
-    """What dicts show of a model's rows: names, and fields beside them."""
-    shown = tuple(definition.fields) if names is None else names
-    return shown, tuple(definition.fields[name].engine for name in shown)
+def _sheet(
+    definition: Definition, names: tuple[str, ...], rows: _engine.Rows | None = None, run: host.Run | None = None
+) -> tuple[Any, ...]:
+    """What dicts show of a model's rows: names, and beside them fields, or of getters the value of each row."""
+    shown = []
+    for name in names:
+        info = definition.attribute(name)
+        if not info.computed:
+            shown.append(info.engine)
+        elif rows is not None and run is not None:
+            shown.append(tuple(host.columns(Frame(definition), [info.column], rows, run)[0]))
+    return names, tuple(shown)

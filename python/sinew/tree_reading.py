@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import _engine
+from . import _engine, errors
 from .collection import _inverse, _name
 from .errors import FieldError, RelationError, UnknownName, kind_of, show, suggest
 from .places import Place, at_place, placed
@@ -173,6 +173,8 @@ class _Reader:
 def _unknown(node: Node, name: Any) -> UnknownName:
     definition = node.definition
     shown = f"`{name}`" if isinstance(name, str) else show(name)
+    if isinstance(name, str) and name in definition.getters:
+        return errors.given_getter(definition.getters[name])
     near = suggest(name, [*definition.fields, *definition.relations])
     return UnknownName(f"{definition.name} has no field or relation {shown}{near}")
 

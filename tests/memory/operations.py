@@ -27,10 +27,13 @@ from sinew import (
     avg,
     belongs_to,
     count,
+    count_of,
     created_at,
     define,
+    delegate,
     deleted_at,
     exists,
+    getter,
     has_many,
     has_one,
     max_,
@@ -114,6 +117,51 @@ def is_even(value: int | None) -> bool:
 
 def has_score(record: Any) -> bool:
     return record.score is not None
+
+
+# ---------------------------------------------------------------- getters
+
+DECLARED = ("post_count", "points", "spent", "worst", "dearest", "longest", "latest", "wordiest")
+
+
+@operation()
+def read_getters(w: Shop) -> Any:
+    return w.ann.loud, *(getattr(w.ann, name) for name in DECLARED), w.posts[0].author_name, w.posts[3].author_loud
+
+
+@operation()
+def read_getters_for_the_first_time(w: Shop) -> Any:
+    for info in Author.__sinew__.getters.values():  # type: ignore[attr-defined]
+        info.forget()
+    return read_getters(w)
+
+
+@operation()
+def ask_for_getters(w: Shop) -> Any:
+    found = Post.where(Post.author.loud == "ANN", Post.length < 3).order_by(Post.length.desc(), Post.author_name)
+    return found.pluck(Post.title, Post.length), Author.where(Author.posts.length == 2).count()
+
+
+@operation()
+def ask_for_declared_getters(w: Shop) -> Any:
+    query = Author.where(Author.post_count > 0, Author.spent > 1).order_by(Author.points)
+    return query.pluck(Author.loud, Author.wordiest), Author.group_by(Author.latest).agg(n=count(), m=max_(Author.loud))
+
+
+@operation()
+def tree_with_getters(w: Shop) -> Any:
+    only = ["title", "length", "author_name"]
+    return Author.include(Author.posts, where=Post.length == 1, only=only).to_dicts()
+
+
+@operation(raises=ZeroDivisionError)
+def getter_that_raises(w: Shop) -> Any:
+    return Post.pluck(Post.inverse)
+
+
+@operation(raises=sinew.FieldError)
+def set_a_getter(w: Shop) -> Any:
+    w.ann.loud = "x"
 
 
 # ---------------------------------------------------------------- soft delete
@@ -1315,6 +1363,14 @@ class InUse(Declared):
         return super().seen(), members, list(self.User.__sinew__.fields), [*self.User.__sinew__.relations]
 
 
+def shout(record: Any) -> str:
+    return str(record.name).upper()
+
+
+def members() -> Any:
+    return database_in_use.models["User"].members
+
+
 def role_of_a_head() -> Any:
     return database_in_use.models["Member"].role == "head"
 
@@ -1398,6 +1454,16 @@ def define_model(w: Empty) -> Any:
     return repr(define("Thing", {"name": str, "size": column(type=int, default=0)}, db=w.db, unique=[("name",)]))
 
 
+@operation(Empty)
+def define_model_with_getters(w: Empty) -> Any:
+    return repr(define("Thing", {"name": str, "loud": getter(shout), "same": delegate(role)}, db=w.db))
+
+
+@operation(Empty, raises=sinew.DefinitionError)
+def define_model_with_a_wrong_getter(w: Empty) -> Any:
+    define("Thing", {"name": str, "loud": getter(shout, cache=3)}, db=w.db)  # type: ignore[call-overload]
+
+
 @operation(Declared, resumes=True)
 def first_use(w: Declared) -> Any:
     return w.User.count(), [*w.User.__sinew__.fields]
@@ -1424,6 +1490,12 @@ def check_models(w: Declared) -> Any:
 def defined_again(w: InUse) -> Any:
     user(w.base, email=column(type=str | None, default=None), age=column(type=int, default=7))
     return w.ann.to_dict()
+
+
+@operation(InUse, undo_allocates=True)
+def defined_again_with_getters(w: InUse) -> Any:
+    user(w.base, loud=getter(shout), member_count=count_of(members), email=column(type=str | None, default=None))
+    return w.ann.loud, w.ann.member_count, w.User.pluck(w.User.loud)
 
 
 @operation(InUse, undo_allocates=True)

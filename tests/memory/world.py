@@ -24,12 +24,19 @@ from sinew import (
     Model,
     Query,
     belongs_to,
+    count_of,
     created_at,
+    delegate,
     deleted_at,
     field,
+    getter,
     has_many,
     has_one,
+    latest_of,
     many_to_many,
+    max_of,
+    min_of,
+    sum_of,
     updated_at,
     validates,
 )
@@ -83,6 +90,18 @@ class Author(Base):
     top: HasOne[Post | None] = has_one(inverse=lambda: Post.author, order_by=lambda: Post.score.desc())
     login: HasOne[Login | None] = has_one(inverse=lambda: Login.author)
     flags: HasMany[Flag] = has_many(inverse=lambda: Flag.on)
+    post_count = count_of(lambda: Author.posts)
+    points = sum_of(lambda: Author.posts.score)
+    spent = sum_of(lambda: Author.posts.price)
+    worst = min_of(lambda: Author.posts.score)
+    dearest = max_of(lambda: Author.posts.price)
+    longest = max_of(lambda: Author.posts.length)
+    latest = latest_of(lambda: Author.posts.score)
+    wordiest = latest_of(lambda: Author.posts.length)
+
+    @getter
+    def loud(self) -> str:
+        return self.name.upper()
 
 
 class Login(Base):
@@ -126,6 +145,16 @@ class Post(Base, unique=[("author", "title")], index=[("state", "score")]):
     editor: BelongsTo[Author | None] = belongs_to(default=None, on_delete="keep", enforce=False)
     comments: HasMany[Comment] = has_many(inverse=lambda: Comment.post)
     labels: ManyToMany[Label, Labelling] = many_to_many(inverse=lambda: Label.posts)
+    author_name = delegate(lambda: Post.author.name)
+    author_loud = delegate(lambda: Post.author.loud)
+
+    @getter
+    def length(self) -> int:
+        return len(self.title)
+
+    @getter
+    def inverse(self) -> float:
+        return 1 / (self.score or 0)
 
     @validates("title")
     def _title(self, value: str) -> str:
