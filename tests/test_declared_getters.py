@@ -388,6 +388,35 @@ def test_soft_deleted_records_leave_the_counts() -> None:
     assert (shop.item_count, shop.dearest, shop.newest) == (2, 9, dear)
 
 
+def test_in_conditions_and_orders_of_relations() -> None:
+    """What the engine finds alone may be in them, as the aggregate itself may."""
+    db = Database()
+
+    class Shop(Model, db=db):
+        items: HasMany[Item] = has_many(inverse=lambda: Item.shop)
+        unsold: HasMany[Item] = has_many(
+            inverse=lambda: Item.shop, where=lambda: Item.sale_count == 0, order_by=lambda: Item.id.desc()
+        )
+        by_sales: HasMany[Item] = has_many(inverse=lambda: Item.shop, order_by=lambda: Item.sale_count.desc())
+        unsold_count = count_of(lambda: Shop.unsold)
+
+    class Item(Model, db=db):
+        shop: BelongsTo[Shop] = belongs_to()
+        sales: HasMany[Sale] = has_many(inverse=lambda: Sale.item)
+        sale_count = count_of(lambda: Item.sales)
+
+    class Sale(Model, db=db):
+        item: BelongsTo[Item] = belongs_to()
+
+    shop = Shop()
+    a, b, c = (Item(shop=shop) for _ in range(3))
+    Sale(item=b)
+    assert (list(shop.unsold), list(shop.by_sales), shop.unsold_count) == ([c, a], [b, a, c], 2)
+    d = shop.unsold.create()
+    assert list(shop.unsold) == [d, c, a]
+    assert Shop.where(Shop.unsold_count == 3).count() == 1
+
+
 # ---------------------------------------------------------------- redefinition
 
 

@@ -357,6 +357,24 @@ def test_names_of_verbs_are_free(base: Any) -> None:
     assert Thing.where(Thing.count == 3).exists()
 
 
+@pytest.mark.parametrize("option", ["index", "unique"])
+def test_no_column_to_index(db: Database, option: str) -> None:
+    define("Thing", {"value": getter(lambda self: 1)}, db=db, **{option: ["value"]})
+    refused(db.check, f"Thing: {option}= names `value`, a getter, which has no column here")
+
+
+def test_no_column_to_refer_to(db: Database) -> None:
+    class Author(Model, db=db):
+        @getter
+        def code(self) -> str:
+            return "x"
+
+    class Post(Model, db=db):
+        author: BelongsTo[Author] = belongs_to(references=lambda: Author.code)
+
+    refused(db.check, "references= names `code`, a getter, which has no column here")
+
+
 def test_annotated(db: Database) -> None:
     def twice() -> None:
         class Thing(Model, db=db):

@@ -19,7 +19,7 @@ from .aggregates import Aggregate
 from .columns import Column, Operand, Ordering, columns_of
 from .compile import Lowering
 from .errors import DefinitionError, FieldError, SinewError, show
-from .fields import KINDS, Type
+from .fields import Type
 from .kinds import Kind
 from .path import Path, is_path, root_of, steps_of
 from .reach import over
@@ -114,13 +114,14 @@ class Computed:
         raise NotImplementedError
 
     def _alone(self, step: Callable[[], Any]) -> Any:
-        if step.__name__ in self._busy:
-            raise self.problem(f"leads back to itself by {self.declaration.verb}(), and has no value to begin with")
-        self._busy.add(step.__name__)
-        try:
-            return step()
-        finally:
-            self._busy.discard(step.__name__)
+        with self.definition.db.lock:
+            if step.__name__ in self._busy:
+                raise self.problem(f"leads back to itself by {self.declaration.verb}(), and has no value to begin with")
+            self._busy.add(step.__name__)
+            try:
+                return step()
+            finally:
+                self._busy.discard(step.__name__)
 
     def problem(self, text: str) -> DefinitionError:
         """The error for a mistake in its declaration."""
@@ -204,7 +205,6 @@ def _of_type(of: Type | None, called: str) -> Kind:
 
 
 _CHOICES = frozenset({"Enum", "Literal"})
-assert _LOOSE <= KINDS.keys()
 
 
 # ---------------------------------------------------------------- a path
@@ -274,10 +274,8 @@ def _some_relation(definition: Definition) -> str:
     return next(iter(definition.relations), "relation")
 
 
-class Delegate(Declared):
-    """A column at the end of a to-one path. expression: that column."""
-
-    delegates = True
+class Standing(Declared):
+    """One whose value is that of its expression."""
 
     @property
     def in_python(self) -> bool:
@@ -288,6 +286,12 @@ class Delegate(Declared):
 
     def values(self, rows: _engine.Rows, run: Run) -> list[Any]:
         return host.values(self.expression, Frame(self.definition), rows, run)
+
+
+class Delegate(Standing):
+    """A column at the end of a to-one path. expression: that column."""
+
+    delegates = True
 
     def _understood(self, given: Any) -> Column:
         if is_path(given):
@@ -307,7 +311,7 @@ class Delegate(Declared):
         if not self.in_python:
             return self._by_engine()
         lowering, _ = self._lowering()
-        found = list(ends([], self.definition, self.name))
+        found = ends([], self.definition, self.name)
         reads = [(lowering.path(way).first if way else None, info.name) for way, _, info in found]
 
         def read(record: Any) -> Any:
@@ -321,18 +325,8 @@ class Delegate(Declared):
         return read
 
 
-class Fold(Declared):
+class Fold(Standing):
     """An aggregate along a path. expression: that aggregate."""
-
-    @property
-    def in_python(self) -> bool:
-        return kinds.computed_in_python(self.expression)
-
-    def _kind_now(self) -> Kind:
-        return kinds.of_value(self.expression)
-
-    def values(self, rows: _engine.Rows, run: Run) -> list[Any]:
-        return host.values(self.expression, Frame(self.definition), rows, run)
 
     def _understood(self, given: Any) -> Aggregate:
         verb = self.declaration.verb

@@ -258,6 +258,7 @@ class Database:
         self.resolving = False
         self.building: Sequence[Definition] = ()  # those whose tables are there, and whose paths are being compiled
         self.block: Transaction | None = None  # the innermost open one
+        self.getter_names: set[str] = set()  # of all models, also of those that were defined anew since
         self._models = Models(self.definitions)
 
     def __repr__(self) -> str:

@@ -511,6 +511,7 @@ class Definition:
 
     def add_getter(self, name: str, declaration: Getter) -> None:
         """A computed attribute."""
+        self.db.getter_names.add(name)
         self.getters[name] = computed.made(self, name, declaration)
 
     def reset(self) -> None:

@@ -50,8 +50,9 @@ def start(db: Database) -> Run:
 def fill(plan: _engine.Plan | _engine.Path, slots: Iterable[Slot], run: Run, left: _engine.Rows | None = None) -> None:
     """Computes the host slots of a plan or path: for all rows of their models, or for `left`, the only rows of its own
     that can be among what it finds."""
-    found = _Found(run, left)
+    found = None
     for slot in slots:
+        found = found or _Found(run, left)
         rows = found.rows(slot)
         columns = [found.column(each, slot, rows) for each in slot.operands]
         plan.set_host(slot.number, slot.frame.definition.cls, rows, slot.function(*columns))

@@ -75,6 +75,8 @@ def expand(
                 raise definition.problem(
                     None, f"{option}= names `{name}`, a {definition.relations[name].kind}, which has no column here"
                 )
+            if name in definition.getters:
+                raise definition.problem(None, f"{option}= names `{name}`, a getter, which has no column here")
             if name not in definition.fields:
                 raise definition.problem(
                     None, f"{option}= names `{name}`, which is no field of it{definition.suggest(name)}"

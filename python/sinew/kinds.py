@@ -19,7 +19,7 @@ from .errors import kind_of as type_name
 from .fields import kind_of_class
 from .moment import Moment
 from .predicates import shown
-from .scope import field_of, infos_of
+from .scope import computes, field_of
 
 if TYPE_CHECKING:
     from . import _engine
@@ -147,7 +147,7 @@ def _zones_agree(left: Kind, right: Kind) -> bool:
 def computed_in_python(node: object) -> bool:
     """Whether Python has to compute a value, because the engine cannot."""
     if isinstance(node, Column):
-        return any(info.computed is True and info.in_python for info in infos_of(node))
+        return computes(node)
     if isinstance(node, Arithmetic):
         sides = (node.left, node.right)
         return any(of_value(side).in_python or computed_in_python(side) for side in sides)

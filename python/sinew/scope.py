@@ -17,7 +17,7 @@ defined anew since."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -69,38 +69,46 @@ def relation_now(relation: Relation) -> Relation:
 def field_of(column: Column) -> Any:
     """The field or getter of a column in the definition that is in force; over several models, of the first that has
     it."""
-    return infos_of(column)[0]
+    info = None if column.steps else current(column.root).fields.get(column.field.name)
+    return infos_of(column)[0] if info is None else info
 
 
 def infos_of(column: Column) -> list[FieldInfo | Computed]:
     """The fields or getters of a column in the definitions that are in force, of each way that it goes."""
     name = column.field.name
     targets = [way[-1].target for way in ways(column.root, column.steps)] if column.steps else [current(column.root)]
-    found = [info for target in targets for _, _, info in ends([], target, name)]
+    found = [end[2] for target in targets for end in ends([], target, name)]
     if not found:
         raise UnknownName(f"{targets[0].name} has no field `{name}` any more{targets[0].suggest(name)}")
     return found
 
 
-End: TypeAlias = "tuple[list[Relation], Definition, FieldInfo | Computed]"
+def computes(column: Column) -> bool:
+    """Whether Python computes a column: a getter that is a function, wherever it leads to one."""
+    if column.field.name not in column.root.db.getter_names:
+        return False
+    return any(info.computed is True and info.in_python for info in infos_of(column))
 
 
-def ends(way: Sequence[Relation], here: Definition, name: str, passed: tuple[str, ...] = ()) -> Iterator[End]:
+End: TypeAlias = "tuple[Sequence[Relation], Definition, FieldInfo | Computed]"
+
+
+def ends(way: Sequence[Relation], here: Definition, name: str, passed: tuple[str, ...] = ()) -> list[End]:
     """Where an attribute at the end of a way is at home: there, or, of one that is delegated, on from there. Nothing if
     the model does not have it. DefinitionError for delegates that lead around in a circle."""
     info = here.attribute(name)
     if info is None:
-        return
+        return []
     if not info.delegates:
-        yield list(way), here, info
-        return
+        return [(way, here, info)]
     called = f"{here.name}.{name}"
     if called in passed:
         raise info.problem(f"leads around in a circle: {' -> '.join((*passed, called))}")
-    column = info.expression
+    column, found = info.expression, []
     for further in ways(column.root, column.steps):
         target = further[-1].target if further else current(column.root)
-        yield from ends([*way, *further], target, column.field.name, (*passed, called))
+        found += ends([*way, *further], target, column.field.name, (*passed, called))
+    return found
 
 
 def key_of(root: Definition, steps: Sequence[Relation]) -> Key:

@@ -13,7 +13,24 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Literal
 
-from sinew import Attr, Database, Model, SinewError, belongs_to, define, field, has_many, updated_at, validates
+from sinew import (
+    Attr,
+    Database,
+    Model,
+    SinewError,
+    belongs_to,
+    count,
+    define,
+    delegate,
+    field,
+    getter,
+    has_many,
+    latest_of,
+    max_,
+    max_of,
+    updated_at,
+    validates,
+)
 
 
 class Boom(Exception):
@@ -63,8 +80,18 @@ class World:
             world.callback("validator of a key")
             return value
 
+        @getter
+        def loud(self: Any) -> str:
+            world.callback("getter")
+            return str(self.label).upper()
+
         self.Guarded = Guarded
-        owner = {"name": field(type=str, default=""), "things": has_many("Thing")}
+        owner = {
+            "name": field(type=str, default=""),
+            "things": has_many("Thing"),
+            "loudest": latest_of(lambda: world.Owner.things.loud),
+            "last_loud": max_of(lambda: world.Owner.things.loud),
+        }
         self.Owner: Any = define("Owner", owner, db=self.db)
         self.Thing: Any = define(
             "Thing",
@@ -81,6 +108,8 @@ class World:
                 "code": field(type=str | None, default=None, unique=True),
                 "owner_id": field(type=int | None, default=None),
                 "owner": belongs_to("Owner | None", default=None, on_delete="cascade"),
+                "loud": loud,
+                "same_loud": delegate(lambda: world.Thing.owner.last_loud),
                 "_check_label": check_label,
                 "_check_owner": check_owner,
                 **more,
@@ -279,6 +308,15 @@ OPERATIONS: dict[str, Callable[[World], Any]] = {
     "create in a collection": lambda w: w.owner.things.create(label="c", number=3),
     "upsert": lambda w: w.Thing.upsert(code="v", label="up", number=2),
     "guarded": lambda w: w.Thing(guarded=type("Sub", (w.Guarded,), {})()),
+    "read": lambda w: (w.victim.loud, w.victim.to_dict("loud")),
+    "read for an owner": lambda w: (w.owner.loudest, w.owner.last_loud, w.victim.same_loud),
+    "where": lambda w: w.Thing.where(w.Thing.loud.startswith("OTHER"), w.Thing.number < 4).count(),
+    "where over a path": lambda w: w.Owner.where(w.Owner.things.loud == "VICTIM", w.Owner.id == w.owner.id).all()[:],
+    "order": lambda w: w.Thing.order_by(w.Thing.loud.desc(), w.Thing.same_loud).limit(3)[:],
+    "values": lambda w: w.Thing.pluck(w.Thing.loud, w.Thing.owner.loudest, w.Thing.same_loud),
+    "group": lambda w: w.Thing.group_by(w.Thing.loud).agg(n=count(), last=max_(w.Thing.same_loud)),
+    "update to a getter": lambda w: w.Thing.where(w.Thing.loud != "VICTIM").update(label=w.Thing.loud),
+    "tree": lambda w: w.Owner.include(w.Owner.things, where=w.Thing.loud < "Z", only=["id", "loud"]).to_dicts(),
 }
 for callback, names in {
     "factory": ("construct", "insert_many", "insert columns", "create in a collection"),
@@ -294,6 +332,17 @@ for callback, names in {
         "create in a collection",
     ),
     "instancecheck": ("guarded",),
+    "getter": (
+        "read",
+        "read for an owner",
+        "where",
+        "where over a path",
+        "order",
+        "values",
+        "group",
+        "update to a getter",
+        "tree",
+    ),
 }.items():
     for operation in names:
         PLACES[f"{callback} in {operation}"] = with_callback(callback, OPERATIONS[operation])
