@@ -450,6 +450,30 @@ def test_what_they_lead_over_is_defined_anew() -> None:
     assert (it.writer_size, it.further, ann.size) == (3, 3, 3)
 
 
+def test_queries_that_were_run_before_see_the_getter_in_force(db: Database) -> None:
+    def writer(**more: Any) -> Any:
+        return define("Writer", {"books": has_many("Book", inverse="writer"), **more}, db=db)
+
+    author = writer(number=count_of(lambda: author.books))
+    book = define("Book", {"pages": int, "writer": belongs_to("Writer")}, db=db)
+    ann = author()
+    for pages in (10, 5):
+        book(pages=pages, writer=ann)
+    queries = (
+        author.where(author.number == 2),
+        book.where(book.writer.number == 2),
+        author.where(author.books.pages > 1),
+    )
+    assert [query.count() for query in queries] == [1, 2, 1]
+    writer(number=sum_of(lambda: author.books.pages))
+    assert (ann.number, [query.count() for query in queries]) == (15, [0, 0, 1])
+    with pytest.raises(DefinitionError):
+        writer(number=sum_of(lambda: author.books.pagse))
+    assert (ann.number, [query.count() for query in queries]) == (15, [0, 0, 1])
+    writer(number=count_of(lambda: author.books))
+    assert (ann.number, [query.count() for query in queries]) == (2, [1, 2, 1])
+
+
 # ---------------------------------------------------------------- mistakes
 
 

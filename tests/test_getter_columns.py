@@ -85,7 +85,7 @@ class Post(Base):
     author: BelongsTo[Author | None] = belongs_to(default=None)
     comments: HasMany[Comment] = has_many(inverse=lambda: Comment.post)
 
-    @getter
+    @getter(cache=False)
     def headline(self) -> str:
         calls.append(self.id)
         return self.title.upper()

@@ -259,10 +259,16 @@ class Database:
         self.building: Sequence[Definition] = ()  # those whose tables are there, and whose paths are being compiled
         self.block: Transaction | None = None  # the innermost open one
         self.getter_names: set[str] = set()  # of all models, also of those that were defined anew since
+        self.redefinitions = 0
         self._models = Models(self.definitions)
 
     def __repr__(self) -> str:
         return f"<Database{' (closed)' if self.store.closed else ''}: {', '.join(self.definitions) or 'no models'}>"
+
+    @property
+    def edition(self) -> tuple[int, int]:
+        """What changes when models do: whoever keeps something compiled looks at it."""
+        return self.store.schema, self.redefinitions
 
     @property
     def models(self) -> Mapping[str, type[Any]]:

@@ -48,8 +48,8 @@ Predicate = Callable[[Any], object]
 class Compiled:
     """What a query became for the engine. frame: what its rows are: those of the model, or links. conditions: how many
     of the query's are in where, all of which must hold; plain: those of where that need nothing from Python. order: one
-    for each term. slots: what Python computes before each run. volatile: good for one run. schema: the store's, which
-    must not have changed since."""
+    for each term. slots: what Python computes before each run. volatile: good for one run. edition: the database's,
+    which must not have changed since."""
 
     frame: Frame
     conditions: int
@@ -61,7 +61,7 @@ class Compiled:
     slots: tuple[Slot, ...]
     volatile: bool
     instant: Instant
-    schema: int
+    edition: tuple[int, int]
 
 
 class Query(Queryable, metaclass=ABCMeta):
@@ -235,7 +235,7 @@ class Query(Queryable, metaclass=ABCMeta):
     def _ready(self) -> Compiled:
         """The query for the engine; kept for the next run unless it holds moments or needs Python. FieldError if its
         conditions are nested too deep."""
-        if self._compiled is not None and self._compiled.schema == self._definition.db.store.schema:
+        if self._compiled is not None and self._compiled.edition == self._definition.db.edition:
             return self._compiled
         self._definition.ensure()
         try:
@@ -253,10 +253,10 @@ class Query(Queryable, metaclass=ABCMeta):
         """The query for the engine, with the time that it is now. Conditions and terms are only ever added, so what
         is known of those that were there before still holds. Where Python predicates are to come, it does not cut."""
         db = self._definition.db
-        schema = db.store.schema
+        edition = db.edition
         instant = Instant(db.clock)
         lowering, (frame, source, there) = Lowering(db, instant), self._start()
-        known = self._known if self._known is not None and self._known.schema == schema else None
+        known = self._known if self._known is not None and self._known.edition == edition else None
         known = known if known is not None and known.frame.definition is frame.definition else None
         terms = (*self._terms, *self._tail)
         where, order = (list(known.where), list(known.order)) if known is not None else ([], [])
@@ -282,7 +282,7 @@ class Query(Queryable, metaclass=ABCMeta):
         )
         return Compiled(
             *(frame, len(self._conditions), where, plain, order, source, plan, tuple(lowering.slots)),
-            *(lowering.volatile, instant, schema),
+            *(lowering.volatile, instant, edition),
         )
 
     def _start(self) -> tuple[Frame, Any, list[IR]]:

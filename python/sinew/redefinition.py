@@ -192,6 +192,7 @@ def _exchange_contents(cls: type[Any], contents: dict[str, Any]) -> None:
 
 def _forget_getters(definition: Definition) -> None:
     """What getters of any model compiled to may lead over this one."""
+    definition.db.redefinitions += 1
     for info in computed.all_of(definition):
         info.forget()
 

@@ -189,7 +189,7 @@ class User(Named, Stored, unique=[("name", "role")]):
     cheapest = min_of(lambda: User.orders.total)
     newest_order = latest_of(lambda: User.orders.created_at)
 
-    @getter(cache=False)
+    @getter(cache=False, doc="What a letter begins with.")
     def greeting(self) -> str:
         return f"Good day, {self.name}"
 

@@ -62,6 +62,7 @@ from sinew import (
     nested,
     now,
     sum_,
+    sum_of,
     validates,
 )
 
@@ -90,6 +91,7 @@ class Wrong(Model):
     pivot_is_no_model: ManyToMany[Post, int] = many_to_many()  # E
     no_column = delegate(lambda: Post.author)  # E
     no_path = count_of(lambda: Post.title)  # E
+    no_number = sum_of(lambda: Author.name)  # E
 
 
 class WrongKey(Model):
@@ -124,6 +126,14 @@ class WrongMethods(Model):
     @getter
     def shout(self) -> str:
         return self.nmae.upper()  # E
+
+    @getter(doc=3)  # E
+    def documented(self) -> str:
+        return self.name
+
+    @getter(cached=False)  # E
+    def counted(self) -> int:
+        return 1
 
 
 # ---------------------------------------------------------------- creating
