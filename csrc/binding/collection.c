@@ -12,7 +12,7 @@
  *   iter        the rows as they are at its start, pinned; those deleted since are passed over (see rows.c)
  *   at(i)       the first by a call of its own, any other from the list of rows
  */
-#include "snpy.h"
+#include "track.h"
 
 typedef struct collection {
     PyObject_HEAD
@@ -71,7 +71,7 @@ collection_len(PyObject *op)
     collection *self = (collection *)op;
     snpy_path *path = path_of(op);
     Py_ssize_t n = self->count;
-    if (!remembers(self, path)) {
+    if (!remembers(self, path) || snpy_tracking(path->state)) {
         n = snpy_path_count(path, self->owner);
         remember(self, path, n);
     }

@@ -10,6 +10,7 @@
  * Rows deleted since are None in a column, in no aggregate, and in group UINT32_MAX.
  */
 #include "plan.h"
+#include "track.h"
 
 #define BLOCK 256
 
@@ -24,6 +25,46 @@ snpy_plan_rows_argument(snpy_plan *self, PyObject *object)
         return NULL;
     }
     return (snpy_rows *)object;
+}
+
+/* ---------------------------------------------------------------- what getters read */
+
+#define NOTED_CELLS 4096 /* of a column; more are noted as all of it */
+
+/* The field of a value that is a column of the plan's own rows, else NULL. Borrowed. */
+static const snpy_field *
+own_column(const snpy_plan *self, size_t value)
+{
+    PyObject *described = PyTuple_GET_ITEM(self->values, (Py_ssize_t)value);
+    if (!PyTuple_Check(described) || PyTuple_GET_SIZE(described) != 3
+        || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(described, 0), "column") != 0) {
+        return NULL;
+    }
+    PyObject *depth = PyTuple_GET_ITEM(described, 1), *field = PyTuple_GET_ITEM(described, 2);
+    bool own = PyLong_Check(depth) && PyLong_AsLong(depth) == 0 && Py_IS_TYPE(field, self->state->Field);
+    return own ? (snpy_field *)field : NULL;
+}
+
+/* Notes that a value was read at rows: its cells, or all that it looks at. */
+static void
+note_value(snpy_plan *self, sn_node node, const sn_row *rows, size_t n)
+{
+    sn_frame *frame = snpy_frame(self->store);
+    const snpy_field *field = NULL;
+    if (!frame || node == SN_NO_NODE) {
+        return;
+    }
+    for (size_t i = 0; i < self->program.values_len && n <= NOTED_CELLS && !field; i++) {
+        field = self->program.values[i] == node ? own_column(self, i) : NULL;
+    }
+    if (!field) {
+        sn_read_node(frame, self->program.ir.expr, node);
+        return;
+    }
+    const sn_table *table = snpy_plan_model(self)->table;
+    for (size_t i = 0; i < n; i++) {
+        snpy_note_cell_now(field, rows[i], sn_table_get(table, rows[i], field->col));
+    }
 }
 
 /* A block of rows on their way to Python. */
@@ -53,6 +94,7 @@ block_load(block *b, snpy_plan *self, snpy_rows *rows, size_t value, size_t star
     }
     b->revision = sn_db_revision(self->store->db);
     snpy_program *p = &self->program;
+    note_value(self, p->values[value], b->rows, b->n);
     return snpy_plan_status(
         self, sn_expr_eval(b->cells, p->ir.expr, p->values[value], snpy_plan_model(self)->table, b->rows, b->n));
 }
@@ -162,6 +204,7 @@ targets_of(snpy_plan *self, sn_node node, const snpy_rows *rows, size_t *offsets
     snpy_model *model = snpy_plan_model(self);
     size_t n = rows->epoch == model->epoch ? rows->rows.n : 0; /* after a clear() the numbers mean nothing */
     sn_expr *expr = self->program.ir.expr;
+    note_value(self, node, NULL, SIZE_MAX);
     sn_status status = sn_expr_targets(&found, offsets, &to, expr, node, model->table, rows->rows.rows, n);
     if (snpy_plan_status(self, status) < 0) {
         sn_rows_free(self->store->engine, &found);
@@ -220,6 +263,7 @@ snpy_plan_aggregate(PyObject *op, PyObject *args)
     }
     int status = snpy_rows_live(&live, rows);
     if (status == 0) {
+        note_value(self, node, live.rows, live.n);
         status = snpy_plan_status(self, sn_query_aggregate(&cell, &type, operation, self->program.ir.expr, node,
                                                            snpy_plan_model(self)->table, live.rows, live.n));
     }
@@ -278,6 +322,9 @@ group_rows(snpy_plan *self, snpy_rows *rows, PyObject *keys, uint32_t *groups, s
         return -1;
     }
     int result = snpy_rows_live(&live, rows);
+    for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(keys); i++) {
+        note_value(self, nodes[i], live.rows, live.n);
+    }
     if (result == 0) {
         result = snpy_plan_status(self, sn_query_group(groups, firsts, self->program.ir.expr, nodes,
                                                        (size_t)PyTuple_GET_SIZE(keys), snpy_plan_model(self)->table,
@@ -399,8 +446,12 @@ aggregate_groups(snpy_plan *self, sn_agg_op operation, PyObject *which, snpy_row
     if (!cells) {
         return PyErr_NoMemory();
     }
-    if (snpy_plan_ready(self) == 0 && snpy_plan_value(self, which, &node, &like) == 0
-        && members_init(&m, rows, groups, count) == 0
+    bool ready = snpy_plan_ready(self) == 0 && snpy_plan_value(self, which, &node, &like) == 0
+                 && members_init(&m, rows, groups, count) == 0;
+    if (ready) {
+        note_value(self, node, m.rows, m.n);
+    }
+    if (ready
         && snpy_plan_status(self, sn_query_group_aggregate(cells, &type, operation, self->program.ir.expr, node,
                                                            snpy_plan_model(self)->table, m.rows, m.groups, m.n, count))
                == 0) {

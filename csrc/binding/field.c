@@ -14,6 +14,7 @@
  * Cost: read 10 to 20 ns beyond the attribute lookup for text and small ints; write one statement.
  */
 #include "model.h"
+#include "track.h"
 
 /* ---------------------------------------------------------------- reading and writing */
 
@@ -30,8 +31,12 @@ static __attribute__((noinline)) PyObject *
 read_parked(snpy_field *field, PyObject *record)
 {
     const snpy_record *r = (snpy_record *)record;
-    if (snpy_record_stored(r))
-        return snpy_cell_out(field, sn_table_get(field->model->table, r->row, field->col));
+    snpy_note_life(record);
+    if (snpy_record_stored(r)) {
+        sn_cell cell = sn_table_get(field->model->table, r->row, field->col);
+        snpy_note_cell(field, r->row, cell);
+        return snpy_cell_out(field, cell);
+    }
     return snpy_raise_deleted(record), NULL;
 }
 
@@ -41,13 +46,14 @@ snpy_field_read(snpy_field *field, PyObject *record)
     snpy_model *model = field->model;
     if (model == NULL || Py_TYPE(record) != model->cls)
         return not_our_record(field, record), NULL;
-    sn_word word;
+    sn_word word = 0;
     snpy_record *r = (snpy_record *)record;
     int stored = r->epoch == model->epoch ? sn_table_read(&word, model->table, r->row, field->col) : -1;
-    if (stored > 0)
-        return snpy_conversions[field->kind].out(field, word);
     if (stored < 0)
         return read_parked(field, record);
+    snpy_note_cell(field, r->row, (sn_cell){word, stored == 0});
+    if (stored > 0)
+        return snpy_conversions[field->kind].out(field, word);
     Py_RETURN_NONE;
 }
 
@@ -87,7 +93,7 @@ write_at_once(snpy_field *field, snpy_model *model, PyObject *record, uint64_t s
     snpy_store *store = model->store;
     const snpy_record *r = (snpy_record *)record;
     sn_cell old;
-    if (store->schema != schema || store->refusing || r->epoch != model->epoch || !model->plain
+    if (store->schema != schema || store->refusing || snpy_tracking(store->state) || r->epoch != model->epoch || !model->plain
         || !sn_table_exchange(&old, model->table, r->row, field->col, cell))
         return false;
     snpy_verify(store);

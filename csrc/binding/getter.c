@@ -12,18 +12,8 @@
  *
  * Cost: a call of the function.
  */
-#include "snpy.h"
-
-typedef struct snpy_getter {
-    PyObject_HEAD
-    snpy_state *state;
-    PyObject *name; /* interned str */
-    PyObject *function;
-    PyObject *doc;    /* or None */
-    PyObject *column; /* what the class gives, or None */
-    PyObject *cls;    /* owned: the model, or NULL */
-    bool cache;       /* whether its values may be kept */
-} snpy_getter;
+#include "getter.h"
+#include "model.h"
 
 /* ---------------------------------------------------------------- reading */
 
@@ -50,9 +40,8 @@ refuse(snpy_getter *self, PyObject *value)
     return NULL;
 }
 
-/* The value for a record of its class. New reference. */
-static PyObject *
-compute(snpy_getter *self, PyObject *record)
+PyObject *
+snpy_getter_call(snpy_getter *self, PyObject *record)
 {
     PyObject *function = self->function;
     if (!function) {
@@ -98,7 +87,7 @@ getter_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
         snpy_raise_deleted(record);
         return NULL;
     }
-    return compute(self, record);
+    return snpy_getter_value(self, record);
 }
 
 static int
@@ -138,7 +127,7 @@ value_at(snpy_getter *self, const snpy_rows *rows, size_t i)
         return Py_NewRef(Py_None);
     }
     PyObject *record = snpy_record_for(snpy_model_peek((PyTypeObject *)rows->cls), row);
-    PyObject *value = record ? compute(self, record) : NULL;
+    PyObject *value = record ? snpy_getter_value(self, record) : NULL;
     if (record && !value) {
         add_note(self, record);
     }
@@ -190,12 +179,32 @@ PyMethodDef snpy_getter_functions[] = {
 
 /* ---------------------------------------------------------------- binding */
 
+/* Makes the engine's getter, whose tag the store keeps. 0 or -1. */
+static int
+make_engine(snpy_getter *self, const snpy_model *model)
+{
+    snpy_store *store = model->store;
+    if (!snpy_store_open(store) || PyList_Append(store->kept, (PyObject *)self) < 0) {
+        return -1;
+    }
+    sn_status status = sn_getter_new(&self->engine, model->table, self);
+    if (status == SN_OK) {
+        return 0;
+    }
+    self->engine = NULL;
+    return snpy_unkeep(store, (PyObject *)self) < 0 ? -1 : snpy_raise_status(store, status);
+}
+
 static PyObject *
 getter_bind(PyObject *op, PyObject *cls)
 {
     snpy_getter *self = (snpy_getter *)op;
     if (!snpy_is_model(self->state, cls) || (self->cls && self->cls != cls)) {
         PyErr_Format(PyExc_TypeError, "getter %R cannot be bound to %R", self->name, cls);
+        return NULL;
+    }
+    const snpy_model *model = snpy_model_peek((PyTypeObject *)cls);
+    if (model && self->cache && !self->engine && make_engine(self, model) < 0) {
         return NULL;
     }
     Py_XSETREF(self->cls, Py_NewRef(cls));
@@ -205,7 +214,17 @@ getter_bind(PyObject *op, PyObject *cls)
 static PyObject *
 getter_unbind(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    Py_CLEAR(((snpy_getter *)op)->cls);
+    snpy_getter *self = (snpy_getter *)op;
+    if (self->engine) {
+        snpy_store *store = snpy_model_peek((PyTypeObject *)self->cls)->store;
+        sn_getter_drop(self->engine);
+        self->engine = NULL;
+        if (snpy_unkeep(store, op) < 0) {
+            return NULL;
+        }
+        snpy_drain(store);
+    }
+    Py_CLEAR(self->cls);
     Py_RETURN_NONE;
 }
 
@@ -253,6 +272,7 @@ static int
 getter_clear(PyObject *op)
 {
     snpy_getter *self = (snpy_getter *)op;
+    self->engine = NULL; /* its table goes with the class */
     Py_CLEAR(self->function);
     Py_XSETREF(self->column, Py_NewRef(Py_None));
     Py_CLEAR(self->cls);

@@ -9,6 +9,7 @@
  * All or nothing: a refused index (SN_UNIQUE, SN_NAN) leaves at most an interned column behind.
  */
 #include "model.h"
+#include "track.h"
 #include "store.h"
 
 /* ---------------------------------------------------------------- making and dropping */
@@ -272,7 +273,8 @@ snpy_index_probe(sn_row *row, snpy_index *ix, PyObject *const *values, Py_ssize_
     if (n != PyTuple_GET_SIZE(ix->fields)) {
         return snpy_raise(ix->state, "internal", "s", "a key has another length than its index");
     }
-    if (n == 1 && is_unique(ix) && store->db && snpy_text_peek(words, store, snpy_field_at(ix->fields, 0), values[0])) {
+    if (n == 1 && is_unique(ix) && store->db && !snpy_tracking(ix->state)
+        && snpy_text_peek(words, store, snpy_field_at(ix->fields, 0), values[0])) {
         *row = words[0] ? sn_index_find(ix->index, words) : SN_NO_ROW;
         return 0;
     }
@@ -291,6 +293,10 @@ snpy_index_probe(sn_row *row, snpy_index *ix, PyObject *const *values, Py_ssize_
             snpy_raise(ix->state, "internal", "s", "a key is looked up in an index that is not unique, or dropped");
     } else if (result == 0 && !null) {
         *row = sn_index_find(ix->index, words);
+        sn_frame *frame = snpy_frame(store);
+        if (frame) {
+            sn_read_probe(frame, ix->index, words, *row);
+        }
     }
     while (done-- > 0) {
         snpy_cell_release(store, snpy_field_at(ix->fields, done), cells[done]);

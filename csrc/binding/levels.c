@@ -14,6 +14,7 @@
  * parent < number, but for the root. Nothing changes after the making.
  */
 #include "levels.h"
+#include "track.h"
 
 /* ---------------------------------------------------------------- what is asked for */
 
@@ -184,6 +185,10 @@ expand(const search *s, const snpy_path *path, const sn_rows *from, sn_rows *tar
     if (!*starts) {
         PyErr_NoMemory();
         return -1;
+    }
+    sn_frame *frame = snpy_frame(s->store);
+    if (frame) {
+        sn_read_path(frame, path->path);
     }
     return check_status(s, sn_path_expand(targets, *starts, path->path, from->rows, from->n));
 }

@@ -164,8 +164,8 @@ add_missing(PyObject *module, snpy_state *st)
 static int
 add_functions(PyObject *module)
 {
-    PyMethodDef *tables[] = {module_functions,      snpy_model_functions, snpy_record_functions,
-                             snpy_insert_functions, snpy_rows_functions,  snpy_getter_functions};
+    PyMethodDef *tables[] = {module_functions,    snpy_model_functions,  snpy_record_functions, snpy_insert_functions,
+                             snpy_rows_functions, snpy_getter_functions, snpy_track_functions,  snpy_account_functions};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (PyModule_AddFunctions(module, tables[i]) < 0)
             return -1;

@@ -16,6 +16,7 @@
  * Cost: as much as copying a dict and setting its items, for each entry.
  */
 #include "levels.h"
+#include "track.h"
 
 #define AHEAD ((size_t)32)
 
@@ -58,6 +59,10 @@ take(const sheet *s, const sn_row *places, size_t entry, size_t n)
         }
         const snpy_field *field = snpy_field_at(s->fields, f);
         const sn_table *table = field->model->table;
+        sn_frame *frame = snpy_frame(field->model->store);
+        if (frame) {
+            sn_read_column(frame, table, field->col);
+        }
         sn_cell *cells = s->cells + (size_t)f * AHEAD;
         for (size_t i = 0; i < n; i++) {
             sn_row row = s->rows->rows.rows[places ? places[entry + i] : entry + i];

@@ -11,6 +11,7 @@
  * Cost: ready is two comparisons; first, count and contains are one call of the engine, with nothing allocated.
  */
 #include "hops.h"
+#include "track.h"
 
 /* ---------------------------------------------------------------- compiling */
 
@@ -22,6 +23,8 @@ make_path(snpy_path *self, const snpy_hops *h)
     sn_status status = sn_path_new(&path, self->store->db, h->defs, h->n, self->distinct);
     if (status != SN_OK) {
         snpy_raise_status(self->store, status);
+    } else {
+        sn_path_set_tag(path, self);
     }
     return path;
 }
@@ -87,6 +90,7 @@ snpy_path_row(sn_row *row, snpy_path *self, PyObject *record)
         return -1;
     }
     if (!snpy_record_stored((snpy_record *)record)) {
+        snpy_note_life(record);
         snpy_raise_deleted(record);
         return -1;
     }
@@ -106,6 +110,28 @@ check_status(snpy_path *self, sn_status status)
     return status == SN_OK ? 0 : snpy_raise_status(self->store, status);
 }
 
+/* Where a read along the path is noted, or NULL. What Python has computed for it can only be asked again as a whole. */
+static sn_frame *
+frame_for(snpy_path *self)
+{
+    sn_frame *frame = snpy_frame(self->store);
+    if (!frame || self->hosts.n == 0) {
+        return frame;
+    }
+    sn_read_path(frame, self->path);
+    return NULL;
+}
+
+/* Notes all that the path looks at. */
+static void
+note_whole(snpy_path *self)
+{
+    sn_frame *frame = snpy_frame(self->store);
+    if (frame) {
+        sn_read_path(frame, self->path);
+    }
+}
+
 PyObject *
 snpy_path_first(snpy_path *self, PyObject *record)
 {
@@ -113,6 +139,10 @@ snpy_path_first(snpy_path *self, PyObject *record)
     if (snpy_path_ready(self) < 0 || snpy_path_row(&from, self, record) < 0
         || check_status(self, sn_path_first(&to, self->path, from)) < 0) {
         return NULL;
+    }
+    sn_frame *frame = frame_for(self);
+    if (frame) {
+        sn_read_first(frame, self->path, from, to);
     }
     return to == SN_NO_ROW ? Py_NewRef(Py_None) : snpy_record_for(target_model(self), to);
 }
@@ -129,6 +159,10 @@ snpy_path_rows(snpy_path *self, PyObject *record)
         sn_rows_free(self->store->engine, &rows);
         return NULL;
     }
+    sn_frame *frame = frame_for(self);
+    if (frame) {
+        sn_read_each(frame, self->path, from, rows.rows, rows.n);
+    }
     return snpy_rows_take(target_model(self), &rows);
 }
 
@@ -141,6 +175,10 @@ snpy_path_count(snpy_path *self, PyObject *record)
         || check_status(self, sn_path_count(&count, self->path, from, SIZE_MAX)) < 0) {
         return -1;
     }
+    sn_frame *frame = frame_for(self);
+    if (frame) {
+        sn_read_count(frame, self->path, from, SIZE_MAX, count);
+    }
     return (Py_ssize_t)count;
 }
 
@@ -152,11 +190,22 @@ snpy_path_contains(snpy_path *self, PyObject *record, PyObject *target)
     if (snpy_path_ready(self) < 0 || snpy_path_row(&from, self, record) < 0) {
         return -1;
     }
-    if ((PyObject *)Py_TYPE(target) != self->target || !snpy_record_alive((snpy_record *)target)) {
+    if ((PyObject *)Py_TYPE(target) != self->target) {
         return 0;
     }
-    return check_status(self, sn_path_contains(&found, self->path, from, ((snpy_record *)target)->row)) < 0 ? -1
-                                                                                                            : found;
+    snpy_note_life(target);
+    if (!snpy_record_alive((snpy_record *)target)) {
+        return 0;
+    }
+    sn_row to = ((snpy_record *)target)->row;
+    if (check_status(self, sn_path_contains(&found, self->path, from, to)) < 0) {
+        return -1;
+    }
+    sn_frame *frame = frame_for(self);
+    if (frame) {
+        sn_read_contains(frame, self->path, from, to, found);
+    }
+    return found;
 }
 
 /* ---------------------------------------------------------------- the type */
@@ -242,6 +291,7 @@ path_expand(PyObject *op, PyObject *given)
     if (snpy_path_ready(self) < 0 || snpy_rows_live(&live, (snpy_rows *)given) < 0) {
         return NULL;
     }
+    note_whole(self);
     PyObject *result = expand_live(self, &live);
     snpy_rows_release(&live, (snpy_rows *)given);
     return result;
@@ -273,6 +323,7 @@ path_levels(PyObject *op, PyObject *record)
         return NULL;
     }
     PyObject *rows = NULL, *numbers = NULL, *result = NULL;
+    note_whole(self);
     if (check_status(self, sn_path_levels(&found, &levels, self->path, from)) == 0) {
         rows = snpy_rows_take(target_model(self), &found);
         found = (sn_rows){0};

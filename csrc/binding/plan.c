@@ -9,6 +9,7 @@
  * run starts with snpy_plan_ready's checks. Cost: compiling is linear in the plain data; being ready is two comparisons.
  */
 #include "plan.h"
+#include "track.h"
 
 /* ---------------------------------------------------------------- compiling */
 
@@ -121,6 +122,19 @@ make_query(snpy_plan *self, sn_query *q, snpy_live *live)
     return snpy_path_row(&q->from, path, PyTuple_GET_ITEM(self->source, 1));
 }
 
+/* Where a run of this query is noted, or NULL. One that is about rows given, or about what Python has computed, can only be asked
+ * again as a whole. */
+static sn_frame *
+frame_for(snpy_plan *self, const sn_query *q)
+{
+    sn_frame *frame = snpy_frame(self->store);
+    if (!frame || (q->source != SN_FROM_ROWS && self->hosts.n == 0)) {
+        return frame;
+    }
+    sn_read_query(frame, q);
+    return NULL;
+}
+
 static void
 release_live(snpy_plan *self, snpy_live *live)
 {
@@ -157,6 +171,10 @@ run(snpy_plan *self, size_t limit, sn_rows *out, sn_plan *report)
     if (result == 0) {
         q.limit = limit < q.limit ? limit : q.limit;
         result = snpy_plan_status(self, sn_query_run(out, self->store->db, &q, report));
+    }
+    sn_frame *frame = result == 0 ? frame_for(self, &q) : NULL;
+    if (frame) {
+        snpy_note_handle(sn_read_rows(frame, &q, self, out->rows, out->n), (PyObject *)self);
     }
     release_live(self, &live);
     if (result < 0) {
@@ -203,6 +221,10 @@ count_rows(snpy_plan *self, size_t stop_at, size_t *count)
     int result = make_query(self, &q, &live);
     if (result == 0) {
         result = snpy_plan_status(self, sn_query_count(count, self->store->db, &q, stop_at, NULL));
+    }
+    sn_frame *frame = result == 0 ? frame_for(self, &q) : NULL;
+    if (frame) {
+        snpy_note_handle(sn_read_number(frame, &q, self, stop_at, *count), (PyObject *)self);
     }
     release_live(self, &live);
     return result;

@@ -17,6 +17,7 @@
  * Cost: making a record 30 to 50 ns; reading an attribute 15 to 25.
  */
 #include "model.h"
+#include "track.h"
 
 /* ---------------------------------------------------------------- life */
 
@@ -214,6 +215,7 @@ record_alive(PyObject *module, PyObject *object)
     snpy_state *st = PyModule_GetState(module);
     if (!PyObject_TypeCheck(object, st->Record))
         return PyErr_Format(PyExc_TypeError, "expected a record, got %R", object);
+    snpy_note_life(object);
     return PyBool_FromLong(snpy_record_alive((snpy_record *)object));
 }
 
@@ -224,6 +226,7 @@ record_is_parked(PyObject *module, PyObject *object)
     if (!PyObject_TypeCheck(object, st->Record))
         return PyErr_Format(PyExc_TypeError, "expected a record, got %R", object);
     const snpy_record *record = (snpy_record *)object;
+    snpy_note_life(object);
     return PyBool_FromLong(snpy_record_stored(record) && !snpy_record_alive(record));
 }
 
@@ -275,6 +278,8 @@ snpy_row_key(snpy_model *model, sn_row row)
 {
     PyObject *fields = model->primary_key;
     Py_ssize_t n = PyTuple_GET_SIZE(fields);
+    for (Py_ssize_t i = 0; i < n; i++)
+        snpy_note_cell(snpy_field_at(fields, i), row, sn_table_get(model->table, row, snpy_field_at(fields, i)->col));
     if (n == 1)
         return snpy_cell_out(snpy_field_at(fields, 0), sn_table_get(model->table, row, snpy_field_at(fields, 0)->col));
     PyObject *values[SN_MAX_KEY], *key = NULL;

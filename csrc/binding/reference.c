@@ -15,6 +15,7 @@
  */
 #include "model.h"
 #include "relation.h"
+#include "track.h"
 
 /* ---------------------------------------------------------------- reading */
 
@@ -142,6 +143,21 @@ raise_dangling_read(snpy_reference *self, sn_row row)
     return NULL;
 }
 
+/* Which of several ways a row leads is what the first column says. */
+static void
+note_target(snpy_reference *self, const snpy_reference *way, sn_row row, sn_row target)
+{
+    snpy_model *model = snpy_reference_model(self);
+    sn_frame *frame = snpy_frame_here(model->store);
+    if (frame && self->members) {
+        const snpy_field *field = snpy_field_at(self->fields, 0);
+        snpy_note_cell_now(field, row, sn_table_get(model->table, row, field->col));
+    }
+    if (frame && way) {
+        sn_read_target(frame, way->ref, row, target);
+    }
+}
+
 static PyObject *
 reference_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
 {
@@ -155,10 +171,14 @@ reference_get(PyObject *op, PyObject *record, PyObject *Py_UNUSED(cls))
         return NULL;
     }
     snpy_reference *way = way_of(self, row);
-    if (!way || !foreign_key(way, row, words)) {
+    bool refers = way && foreign_key(way, row, words);
+    sn_row target = refers ? sn_index_find(sn_reference_to_index(way->ref), words) : SN_NO_ROW;
+    if (snpy_tracking(self->state)) {
+        note_target(self, way, row, target);
+    }
+    if (!refers) {
         Py_RETURN_NONE;
     }
-    sn_row target = sn_index_find(sn_reference_to_index(way->ref), words);
     if (target != SN_NO_ROW) {
         return snpy_record_for(snpy_model_peek(way->target), target);
     }

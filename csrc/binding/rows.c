@@ -11,7 +11,7 @@
  * The numbers never change after the making, so they may be borrowed while Python code runs. Records are made one at a time, and only
  * when asked for: a million rows that are counted, sliced or deleted cost four bytes each.
  */
-#include "snpy.h"
+#include "track.h"
 
 static inline snpy_model *
 model_of(const snpy_rows *rows)
@@ -267,6 +267,10 @@ all_rows(PyObject *cls, sn_life life)
         sn_rows_free(model->store->engine, &rows);
         snpy_raise_status(model->store, status);
         return NULL;
+    }
+    sn_frame *frame = snpy_frame(model->store);
+    if (frame) {
+        sn_read_table(frame, model->table);
     }
     return snpy_rows_take_life(model, &rows, life);
 }

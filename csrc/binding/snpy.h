@@ -67,6 +67,7 @@ typedef struct snpy_state {
      * without a module in their row */
     PyObject *classes[SNPY_KIND_COUNT];
     PyObject *missing;      /* the MISSING singleton */
+    struct snpy_run *runs;  /* getters' functions that are running (track.h); not owned */
     PyObject *plain_fields; /* tuple: a Field without a model for each kind, None where a kind needs an arg */
     void *datetime;         /* the PyDateTime_CAPI of this interpreter */
 } snpy_state;
@@ -92,11 +93,13 @@ int snpy_init_view(PyObject *module, snpy_state *st);       /* view.c: View and 
 int snpy_init_getter(PyObject *module, snpy_state *st);     /* getter.c */
 
 /* Method tables of module-level functions, concatenated by module.c */
-extern PyMethodDef snpy_model_functions[];  /* new_class bind_model set_primary_index */
-extern PyMethodDef snpy_record_functions[]; /* alive parked row update delete restore values key */
-extern PyMethodDef snpy_insert_functions[]; /* insert_rows insert_columns */
-extern PyMethodDef snpy_rows_functions[];   /* live_rows stored_rows move */
-extern PyMethodDef snpy_getter_functions[]; /* getter_values */
+extern PyMethodDef snpy_model_functions[];   /* new_class bind_model set_primary_index */
+extern PyMethodDef snpy_record_functions[];  /* alive parked row update delete restore values key */
+extern PyMethodDef snpy_insert_functions[];  /* insert_rows insert_columns */
+extern PyMethodDef snpy_rows_functions[];    /* live_rows stored_rows move */
+extern PyMethodDef snpy_getter_functions[];  /* getter_values */
+extern PyMethodDef snpy_track_functions[];   /* track_time track_once getter_store */
+extern PyMethodDef snpy_account_functions[]; /* expire getter_counts getter_report */
 
 /* ---------------------------------------------------------------- the store (store.c) */
 
@@ -124,6 +127,10 @@ struct snpy_store {
     unsigned floors_cap;
     Py_ssize_t sweep; /* the model whose sparseness is looked at next */
     bool draining;
+    /* what getters see of the time: microseconds since 1970 (UTC) if frozen, else how far it is ahead of the time of day */
+    int64_t clock;
+    bool frozen;
+    bool audits; /* values of getters are computed anew and compared with what is kept, at each read */
     /* Store.refuse: transactions that were rolled back by hand, and whose blocks go on */
     snpy_refusal *refused;
     size_t refusing, refused_cap;
@@ -285,6 +292,8 @@ typedef struct snpy_conversion {
 } snpy_conversion;
 extern const snpy_conversion snpy_conversions[SNPY_KIND_COUNT];
 int snpy_kind_by_name(snpy_kind *out, PyObject *name);
+/* Exactly datetime.date or datetime.timedelta (temporal.c). */
+bool snpy_is_date_or_delta(const snpy_state *st, const PyTypeObject *type);
 
 /* The store in which a field's values live may differ from field->model while a column is being added: it is given. */
 /* None: null, refused unless nullable */

@@ -6,12 +6,13 @@
  * sets, compiled paths and tables that are still pointed to stay valid and merely empty.
  *
  * Garbage. Values of kind object can refer back to the store (a record in an Any field), so traversal visits every handle in such
- * columns, once per cell that owns it; other values cannot. Dead rows of an open unit and the drop list are not visited,
+ * columns, once per cell that owns it; and so can getters' values and what was read for them. Other values cannot. Dead rows of an open unit and the drop list are not visited,
  * which only delays their collection.
  *
  * Who may write, statements and transactions are in unit.c; changes of the schema in schema.c and index.c.
  */
 #include "store.h"
+#include "track.h"
 
 /* ---------------------------------------------------------------- what the engine is given */
 
@@ -60,6 +61,7 @@ static PyObject *
 store_stats(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     snpy_store *self = (snpy_store *)op;
+    snpy_note_once(self->state);
     unsigned long long rows = 0, parked = 0, positions = 0;
     if (!snpy_store_open(self)) {
         return NULL;
@@ -164,7 +166,7 @@ store_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     snpy_store *self = (snpy_store *)op;
     if (self->db) {
-        if (refuse_while_busy(self, "close()") < 0) {
+        if (snpy_refuse_getter(self) < 0 || refuse_while_busy(self, "close()") < 0) {
             return NULL;
         }
         dismantle(self);
@@ -233,6 +235,18 @@ visit_objects(snpy_model *model, visitproc visit, void *arg)
     return 0;
 }
 
+/* Visits what getters' values, and what was read for them, own and may refer back. */
+static int
+visit_values(snpy_store *self, visitproc visit, void *arg)
+{
+    sn_container_walk walk = {0};
+    PyObject *each;
+    while (self->engine && (each = sn_db_next_container(self->engine, &walk)) != NULL) {
+        Py_VISIT(each);
+    }
+    return 0;
+}
+
 static int
 store_traverse(PyObject *op, visitproc visit, void *arg)
 {
@@ -244,6 +258,10 @@ store_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->owner_task);
     for (size_t i = 0; i < self->refusing; i++) {
         Py_VISIT(self->refused[i].task);
+    }
+    int visited = visit_values(self, visit, arg);
+    if (visited) {
+        return visited;
     }
     for (Py_ssize_t i = 0; self->db && self->models && i < PyList_GET_SIZE(self->models); i++) {
         snpy_model *model = snpy_model_at(self, i);
@@ -319,6 +337,21 @@ store_database(PyObject *op, void *Py_UNUSED(closure))
     return weak && weak != Py_None ? PyObject_CallNoArgs(weak) : Py_NewRef(Py_None);
 }
 
+/* set_clock(frozen, moment): the time that getters see. */
+static PyObject *
+store_set_clock(PyObject *op, PyObject *args)
+{
+    snpy_store *self = (snpy_store *)op;
+    int frozen;
+    long long clock;
+    if (!PyArg_ParseTuple(args, "pL:set_clock", &frozen, &clock)) {
+        return NULL;
+    }
+    self->frozen = frozen;
+    self->clock = clock;
+    Py_RETURN_NONE;
+}
+
 static PyGetSetDef store_getset[] = {
     {"depth", store_depth, NULL, "How many transactions and statements are open, nested.", NULL},
     {"revision", store_revision, NULL, "Grows with every change.", NULL},
@@ -337,6 +370,7 @@ static PyMethodDef store_methods[] = {
     {"clear", store_clear_rows, METH_NOARGS, "Removes all rows."},
     {"close", store_close, METH_NOARGS, "Releases every value."},
     {"stats", store_stats, METH_NOARGS, "Numbers about the store."},
+    {"set_clock", store_set_clock, METH_VARARGS, "The time that getters see."},
     {"compact", store_compact, METH_NOARGS, "Compacts what is worth it."},
     {"add_field", (PyCFunction)(void (*)(void))snpy_store_add_field, METH_VARARGS, "Adds a column."},
     {"drop_field", snpy_store_drop_field, METH_O, "Drops a column."},
@@ -348,6 +382,7 @@ static PyMethodDef store_methods[] = {
 
 static PyMemberDef store_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(snpy_store, weakrefs), READONLY, NULL},
+    {"audits", T_BOOL, offsetof(snpy_store, audits), 0, "Whether kept values of getters are compared with new ones."},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -28,6 +28,13 @@ api_of(snpy_field *field)
     return field->state->datetime;
 }
 
+bool
+snpy_is_date_or_delta(const snpy_state *st, const PyTypeObject *type)
+{
+    const PyDateTime_CAPI *api = st->datetime;
+    return type == api->DateType || type == api->DeltaType;
+}
+
 /* ---------------------------------------------------------------- calendar */
 
 static int64_t

@@ -21,6 +21,7 @@
  * current_task hook.
  */
 #include "store.h"
+#include "track.h"
 
 #include <time.h>
 
@@ -351,6 +352,9 @@ refusal_of(snpy_store *store, const PyObject *task)
 bool
 snpy_may_write(snpy_store *store)
 {
+    if (snpy_refuse_getter(store) < 0) {
+        return false;
+    }
     if (store->refusing) {
         PyObject *task;
         if (current_task(store->state, &task) < 0) {

@@ -15,6 +15,7 @@
  * Costs: making a view 40 ns; a field of it as much as one of a record.
  */
 #include "levels.h"
+#include "track.h"
 
 typedef struct view {
     PyObject_HEAD
@@ -143,9 +144,12 @@ read_field(PyObject *op, const snpy_field *field)
 {
     const snpy_rows *rows = level_of(op)->rows;
     snpy_model *model = snpy_model_peek((PyTypeObject *)rows->cls);
-    sn_word word;
+    sn_word word = 0;
     bool same = rows->epoch == model->epoch && field->model == model;
     int stored = same ? sn_table_read(&word, model->table, row_of(op), field->col) : -1;
+    if (stored >= 0) {
+        snpy_note_cell(field, row_of(op), (sn_cell){word, stored == 0});
+    }
     if (stored > 0) {
         return snpy_conversions[field->kind].out((snpy_field *)field, word);
     }
@@ -153,7 +157,9 @@ read_field(PyObject *op, const snpy_field *field)
         Py_RETURN_NONE;
     }
     if (same && is_stored(rows, row_of(op))) {
-        return snpy_cell_out((snpy_field *)field, sn_table_get(model->table, row_of(op), field->col));
+        sn_cell cell = sn_table_get(model->table, row_of(op), field->col);
+        snpy_note_cell(field, row_of(op), cell);
+        return snpy_cell_out((snpy_field *)field, cell);
     }
     snpy_raise(rows->state, "deleted", "Os", rows->cls, "the record");
     return NULL;

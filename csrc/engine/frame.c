@@ -122,8 +122,8 @@ sn_frame_finish(sn_frame *f, void *handle, bool same, bool container)
     v->signature = f->signature;
     v->low = f->low;
     v->high = f->high;
-    v->flags = (uint8_t)((f->once ? SN__VALUE_ONCE : 0)
-                         | (f->low != INT64_MIN || f->high != INT64_MAX ? SN__VALUE_TIMED : 0));
+    v->flags =
+        (uint8_t)((f->once ? SN__VALUE_ONCE : 0) | (f->low != INT64_MIN || f->high != INT64_MAX ? SN__VALUE_TIMED : 0));
     if (same && !f->once) {
         v->handle = previous->handle;
         v->container = previous->container;
@@ -213,8 +213,7 @@ reserve_slots(sn_frame *f)
 static bool
 reserve(sn_frame *f)
 {
-    bool room = reserve_slots(f)
-                && sn_mem_grow(&f->db->mem, &f->reads, &f->cap, f->n + 1, sizeof *f->reads) == SN_OK;
+    bool room = reserve_slots(f) && sn_mem_grow(&f->db->mem, &f->reads, &f->cap, f->n + 1, sizeof *f->reads) == SN_OK;
     f->once |= !room;
     return room;
 }
@@ -285,6 +284,12 @@ read_place(sn_frame *f, sn_table *t, sn_col col)
     r.on.table = t;
     if (is_new(f, &r))
         append(f, &r);
+}
+
+void
+sn_read_column(sn_frame *f, const sn_table *t, sn_col col)
+{
+    read_place(f, (sn_table *)(uintptr_t)t, col);
 }
 
 void

@@ -41,25 +41,25 @@ typedef struct sn__watch {
 typedef struct sn__probe {
     sn_row found;
     uint8_t n;
-    uint8_t entries;           /* bit i: words[i] is an entry, of which this has a use */
+    uint8_t entries; /* bit i: words[i] is an entry, of which this has a use */
     sn_word words[SN_MAX_KEY];
 } sn__probe;
 
 #define SN__GONE (SN_NO_ROW - 1) /* in place of a row that a compaction has met dead */
 
 typedef struct sn__read {
-    uint8_t kind;   /* sn_read_kind */
-    uint8_t owns;   /* SN__OWNS_* */
-    sn_col col;     /* CELL, COLUMN */
-    sn_row row;     /* it was read at, or the path was followed from */
-    bool null;      /* CELL */
+    uint8_t kind; /* sn_read_kind */
+    uint8_t owns; /* SN__OWNS_* */
+    sn_col col;   /* CELL, COLUMN */
+    sn_row row;   /* it was read at, or the path was followed from */
+    bool null;    /* CELL */
     union {
-        sn_table *table;       /* CELL, LIFE, COLUMN, TABLE */
+        sn_table *table;               /* CELL, LIFE, COLUMN, TABLE */
         const sn_reference *reference; /* TARGET */
-        const sn_path *path;   /* FIRST, EACH, COUNT, CONTAINS */
-        const sn_index *index; /* PROBE */
-        sn_getter *getter;     /* GETTER */
-        sn__watch *watch;      /* ROWS, NUMBER: owned */
+        const sn_path *path;           /* FIRST, EACH, COUNT, CONTAINS */
+        const sn_index *index;         /* PROBE */
+        sn_getter *getter;             /* GETTER */
+        sn__watch *watch;              /* ROWS, NUMBER: owned */
     } on;
     union {
         sn_word word;     /* CELL */
@@ -118,9 +118,9 @@ struct sn__value {
     sn__read *reads;
     uint32_t n, cap;
     uint8_t flags;
-    bool container;   /* the handle may refer back to the store */
-    bool containers;  /* it does, or a read owns one that does */
-    sn__value *next;  /* in db->dead_values */
+    bool container;  /* the handle may refer back to the store */
+    bool containers; /* it does, or a read owns one that does */
+    sn__value *next; /* in db->dead_values */
 };
 
 #ifdef SN_TINY
@@ -204,9 +204,9 @@ struct sn_frame {
     sn_getter *getter;
     sn_row row;
     sn__value *value; /* what will be kept, or die with what was read */
-    uint64_t start;  /* the revision at which it began */
-    uint64_t schema; /* likewise */
-    sn_frame *next;  /* in db->frames */
+    uint64_t start;   /* the revision at which it began */
+    uint64_t schema;  /* likewise */
+    sn_frame *next;   /* in db->frames */
     sn__read *reads;
     size_t n, cap;
     uint32_t *slots; /* reads by what they ask: position + 1, 0 free; NULL while they are few */

@@ -51,8 +51,7 @@ static bool
 same_targets(const sn__read *r, sn_db *db)
 {
     sn_rows rows = {0};
-    bool same =
-        sn_path_each(&rows, r->on.path, r->row) == SN_OK && same_rows(r->was.rows, rows.rows, rows.n);
+    bool same = sn_path_each(&rows, r->on.path, r->row) == SN_OK && same_rows(r->was.rows, rows.rows, rows.n);
     sn_rows_free(db, &rows);
     return same;
 }

@@ -638,6 +638,8 @@ void sn_db_set_now(sn_db *db, int64_t now);
 void *sn_getter_hit(sn_getter *g, sn_row row);
 /* The value that is kept, right or not: borrowed, or NULL. */
 void *sn_getter_value(const sn_getter *g, sn_row row);
+/* The same for one that verifying has found right: counts as a hit. */
+void *sn_getter_found(sn_getter *g, sn_row row);
 /* The value is not right any more, nor is any that was computed from it, whatever comes out next. False: there is none. */
 bool sn_getter_expire(sn_getter *g, sn_row row);
 /* Where a walk over the handles of values is; {0} at first. */
@@ -720,10 +722,11 @@ void sn_read_probe(sn_frame *f, const sn_index *ix, const sn_word *words, sn_row
 /* A query, not from rows given, whose expression lives as long as `handle` does, and what it found: rows, or a number. */
 bool sn_read_rows(sn_frame *f, const sn_query *q, void *handle, const sn_row *rows, size_t n);
 bool sn_read_number(sn_frame *f, const sn_query *q, void *handle, size_t stop_at, size_t count);
-/* Everything that a query, an expression or a path looks at; the rows of a table. */
+/* Everything that a query, an expression or a path looks at; a column; the rows of a table. */
 void sn_read_query(sn_frame *f, const sn_query *q);
 void sn_read_node(sn_frame *f, const sn_expr *e, sn_node node);
 void sn_read_path(sn_frame *f, const sn_path *p);
+void sn_read_column(sn_frame *f, const sn_table *t, sn_col col);
 void sn_read_table(sn_frame *f, const sn_table *t);
 /* The value of a getter, which has just been found right. A value that is good for one read makes this one so, too. */
 bool sn_read_getter(sn_frame *f, sn_getter *g, sn_row row);
@@ -754,7 +757,7 @@ typedef enum sn_read_kind {
 /* One read of a value, as it was and as it would be now. Members that its kind has not are 0, SN_NO_ROW, SN_NO_COL, NULL. */
 typedef struct sn_read_report {
     sn_read_kind kind;
-    bool same;             /* asking again would give the same; of a getter: its value is the same object and right now */
+    bool same; /* asking again would give the same; of a getter: its value is the same object and right now */
     const sn_table *table; /* of the row, or looked at */
     sn_row row;
     sn_col col;

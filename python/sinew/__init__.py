@@ -46,7 +46,6 @@ from .model import KeyedModel, Model, ModelMeta, validates
 from .moment import Moment, now
 from .notyet import (
     Diagram,
-    GetterReport,
     Serializer,
     after_commit,
     after_create,
@@ -61,6 +60,7 @@ from .notyet import (
 from .predicates import Expr
 from .query import Query
 from .relations import belongs_to, has_many, has_one, many_to_many
+from .report import GetterRead, GetterReport, GetterStats
 from .tree import Tree
 from .views import View
 
@@ -80,7 +80,9 @@ __all__ = [
     "Expr",
     "FieldError",
     "Getter",
+    "GetterRead",
     "GetterReport",
+    "GetterStats",
     "Groups",
     "HasMany",
     "HasOne",

@@ -48,7 +48,9 @@ __all__ = [
     "Expr",
     "FieldError",
     "Getter",
+    "GetterRead",
     "GetterReport",
+    "GetterStats",
     "Groups",
     "HasMany",
     "HasOne",
@@ -965,7 +967,8 @@ class KeyedModel(metaclass=ModelMeta):
     def update(self, **values: Any) -> None: ...
     def delete(self, *, force: bool = False) -> None: ...
     def restore(self) -> None: ...
-    def expire(self, name: str, /) -> None: ...
+    def expire(self, *names: str) -> None:
+        """Drops kept values of getters: of all without names."""
     def to_dict(self, *names: str) -> dict[str, Any]: ...
     def assign_tree(self, values: _Row, /, *, remove_missing: bool = False) -> None: ...
 
@@ -1020,6 +1023,8 @@ class Database:
     def clear(self) -> None: ...
     def close(self) -> None: ...
     def stats(self) -> Stats: ...
+    audit_getters: bool
+    """Whether each read of a getter's kept value computes it anew, and compares."""
     def explain_getter(self, record: KeyedModel, name: str, /) -> GetterReport: ...
     def diagram(self) -> Diagram: ...
 
@@ -1070,9 +1075,39 @@ class Stats:
     bytes: int
     revision: int
     pins: int
+    getters: Mapping[str, GetterStats]
+
+class GetterRead:
+    """Something that a getter's function read: `str` is for people."""
+
+    kind: str
+    what: str
+    same: bool
+    record: Any
+    was: Any
+    now: Any
 
 class GetterReport:
     """What a getter read and when it was computed: `str` is for people."""
+
+    model: type
+    name: str
+    record: Any
+    state: Literal["not computed", "right", "stale", "expired", "good for one read", "not kept"]
+    computed: int | None
+    verified: int | None
+    revision: int
+    reads: tuple[GetterRead, ...]
+    cause: GetterRead | None
+
+class GetterStats:
+    """How often a getter was asked and computed: `str` is for people."""
+
+    hits: int
+    verified: int
+    computed: int
+    values: int
+    bytes: int
 
 class Diagram:
     """Models and relations as a drawing."""

@@ -285,6 +285,27 @@ class Getter:
         """Makes it a getter of this model."""
     def unbind(self) -> None: ...
 
+def track_time(low: int | None, high: int | None, /) -> None:
+    """What the getter that runs in this thread computes is right from `low` until `high`: microseconds since 1970 in
+    UTC; None: whenever."""
+
+def track_once() -> None:
+    """What the getter that runs in this thread computes is good for one read."""
+
+def getter_store() -> Store | None:
+    """The store of the getter that runs in this thread."""
+
+def expire(record: Any, getter: Getter, /) -> bool:
+    """Drops the value that is kept; whether there was one. What has read it is computed anew, too."""
+
+def getter_counts(getter: Getter, /) -> tuple[int, int, int, int, int]:
+    """How many reads found the value right, how many values were found right by asking what they read, how often the
+    function ran to its end; how many values are kept, and the bytes of the engine's memory for them."""
+
+def getter_report(record: Any, getter: Getter, /) -> dict[str, Any] | None:
+    """What is known of a kept value: right (as far as can be told without running a function), once, expired, computed
+    and verified (revisions), reads: a list of (kind, same, model, record, about, answer). None without a value."""
+
 def getter_values(getter: Getter, rows: Rows, /) -> list[Any]:
     """The values of a getter for rows of its model; None for rows that have been deleted since. An exception gets a
     note that names getter and record (errors.note_getter)."""
@@ -342,6 +363,10 @@ class Store:
         validators: Mapping[str, Sequence[Callable[[Any, Any], Any]]],
         /,
     ) -> None: ...
+    def set_clock(self, frozen: bool, microseconds: int, /) -> None:
+        """The time that getters see: since 1970 in UTC if frozen, else how far it is ahead of the time of day."""
+    audits: bool
+    """Whether each read of a getter's kept value computes it anew and compares."""
     def compact(self) -> int:
         """Compacts what is worth it now (it happens by itself between statements); the number of tables compacted."""
 

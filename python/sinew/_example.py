@@ -16,6 +16,7 @@ from . import (
     belongs_to,
     deleted_at,
     field,
+    getter,
     has_many,
     many_to_many,
     now,
@@ -28,6 +29,10 @@ class Author(Model, db=db):
     name: Attr[str]
     posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
     categories: HasMany[Category] = has_many(through=lambda: Author.posts.category)
+
+    @getter
+    def initial(self) -> str:
+        return self.name[:1]
 
 
 class Category(Model, db=db):

@@ -25,9 +25,11 @@ from .errors import (
     suggest,
     transaction_closed,
 )
+from .moment import EPOCH, TICK
 
 if TYPE_CHECKING:
     from .definition import Definition
+    from .report import GetterReport, GetterStats
 
 __all__ = ["Clock", "Database", "Stats", "Transaction", "db", "transaction"]
 
@@ -45,12 +47,18 @@ class Clock:
     datetime.datetime(2030, 1, 2, 0, 0, tzinfo=datetime.timezone.utc)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: _engine.Store | None = None, /) -> None:
         self._frozen: datetime | None = None
         self._shift = UNMOVED
+        self._store = store
 
     def now(self) -> datetime:
-        """The current moment, aware, in UTC."""
+        """The current moment, aware, in UTC. A getter that asks for it is good for one read; see `now()`."""
+        _engine.track_once()
+        return self.reading()
+
+    def reading(self) -> datetime:
+        """The same, unnoticed by the getter that asks: it must see to it that its value does not outlast it."""
         if self._frozen is not None:
             return self._frozen
         return datetime.now(UTC) + self._shift
@@ -63,28 +71,34 @@ class Clock:
         """Stops the clock at a moment (a naive one means local time). FieldError if it is no datetime."""
         if not isinstance(moment, datetime):
             raise FieldError(f"clock.freeze() takes a datetime, not {show(moment)} ({kind_of(moment)})")
-        self._frozen = moment.astimezone(UTC)
+        self._set(moment.astimezone(UTC), self._shift)
 
     def move(self, delta: timedelta, /) -> None:
         """Puts the clock forward (or back), frozen or not. FieldError if delta is no timedelta."""
         if not isinstance(delta, timedelta):
             raise FieldError(f"clock.move() takes a timedelta, not {show(delta)} ({kind_of(delta)})")
         if self._frozen is not None:
-            self._frozen += delta
+            self._set(self._frozen + delta, self._shift)
         else:
-            self._shift += delta
+            self._set(None, self._shift + delta)
 
     def unfreeze(self) -> None:
         """Back to the time of day."""
-        self._frozen = None
-        self._shift = UNMOVED  # made before: without memory for it the clock would be half set back
+        self._set(None, UNMOVED)
+
+    def _set(self, frozen: datetime | None, shift: timedelta) -> None:
+        """Sets the clock, and lets the store know, which decides by it whether the values of getters are right."""
+        if self._store is not None:
+            self._store.set_clock(frozen is not None, (shift if frozen is None else frozen - EPOCH) // TICK)
+        self._frozen = frozen
+        self._shift = shift
 
 
 @dataclass(frozen=True)
 class Stats:
     """What a database holds. rows: of all models; by_model: of each; parked: soft-deleted ones, which are in neither.
     bytes, blocks: memory of the engine (the Python values themselves not counted); positions: rows and the places of
-    deleted ones."""
+    deleted ones; getters: of each whose values are kept, by `Model.name`."""
 
     rows: int
     by_model: Mapping[str, int]
@@ -95,11 +109,13 @@ class Stats:
     bytes: int
     revision: int
     pins: int
+    getters: Mapping[str, GetterStats]
 
     def __str__(self) -> str:
         lines = [f"{self.rows:,} rows in {len(self.by_model)} models, {self.bytes:,} bytes, revision {self.revision:,}"]
         width = max((len(name) for name in self.by_model), default=0)
         lines += [f"  {name:<{width}} {count:>12,}" for name, count in self.by_model.items()]
+        lines += [f"  {name}: {counts}" for name, counts in self.getters.items()]
         return "\n".join(lines)
 
 
@@ -250,8 +266,8 @@ class Database:
     store: _engine.Store
 
     def __init__(self) -> None:
-        self.clock = Clock()
         self.store = _engine.Store(self)
+        self.clock = Clock(self.store)
         self.definitions: dict[str, Definition] = {}
         self.pending: dict[str, Definition] = {}  # those without a table
         self.lock = threading.RLock()
@@ -305,9 +321,29 @@ class Database:
             except DefinitionError:
                 continue
 
-    def explain_getter(self, record: Any, name: str, /) -> NoReturn:
-        """Not built yet."""
-        raise notyet.unbuilt("explain_getter()")
+    def explain_getter(self, record: Any, name: str, /) -> GetterReport:
+        """What a getter of a record has read, when it was computed, and whether its value is right, or which change
+        made it stale. Runs no getter. UnknownName, FieldError for what is no record of this database.
+
+        >>> from sinew._example import ann, db
+        >>> _ = ann.initial
+        >>> print(db.explain_getter(ann, "initial").state)
+        right
+        """
+        from . import report  # at call time: it needs what needs the database
+
+        return report.explain(self, record, name)
+
+    @property
+    def audit_getters(self) -> bool:
+        """Whether each read of a getter's kept value computes it anew, and compares: SinewError if they differ, as when
+        a kept list was changed in place, or a getter depends on something outside the database. Slow: for finding
+        mistakes."""
+        return self.store.audits
+
+    @audit_getters.setter
+    def audit_getters(self, audit: bool) -> None:
+        self.store.audits = audit
 
     def diagram(self) -> NoReturn:
         """Not built yet."""
@@ -323,13 +359,15 @@ class Database:
 
     def stats(self) -> Stats:
         """What the database holds."""
+        from . import report  # at call time: it needs what needs the database
+
         if self.store.closed:
             raise SinewError("the database is closed")
         by_model = {
             name: 0 if name in self.pending else _engine.Plan(definition.cls).count()
             for name, definition in self.definitions.items()
         }
-        return Stats(by_model=by_model, **self.store.stats())
+        return Stats(by_model=by_model, getters=dict(report.counts(self)), **self.store.stats())
 
 
 db = Database()

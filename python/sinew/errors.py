@@ -396,6 +396,29 @@ def bad_result(getter: _engine.Getter, value: object) -> FieldError:
     )
 
 
+def getter_writes(getter: _engine.Getter, record: object) -> SinewError:
+    """A write while a getter's function runs."""
+    return SinewError(
+        f"the getter {model_name(getter.model)}.{getter.name} of {show(record)} writes to a database; a getter only "
+        "reads, as nobody knows when and how often it runs: write where the change is made"
+    )
+
+
+def getter_cycle(running: Sequence[tuple[_engine.Getter, object]]) -> RecursionError:
+    """A getter that reads itself. running: the functions that do, the innermost first."""
+    names = [f"{model_name(getter.model)}.{getter.name} of {show(record)}" for getter, record in reversed(running)]
+    return RecursionError(f"a getter reads itself: {' -> '.join([*names, names[0]])}")
+
+
+def getter_differs(getter: _engine.Getter, record: object, kept: object, fresh: object) -> SinewError:
+    """A kept value that is not what the function gives, though nothing that it read has changed."""
+    return SinewError(
+        f"the getter {model_name(getter.model)}.{getter.name} of {show(record)} keeps {show(kept)}, but its function "
+        f"now gives {show(fresh)}: the value was changed in place, or depends on something outside the database; "
+        "give a tuple instead of a list, or declare it with @getter(cache=False)"
+    )
+
+
 def note_getter(error: BaseException, getter: _engine.Getter, record: object) -> None:
     """Says in an exception's notes which getter raised it in a query, and for which record."""
     error.add_note(f"raised by the getter {model_name(getter.model)}.{getter.name} of {show(record)}, for a query")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MethodType
 from typing import Any, NoReturn, TypeVar
 
-from . import _engine, declare, errors, expressions, notyet, query, soft, tree_writing
+from . import _engine, declare, errors, expressions, notyet, query, report, soft, tree_writing
 from .annotations import Attr
 from .errors import DefinitionError, FieldError, SinewError, UnknownName, kind_of, show, suggest
 from .fields import MISSING, FieldDeclaration, implicit_id
@@ -182,9 +182,10 @@ class KeyedModel(_engine.Record):
         if not _engine.restore(self):
             raise SinewError(f"{self!r} is not deleted: there is nothing to restore")
 
-    def expire(self, name: str, /) -> None:
-        """Not built yet."""
-        raise notyet.unbuilt("expire() (getters)")
+    def expire(self, *names: str) -> None:
+        """Drops the kept values of getters, of all without names: each is computed anew when it is next read, and so is
+        what was computed from it. For getters that depend on something outside the database. UnknownName."""
+        report.expire(self, names)
 
     def assign_tree(self, values: Mapping[str, Any], /, *, remove_missing: bool = False) -> None:
         """Sets fields, and writes to what hangs from this record: nested mappings change records of its relations, make

@@ -4,17 +4,27 @@
 evaluated when the query runs, by the clock of the query's database, naive or aware as the column that it meets.
 Anywhere else it is a plain datetime as soon as it is compared, subtracted, stored or read (`.value`).
 
+Within a getter a comparison with a time says until when its answer holds, so that the value of the getter is right
+until then, and computed anew at that very moment. Whatever else is done with a moment there makes the value good for
+one read.
+
 A naive time is the local one, an aware time is in UTC; both are the same instant.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+import operator
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ReferenceType
+
+from . import _engine
 
 if TYPE_CHECKING:
     from .database import Clock
+
+Comparison: TypeAlias = Callable[[Any, Any], bool]
 
 
 class Moment:
@@ -33,8 +43,9 @@ class Moment:
 
     @property
     def value(self) -> datetime:
-        """The moment as a naive datetime, by the clock of the default database."""
-        return self.at(_default_clock(), aware=False)
+        """The moment as a naive datetime, by the clock of the default database, or that of the getter that asks."""
+        store = _engine.getter_store()
+        return self.at(_default_clock() if store is None else _clock_of(store), aware=False)
 
     def at(self, clock: Clock | Instant, /, *, aware: bool) -> datetime:
         """The moment as a datetime, by a clock."""
@@ -61,29 +72,19 @@ class Moment:
         return other - self._beside(other) if isinstance(other, datetime) else NotImplemented
 
     def __eq__(self, other: object, /) -> Any:
-        if isinstance(other, Moment):
-            return self._offset == other._offset
-        return self._beside(other) == other if isinstance(other, datetime) else NotImplemented
+        return self._compare(operator.eq, other)
 
     def __lt__(self, other: object, /) -> Any:
-        if isinstance(other, Moment):
-            return self._offset < other._offset
-        return self._beside(other) < other if isinstance(other, datetime) else NotImplemented
+        return self._compare(operator.lt, other)
 
     def __le__(self, other: object, /) -> Any:
-        if isinstance(other, Moment):
-            return self._offset <= other._offset
-        return self._beside(other) <= other if isinstance(other, datetime) else NotImplemented
+        return self._compare(operator.le, other)
 
     def __gt__(self, other: object, /) -> Any:
-        if isinstance(other, Moment):
-            return self._offset > other._offset
-        return self._beside(other) > other if isinstance(other, datetime) else NotImplemented
+        return self._compare(operator.gt, other)
 
     def __ge__(self, other: object, /) -> Any:
-        if isinstance(other, Moment):
-            return self._offset >= other._offset
-        return self._beside(other) >= other if isinstance(other, datetime) else NotImplemented
+        return self._compare(operator.ge, other)
 
     def __repr__(self) -> str:
         if not self._offset:
@@ -91,8 +92,31 @@ class Moment:
         sign, size = ("-", -self._offset) if self._offset < timedelta() else ("+", self._offset)
         return f"now() {sign} {size!r}"
 
+    def _compare(self, holds: Comparison, other: object) -> Any:
+        if isinstance(other, Moment):
+            return holds(self._offset, other._offset)
+        if not isinstance(other, datetime):
+            return NotImplemented
+        store = _engine.getter_store()
+        if store is None:
+            return holds(self._beside(other), other)
+        return self._compare_for_getter(holds, other, _clock_of(store))
+
+    def _compare_for_getter(self, holds: Comparison, other: datetime, clock: Clock) -> bool:
+        """The answer, and until when the getter that asks may rely on it."""
+        reading = clock.reading()
+        aware = other.tzinfo is not None
+        result: bool = holds((reading if aware else _local(reading)) + self._offset, other)
+        window = _window(holds, result, reading, other, self._offset)
+        if window is None:
+            _engine.track_once()
+        else:
+            _engine.track_time(*window)
+        return result
+
     def _beside(self, other: datetime) -> datetime:
-        return self.at(_default_clock(), aware=other.tzinfo is not None)
+        store = _engine.getter_store()
+        return self.at(_default_clock() if store is None else _clock_of(store), aware=other.tzinfo is not None)
 
 
 class Instant:
@@ -112,7 +136,7 @@ class Instant:
 
     def naive(self) -> datetime:
         """Naive local time."""
-        return self.now().astimezone().replace(tzinfo=None)
+        return _local(self.now())
 
 
 def now() -> Moment:
@@ -125,6 +149,54 @@ def now() -> Moment:
     True
     """
     return Moment()
+
+
+# ---------------------------------------------------------------- until when a comparison holds
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+A_DAY_ROUND_THE_WORLD = timedelta(hours=26)  # between the most different local times of one instant
+
+
+def _window(
+    holds: Comparison, result: bool, reading: datetime, other: datetime, offset: timedelta
+) -> tuple[int | None, int | None] | None:
+    """From when until when the answer is this one, in microseconds since 1970; None if that cannot be said.
+
+    The answer turns when the clock reaches the instant that is `other` less the offset. A naive time may be two
+    instants, or none, when clocks are put back or forward: near such an hour nothing is said."""
+    try:
+        turn = (other - offset).astimezone(UTC)
+        if other.tzinfo is None and not _runs_evenly(turn):
+            return None
+        low, high = _bounds(holds, (turn - EPOCH) // TICK, (reading - EPOCH) // TICK)
+    except OverflowError:
+        return None
+    inside = (low is None or low <= (reading - EPOCH) // TICK) and (high is None or (reading - EPOCH) // TICK < high)
+    return (low, high) if inside and holds((reading - EPOCH) // TICK, (turn - EPOCH) // TICK) == result else None
+
+
+def _bounds(holds: Comparison, turn: int, at: int) -> tuple[int | None, int | None]:
+    """The times around `at` for which the comparison with `turn` gives what it gives at `at`."""
+    if holds is operator.eq:
+        return (turn, turn + 1) if at == turn else (None, turn) if at < turn else (turn + 1, None)
+    turn += holds in (operator.le, operator.gt)
+    return (None, turn) if at < turn else (turn, None)
+
+
+def _runs_evenly(turn: datetime) -> bool:
+    """Whether local time is as far from UTC all around an instant."""
+    around = (turn - A_DAY_ROUND_THE_WORLD, turn, turn + A_DAY_ROUND_THE_WORLD)
+    return len({each.astimezone().utcoffset() for each in around}) == 1
+
+
+def _local(reading: datetime) -> datetime:
+    return reading.astimezone().replace(tzinfo=None)
+
+
+def _clock_of(store: _engine.Store) -> Clock:
+    database = store.database
+    return _default_clock() if database is None else database.clock
 
 
 def _default_clock() -> Clock:

@@ -79,10 +79,6 @@ class _Unbuilt:
         raise unbuilt(type(self).__name__)
 
 
-class GetterReport(_Unbuilt):
-    """What `db.explain_getter` tells. Not built yet."""
-
-
 class Diagram(_Unbuilt):
     """A picture of the models. Not built yet."""
 
