@@ -44,9 +44,9 @@ class GetterReport:
     """What a getter of a record has read, when it was computed, and whether its value is right.
 
     state: "not computed"; "right"; "stale", and `cause` is the first read that would come out otherwise; "expired" by
-    hand; "good for one read", as it read something that nobody can tell when it changes; "not kept", as the engine computes
-    it at each read, or with cache=False. computed: the revision of the database when its function began; verified: the
-    revision at which the value was last found right; revision: that of the database now."""
+    hand; "good for one read", as it read something that nobody can tell when it changes; "not kept", as the engine
+    computes it at each read, or with cache=False. computed: the revision of the database when its function began;
+    verified: the revision at which the value was last found right; revision: that of the database now."""
 
     model: type
     name: str
@@ -73,7 +73,8 @@ class GetterReport:
 @dataclass(frozen=True)
 class GetterStats:
     """Of one getter: how many reads found its value right, how many values were found right by asking again what they
-    had read, how often its function ran to its end; values: how many are kept, in so many bytes of the engine's memory."""
+    had read, how often its function ran to its end; values: how many are kept, in so many bytes of the engine's
+    memory."""
 
     hits: int
     verified: int
@@ -104,8 +105,15 @@ def explain(db: Database, record: Any, name: str) -> GetterReport:
     reads = tuple(_read(*each) for each in known["reads"])
     cause = None if known["right"] else next((read for read in reads if not read.same), None)
     return GetterReport(
-        *(type(record), name, record, _state(known)),
-        *(known["computed"], known["verified"], revision, reads, cause),
+        model=type(record),
+        name=name,
+        record=record,
+        state=_state(known),
+        computed=known["computed"],
+        verified=known["verified"],
+        revision=revision,
+        reads=reads,
+        cause=cause,
     )
 
 
