@@ -19,18 +19,24 @@
 
 #define SN__LIFE SN_NO_COL /* in place of a column: the rows that are there */
 
+/* Multiples of an odd number near 2^64 / 1.618 lie far apart (Fibonacci hashing: Knuth, The Art of Computer Programming 3, 6.4): columns
+ * beside each other get different bits. */
+static inline uint64_t
+sn__place_hash(const sn_table *t, sn_col col)
+{
+    return ((uint64_t)t->number << 16 | col) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
 static inline uint64_t
 sn__place_bit(const sn_table *t, sn_col col)
 {
-    uint64_t hash = ((uint64_t)t->number << 16 | col) * UINT64_C(0x9E3779B97F4A7C15);
-    return UINT64_C(1) << (hash >> 58);
+    return UINT64_C(1) << (sn__place_hash(t, col) >> 58);
 }
 
 static inline uint64_t
 sn__cell_bit(const sn_table *t, sn_row row, sn_col col)
 {
-    uint64_t hash = ((uint64_t)t->number << 48 ^ (uint64_t)col << 32 ^ row) * UINT64_C(0x9E3779B97F4A7C15);
-    return UINT64_C(1) << (hash >> 58);
+    return UINT64_C(1) << ((sn__place_hash(t, col) + row * UINT64_C(0xBF58476D1CE4E5B9)) >> 58);
 }
 
 static inline sn_trace *
