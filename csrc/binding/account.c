@@ -103,6 +103,7 @@ subject(const sn_read_report *r)
         break;
     case SN_READ_ROWS:
     case SN_READ_NUMBER:
+    case SN_READ_VALUE:
         found = r->watch;
         break;
     case SN_READ_GETTER:
@@ -150,8 +151,8 @@ read_tuple(const sn_read_report *r)
         [SN_READ_CELL] = "field",    [SN_READ_LIFE] = "record",   [SN_READ_TARGET] = "target",
         [SN_READ_FIRST] = "first",   [SN_READ_EACH] = "members",  [SN_READ_COUNT] = "count",
         [SN_READ_CONTAINS] = "in",   [SN_READ_PROBE] = "find",    [SN_READ_ROWS] = "query",
-        [SN_READ_NUMBER] = "count",  [SN_READ_COLUMN] = "column", [SN_READ_TABLE] = "records",
-        [SN_READ_GETTER] = "getter", [SN_READ_TIME] = "time",
+        [SN_READ_NUMBER] = "count",  [SN_READ_VALUE] = "value",   [SN_READ_COLUMN] = "column",
+        [SN_READ_TABLE] = "records", [SN_READ_GETTER] = "getter", [SN_READ_TIME] = "time",
     };
     PyObject *about = subject(r), *said = answer(r), *record = record_at(r->table, r->row);
     PyObject *cls = r->table ? (PyObject *)sn_table_tag(r->table) : Py_None;

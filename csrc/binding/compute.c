@@ -67,6 +67,23 @@ note_value(snpy_plan *self, sn_node node, const sn_row *rows, size_t n)
     }
 }
 
+/* Notes what a value came to at one row, which can be asked again if the engine alone computes it. */
+static void
+note_value_at(snpy_plan *self, sn_node node, sn_row row, sn_cell cell)
+{
+    sn_frame *frame = snpy_frame(self->store);
+    const sn_table *table = snpy_plan_model(self)->table;
+    if (!frame) {
+        return;
+    }
+    if (self->hosts.n > 0) {
+        sn_read_node(frame, self->program.ir.expr, node);
+    } else {
+        bool taken = sn_read_value(frame, self->program.ir.expr, node, self, table, row, cell);
+        snpy_note_handle(taken, (PyObject *)self);
+    }
+}
+
 /* A block of rows on their way to Python. */
 typedef struct block {
     size_t at[BLOCK]; /* places in the result */
@@ -191,6 +208,7 @@ snpy_plan_at(PyObject *op, PyObject *record)
     if (snpy_plan_status(self, sn_expr_eval(&cell, p->ir.expr, p->values[0], table, &row, 1)) < 0) {
         return NULL;
     }
+    note_value_at(self, p->values[0], row, cell);
     return snpy_cell_out(p->likes[0], cell);
 }
 

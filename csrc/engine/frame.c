@@ -462,6 +462,24 @@ sn_read_rows(sn_frame *f, const sn_query *q, void *handle, const sn_row *rows, s
     return true;
 }
 
+bool
+sn_read_value(sn_frame *f, const sn_expr *e, sn_node node, void *handle, const sn_table *t, sn_row row, sn_cell cell)
+{
+    if (sn_type_owns(sn_expr_type(e, node)) && !cell.null) {
+        sn_read_node(f, e, node);
+        return false;
+    }
+    sn__worth *w = f->once || !reserve(f) ? NULL : sn_mem_new(&f->db->mem, sizeof *w);
+    f->once |= !w;
+    if (!w)
+        return false;
+    *w = (sn__worth){e, node, t, handle, cell};
+    sn__read r = {.kind = SN_READ_VALUE, .owns = SN__OWNS_CONTAINER, .row = row, .col = SN_NO_COL};
+    r.on.worth = w;
+    append(f, &r);
+    return true;
+}
+
 typedef struct read_visit {
     sn__place_visit visit;
     sn_frame *frame;

@@ -464,6 +464,9 @@ report_rest(sn_read_report *out, const sn__read *r)
     } else if (r->kind == SN_READ_GETTER) {
         out->getter = r->on.getter;
         out->table = r->on.getter->table;
+    } else if (r->kind == SN_READ_VALUE) {
+        out->watch = r->on.worth->handle;
+        out->table = r->on.worth->table;
     } else if (r->kind == SN_READ_TIME) {
         out->low = r->was.time.low;
         out->high = r->was.time.high;

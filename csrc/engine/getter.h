@@ -37,6 +37,15 @@ typedef struct sn__watch {
     sn_rows rows; /* of SN_READ_ROWS */
 } sn__watch;
 
+/* A value of an expression at a row, with a handle of the host's that keeps the expression alive. The cell owns nothing. */
+typedef struct sn__worth {
+    const sn_expr *expr;
+    sn_node node;
+    const sn_table *table;
+    void *handle; /* owned */
+    sn_cell cell;
+} sn__worth;
+
 /* A probe of a unique index. */
 typedef struct sn__probe {
     sn_row found;
@@ -60,6 +69,7 @@ typedef struct sn__read {
         const sn_index *index;         /* PROBE */
         sn_getter *getter;             /* GETTER */
         sn__watch *watch;              /* ROWS, NUMBER: owned */
+        sn__worth *worth;              /* VALUE: owned */
     } on;
     union {
         sn_word word;     /* CELL */
@@ -221,8 +231,10 @@ struct sn_frame {
 /* The bits of what a path (see path->places) or a query looks at, and the latest change of any of it. */
 uint64_t sn__path_places(const sn_path *p);
 uint64_t sn__query_places(const sn_query *q);
+uint64_t sn__node_places(const sn_expr *e, sn_node node);
 uint64_t sn__path_changed(const sn_path *p);
 uint64_t sn__query_changed(const sn_query *q);
+uint64_t sn__node_changed(const sn_expr *e, sn_node node);
 
 typedef struct sn__place_visit sn__place_visit;
 struct sn__place_visit {

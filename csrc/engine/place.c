@@ -90,6 +90,14 @@ sn__path_places(const sn_path *p)
 }
 
 uint64_t
+sn__node_places(const sn_expr *e, sn_node node)
+{
+    bits_visit v = {.visit = {visit_bit}};
+    sn__node_visit(e, node, &v.visit);
+    return v.bits;
+}
+
+uint64_t
 sn__query_places(const sn_query *q)
 {
     bits_visit v = {.visit = {visit_bit}};
@@ -117,6 +125,14 @@ sn__path_changed(const sn_path *p)
 {
     change_visit v = {.visit = {visit_change}};
     sn__path_visit(p, &v.visit);
+    return v.latest;
+}
+
+uint64_t
+sn__node_changed(const sn_expr *e, sn_node node)
+{
+    change_visit v = {.visit = {visit_change}};
+    sn__node_visit(e, node, &v.visit);
     return v.latest;
 }
 

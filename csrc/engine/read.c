@@ -116,6 +116,19 @@ same_answer(const sn__read *r, sn_db *db, uint64_t since)
     return same;
 }
 
+static bool
+same_worth(const sn__read *r, uint64_t since)
+{
+    const sn__worth *w = r->on.worth;
+    sn_cell cell;
+    if (!sn__stored(w->table, r->row))
+        return false;
+    if (sn__node_changed(w->expr, w->node) <= since)
+        return true;
+    bool known = sn_expr_eval(&cell, (sn_expr *)(uintptr_t)w->expr, w->node, w->table, &r->row, 1) == SN_OK;
+    return known && cell.null == w->cell.null && (cell.null || cell.word == w->cell.word);
+}
+
 bool
 sn__read_same(const sn__read *r, sn_db *db, uint64_t since)
 {
@@ -136,6 +149,8 @@ sn__read_same(const sn__read *r, sn_db *db, uint64_t since)
     case SN_READ_ROWS:
     case SN_READ_NUMBER:
         return same_answer(r, db, since);
+    case SN_READ_VALUE:
+        return same_worth(r, since);
     case SN_READ_COLUMN:
         return r->on.table->columns[r->col].changed <= since;
     case SN_READ_TABLE:
@@ -187,6 +202,8 @@ sn__read_signature(const sn__read *r)
     case SN_READ_ROWS:
     case SN_READ_NUMBER:
         return (sn_signature){sn__query_places(&r->on.watch->query), 0};
+    case SN_READ_VALUE:
+        return (sn_signature){sn__node_places(r->on.worth->expr, r->on.worth->node), 0};
     case SN_READ_COLUMN:
         return (sn_signature){sn__place_bit(r->on.table, r->col), 0};
     case SN_READ_LIFE:
@@ -241,6 +258,8 @@ sn__read_handle(const sn__read *r)
         return NULL;
     if (r->kind == SN_READ_CELL)
         return (void *)(uintptr_t)r->was.word;
+    if (r->kind == SN_READ_VALUE)
+        return r->on.worth->handle;
     return r->kind == SN_READ_GETTER ? r->was.value : r->on.watch->handle;
 }
 
@@ -268,6 +287,9 @@ sn__read_take(sn__read *r, sn_db *db)
     case SN_READ_ROWS:
     case SN_READ_NUMBER:
         free_watch(r->on.watch, db);
+        break;
+    case SN_READ_VALUE:
+        sn_mem_free(&db->mem, r->on.worth, sizeof *r->on.worth);
         break;
     case SN_READ_GETTER:
     case SN_READ_LIFE:
@@ -314,6 +336,8 @@ table_of(const sn__read *r)
         return sn_path_from(r->on.path);
     case SN_READ_GETTER:
         return r->on.getter->table;
+    case SN_READ_VALUE:
+        return r->on.worth->table;
     default:
         return NULL;
     }

@@ -722,6 +722,9 @@ void sn_read_probe(sn_frame *f, const sn_index *ix, const sn_word *words, sn_row
 /* A query, not from rows given, whose expression lives as long as `handle` does, and what it found: rows, or a number. */
 bool sn_read_rows(sn_frame *f, const sn_query *q, void *handle, const sn_row *rows, size_t n);
 bool sn_read_number(sn_frame *f, const sn_query *q, void *handle, size_t stop_at, size_t count);
+/* What a value of an expression that lives as long as `handle` does came to at a row. */
+bool sn_read_value(sn_frame *f, const sn_expr *e, sn_node node, void *handle, const sn_table *t, sn_row row,
+                   sn_cell cell);
 /* Everything that a query, an expression or a path looks at; a column; the rows of a table. */
 void sn_read_query(sn_frame *f, const sn_query *q);
 void sn_read_node(sn_frame *f, const sn_expr *e, sn_node node);
@@ -748,6 +751,7 @@ typedef enum sn_read_kind {
     SN_READ_PROBE,
     SN_READ_ROWS,
     SN_READ_NUMBER,
+    SN_READ_VALUE,
     SN_READ_COLUMN,
     SN_READ_TABLE,
     SN_READ_GETTER,

@@ -21,9 +21,9 @@ ENDS = (-(2**63), 2**63 - 1)  # of the time, for the engine
 
 @dataclass(frozen=True)
 class GetterRead:
-    """Something that a getter's function read. kind: field, target, first, members, count, in, find, query, column,
-    records, record, getter or time; what: in words; record: whose, if of one; was: what came out then; now: what comes
-    out now, of a field; same: whether reading it again gives the same."""
+    """Something that a getter's function read. kind: field, target, first, members, count, in, find, query, value,
+    column, records, record, getter or time; what: in words; record: whose, if of one; was: what came out then; now:
+    what comes out now, of a field; same: whether reading it again gives the same."""
 
     kind: str
     what: str
@@ -178,6 +178,8 @@ def _read(kind: str, same: bool, model: Any, record: Any, about: Any, answer: An
         what = f"the getter {model.__name__}.{about.name} of {owner}"
     elif kind == "find":
         what, was = f"{model.__name__} by {', '.join(each.name for each in about.fields)}", answer
+    elif kind == "value":
+        what = f"what the engine computes of {owner}"
     elif kind == "time":
         what = _times(*answer)
     else:
