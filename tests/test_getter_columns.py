@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from ipaddress import IPv4Address
 from typing import Any, Literal
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from sinew import (
     avg,
     belongs_to,
     count,
+    define,
     exists,
     field,
     getter,
@@ -637,3 +639,137 @@ def test_polymorphic_paths() -> None:
     assert list(Remark.where(Remark.subject.label == "text")) == remarks[1:2]
     assert list(Remark.where(Remark.subject.of(Photo).label.contains("x"))) == remarks[:1]
     assert list(Remark.order_by(Remark.subject.label.desc())) == [remarks[1], remarks[2], remarks[0]]
+
+
+# ---------------------------------------------------------------- each kind, beside a field that holds the same
+
+NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
+
+MIRRORED: dict[str, tuple[Any, dict[str, Any], list[Any]]] = {
+    "bool": (bool, {}, [True, False, None, True]),
+    "int": (int, {}, [3, -1, None, 2**61, 3, 0]),
+    "float": (float, {}, [1.5, -0.0, None, 0.0, 1e300, 1.5]),
+    "str": (str, {}, ["b", "a", None, "", "ä", "a"]),
+    "bytes": (bytes, {}, [b"b", b"", None, b"\x00", b"b"]),
+    "date": (date, {}, [date(2024, 1, 2), date(1, 1, 1), None, date(2024, 1, 2)]),
+    "naive": (datetime, {"tz": "naive"}, [datetime(2024, 1, 2), None, datetime(1999, 1, 1), datetime(2024, 1, 2, 3)]),
+    "aware": (
+        datetime,
+        {"tz": "aware"},
+        [datetime(2024, 1, 2, 1, tzinfo=timezone(timedelta(hours=1))), None, datetime(2024, 1, 2, tzinfo=UTC), NOON],
+    ),
+    "time": (time, {}, [time(3), None, time(1, 30), time(3)]),
+    "timedelta": (timedelta, {}, [timedelta(1), timedelta(-1), None, timedelta(seconds=1), timedelta(1)]),
+    "Decimal": (Decimal, {}, [Decimal("1.0"), Decimal("-3"), None, Decimal("1.00"), Decimal("1E+3")]),
+    "UUID": (UUID, {}, [UUID(int=2), None, UUID(int=1), UUID(int=2)]),
+    "Enum": (Mood, {}, [Mood.BAD, Mood.GOOD, None, Mood.BAD]),
+    "Literal": (Literal["z", "a"], {}, ["a", "z", None, "a"]),
+    "IPv4Address": (IPv4Address, {}, [IPv4Address(9), None, IPv4Address(3), IPv4Address(9)]),
+    "object": (Fraction, {"key": float}, [Fraction(1, 2), None, Fraction(-3), Fraction(1, 2)]),
+}
+
+
+def mirrored(kind: str) -> tuple[Any, Any, list[Any]]:
+    """A model with a field and a getter that gives the field's value, its records, and the values."""
+    of, options, values = MIRRORED[kind]
+
+    def same(self: Any) -> Any:
+        return self.value
+
+    same.__annotations__["return"] = of | None
+    own = Database()
+    define("Owner", {"things": has_many("Thing", inverse="owner")}, db=own)
+    thing = define(
+        "Thing",
+        {
+            "value": field(type=of | None, default=None, **options),
+            "same": getter(same),
+            "owner": belongs_to("Owner"),
+        },
+        db=own,
+    )
+    owner = own.models["Owner"]
+    owners = [owner() for _ in range(3)]
+    for number, value in enumerate(values):
+        thing(value=value, owner=owners[number % 2])
+    return own, thing, values
+
+
+def asked(column: Any, values: list[Any], ordered: bool) -> Iterator[Any]:
+    for value in values:
+        yield column == value
+        yield column != value
+        yield ~(column == value)
+        if ordered and value is not None:
+            yield from (
+                column < value,
+                column <= value,
+                column > value,
+                column >= value,
+                column.between(value, values[0]),
+            )
+    yield from (
+        column.is_null(),
+        column.in_(values[:2]),
+        column.not_in(values[1:3]),
+        column.in_([None]),
+        column.in_([]),
+    )
+
+
+@pytest.mark.parametrize("kind", MIRRORED)
+def test_a_getter_compares_as_a_field_of_its_kind(kind: str) -> None:
+    own, thing, values = mirrored(kind)
+    owner = own.models["Owner"]
+    for by_field, by_getter in zip(asked(thing.value, values, True), asked(thing.same, values, True), strict=True):
+        assert list(thing.where(by_getter)) == list(thing.where(by_field)), by_getter
+    pairs = zip(asked(owner.things.value, values, True), asked(owner.things.same, values, True), strict=True)
+    for by_field, by_getter in pairs:
+        assert list(owner.where(by_getter)) == list(owner.where(by_field)), by_getter
+        assert list(owner.where(by_getter, owner.id > 1)) == list(owner.where(by_field, owner.id > 1)), by_getter
+    for field_side, getter_side in (
+        (thing.value == thing.value, thing.same == thing.value),
+        (thing.value != thing.value, thing.value != thing.same),
+        (thing.value <= thing.value, thing.same <= thing.same),
+        (thing.value < thing.value, thing.value < thing.same),
+    ):
+        assert list(thing.where(getter_side)) == list(thing.where(field_side)), getter_side
+
+
+@pytest.mark.parametrize("kind", MIRRORED)
+def test_a_getter_sorts_and_groups_as_a_field_of_its_kind(kind: str) -> None:
+    own, thing, _ = mirrored(kind)
+    owner = own.models["Owner"]
+    for turned in (
+        lambda column: column,
+        lambda column: column.desc(),
+        lambda column: column.nulls_first(),
+        lambda column: column.desc().nulls_first(),
+    ):
+        assert list(thing.order_by(turned(thing.same))) == list(thing.order_by(turned(thing.value)))
+        by_least = owner.order_by(turned(min_(owner.things.same)))
+        assert list(by_least) == list(owner.order_by(turned(min_(owner.things.value))))
+    assert (thing.min(thing.same), thing.max(thing.same)) == (thing.min(thing.value), thing.max(thing.value))
+    pairs = [(g["same"], g["n"]) for g in thing.group_by(thing.same).agg(n=count())]
+    assert pairs == [(g["value"], g["n"]) for g in thing.group_by(thing.value).agg(n=count())]
+    assert owner.pluck(max_(owner.things.same)) == owner.pluck(max_(owner.things.value))
+    if MIRRORED[kind][0] in (int, float, Decimal, timedelta):
+        for total in (sum_, avg):
+            assert owner.pluck(total(owner.things.same)) == owner.pluck(total(owner.things.value))
+        assert thing.pluck(thing.same + thing.same) == thing.pluck(thing.value + thing.value)
+
+
+def test_objects_with_a_key_are_compared_by_it_over_a_path() -> None:
+    """Also without any getter: what an aggregate over objects gives is Python's to compare."""
+    own, _, _ = mirrored("object")
+    owner, half = own.models["Owner"], Fraction(1, 2)
+    first, second, third = owner.all()
+    least = min_(owner.things.value)
+    assert owner.pluck(least) == [Fraction(-3), half, None]
+    assert list(owner.where(least == half)) == list(owner.where(least.in_([half]))) == [second]
+    assert list(owner.where(least != half)) == [first, third]
+    assert list(owner.where(least < half)) == [first]
+    assert list(owner.where(least < max_(owner.things.value))) == [first]
+    assert list(owner.order_by(least.desc())) == [second, first, third]
+    with pytest.raises(FieldError, match=r"min_\(Owner.things.value\) < 'x' cannot be compared"):
+        owner.where(least < "x").count()

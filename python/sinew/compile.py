@@ -347,7 +347,8 @@ class Lowering:
             self.volatile = True
             times = tuple(right.at(self.instant, aware=aware) for aware in (False, True))
             return ("truth", self._slot(loosely(by_time(COMPARE[op], *times), text), (left,), frame, "bool", None))
-        test = COMPARE[op] if kind.rank is None or op in ("==", "!=") else ranked(COMPARE[op], kind.rank)
+        rank = kind.rank if kind.name == "object" or op not in ("==", "!=") else None
+        test = COMPARE[op] if rank is None else ranked(COMPARE[op], rank)
         return ("truth", self._slot(loosely(columnwise(test), text), (left, right), frame, "bool", None))
 
     def _compared_in_python(self, op: str, left: Any, kind: Kind, right: Any, other: Kind) -> bool:

@@ -162,7 +162,10 @@ def computed_in_python(node: object) -> bool:
 
 
 def _of_aggregate(node: Aggregate) -> Kind:
-    return Kind("int") if node.over is None else aggregated(node.op, node.over, of_value(node.over))
+    if node.over is None:
+        return Kind("int")
+    kind = aggregated(node.op, node.over, of_value(node.over))
+    return Kind("object", kind.arg, loose=True, rank=kind.key) if kind.name == "object" and not kind.loose else kind
 
 
 def aggregated(op: str, operand: Operand, kind: Kind) -> Kind:

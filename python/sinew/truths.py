@@ -90,15 +90,15 @@ def loosely(function: Callable[..., list[bool]], text: str) -> Callable[..., lis
     def over(*columns: list[Any]) -> list[bool]:
         try:
             return function(*columns)
-        except (TypeError, KeyError) as error:
+        except (TypeError, ValueError, KeyError) as error:
             raise FieldError(f"{text} cannot be compared: {_reason(error)}") from error
 
     return over
 
 
 def ranked(test: Callable[[Any, Any], bool], rank: Callable[[Any], Any]) -> Callable[[Any, Any], bool]:
-    """A comparison by the places of two values in a list of members."""
-    return lambda left, right: left is not None and right is not None and test(rank(left), rank(right))
+    """A comparison by the places of two values in a list of members, or by the keys of two objects."""
+    return lambda left, right: test(None if left is None else rank(left), None if right is None else rank(right))
 
 
 def by_time(test: Callable[[Any, Any], bool], naive: datetime, aware: datetime) -> Callable[[list[Any]], list[bool]]:
