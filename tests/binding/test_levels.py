@@ -150,6 +150,20 @@ def test_what_views_know() -> None:
         getattr(ann, 3)
 
 
+def test_values_that_are_given_for_each_row() -> None:
+    made = levels(root(), node(path(Author, "posts"), fresh=True))
+    shown = [((("word", "id"), (words, engine(model, "id"))), None) for model, words in (
+        (Author, ("x", None)), (Post, ([1], [2])),
+    )]  # fmt: skip
+    assert made.dicts(tuple(shown)) == [
+        {"word": "x", "id": 1, "below": [{"word": [1], "id": 1}, {"word": [2], "id": 2}]},
+        {"word": None, "id": 2, "below": []},
+    ]
+    few: Any = ((("word",), (("one",),)), None)
+    with pytest.raises(ValueError, match="a name for each of some fields of a level's model, or its values"):
+        made.dicts((few, shown[1]))
+
+
 def test_links_that_lead_nowhere_are_left_out() -> None:
     made = levels(root({"below": 1}), node(path(Author, "posts"), beyond=path(Post, "author")))
     first, second = made.root()

@@ -1413,3 +1413,21 @@ def test_without_memory_nothing_changes(filled: World, name: str) -> None:
             swallowed += 1
             if swallowed > 20:
                 break
+
+
+def test_the_value_of_one_record(filled: World) -> None:
+    w = filled
+    p = w.post
+    plan = w.engine.Plan(w.Post, values=[col(p.title), col(p.score)])
+    assert [plan.at(post) for post in w.all] == plan.columns(plan.rows())[0]
+    for wrong in (w.Author(name="x"), 3, None):
+        with pytest.raises(TypeError, match="expected a plan with a value, and a record of"):
+            plan.at(wrong)
+    with pytest.raises(TypeError, match="expected a plan with a value"):
+        w.engine.Plan(w.Post).at(w.all[0])
+    w.engine.delete(w.all[2])
+    with raised("deleted"):
+        plan.at(w.all[2])
+    w.store.close()
+    with raised("store_closed"):
+        plan.at(w.all[0])
