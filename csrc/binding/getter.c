@@ -324,7 +324,7 @@ static PyMethodDef getter_methods[] = {
 
 static PyMemberDef getter_members[] = {
     {"name", T_OBJECT, offsetof(snpy_getter, name), READONLY, NULL},
-    {"function", T_OBJECT, offsetof(snpy_getter, function), READONLY, NULL},
+    {"function", T_OBJECT_EX, offsetof(snpy_getter, function), 0, NULL},
     {"cache", T_BOOL, offsetof(snpy_getter, cache), READONLY, NULL},
     {"column", T_OBJECT, offsetof(snpy_getter, column), 0, NULL},
     {"__doc__", T_OBJECT, offsetof(snpy_getter, doc), READONLY, NULL},

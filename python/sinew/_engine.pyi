@@ -273,7 +273,7 @@ class Getter:
         cls, name: str, function: Callable[[Any], Any], /, *, cache: bool = True, doc: str | None = None
     ) -> Self: ...
     name: Final[str]
-    function: Final[Callable[[Any], Any]]
+    function: Callable[[Any], Any]
     cache: Final[bool]
     column: Any
     model: Final[type | None]

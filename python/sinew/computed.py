@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from . import _engine, errors, host, kinds
+from . import _engine, host, kinds
 from .aggregates import Aggregate
 from .columns import Column, Operand, Ordering, columns_of
 from .compile import Lowering
@@ -45,10 +45,16 @@ class Computed:
         self._column: Column | None = None
         self._kind: Kind | None = None
         self._busy: set[str] = set()
-        self.descriptor = self._made()
+        self.descriptor = _engine.Getter(name, self._function(), cache=declaration.cache, doc=self._doc())
+        self.descriptor.column = self.column
 
-    def _made(self) -> Any:
-        return Reader(self)
+    def _function(self) -> Callable[[Any], Any]:
+        """What computes it of a record."""
+        raise NotImplementedError
+
+    def _doc(self) -> str | None:
+        doc: str | None = self.declaration.doc
+        return doc
 
     def __repr__(self) -> str:
         return f"<{self.declaration.verb} {self.definition.name}.{self.name}>"
@@ -91,13 +97,16 @@ class Computed:
     def move_to(self, definition: Definition) -> None:
         """Makes it a getter of another definition."""
         self.definition, self._column = definition, None
+        self.descriptor.column = self.column
         self.forget()
 
     def bind(self) -> None:
         """The model has its table."""
+        self.descriptor.bind(self.definition.cls)
 
     def unbind(self) -> None:
         """It is no getter of its model any more."""
+        self.descriptor.unbind()
 
     def forget(self) -> None:
         """What was worked out is worked out anew."""
@@ -128,63 +137,22 @@ class Computed:
         return self.definition.problem(self.name, text)
 
 
-class Reader:
-    """The descriptor of a getter that the engine computes. `read`, made at the first read, does it."""
-
-    __slots__ = ("info", "read")
-
-    def __init__(self, info: Computed) -> None:
-        self.info = info
-        self.read: Callable[[Any], Any] | None = None
-
-    def __get__(self, record: Any, cls: Any = None) -> Any:
-        if record is None:
-            return self.info.column
-        read = self.read
-        if read is None:
-            assert isinstance(self.info, Declared)
-            read = self.read = self.info.reader()
-        return read(record)
-
-    def __set__(self, record: Any, value: Any) -> NoReturn:
-        raise errors.computed(self.info, value)
-
-    def __delete__(self, record: Any) -> NoReturn:
-        raise errors.computed(self.info)
-
-    @property
-    def __doc__(self) -> str | None:  # type: ignore[override]
-        doc: str | None = self.info.declaration.doc
-        return doc
-
-
 # ---------------------------------------------------------------- a function
 
 
 class Function(Computed):
     """A getter with a body."""
 
-    engine: Any  # an _engine.Getter; mypy would read it
+    def _function(self) -> Callable[[Any], Any]:
+        function: Callable[[Any], Any] = self.declaration.given
+        return function
 
-    def _made(self) -> Any:
-        d = self.declaration
-        doc = getattr(d.given, "__doc__", None) if d.doc is None else d.doc
-        self.engine = _engine.Getter(self.name, d.given, cache=d.cache, doc=doc)
-        self.engine.column = self.column
-        return self.engine
-
-    def move_to(self, definition: Definition) -> None:
-        super().move_to(definition)
-        self.engine.column = self.column
-
-    def bind(self) -> None:
-        self.engine.bind(self.definition.cls)
-
-    def unbind(self) -> None:
-        self.engine.unbind()
+    def _doc(self) -> str | None:
+        own: str | None = getattr(self.declaration.given, "__doc__", None)
+        return own if self.declaration.doc is None else self.declaration.doc
 
     def values(self, rows: _engine.Rows, run: Run) -> list[Any]:
-        return _engine.getter_values(self.engine, rows)
+        return _engine.getter_values(self.descriptor, rows)
 
     def _kind_now(self) -> Kind:
         return _of_type(self.declaration.returns, f"{self.definition.name}.{self.name}")
@@ -219,7 +187,16 @@ class Declared(Computed):
 
     def forget(self) -> None:
         super().forget()
-        self._expression = self.descriptor.read = None
+        self._expression = None
+        self.descriptor.function = self._first
+
+    def _function(self) -> Callable[[Any], Any]:
+        return self._first
+
+    def _first(self, record: Any) -> Any:
+        """Computes it of a record: the first time, when the models are there to be compiled for."""
+        read = self.descriptor.function = self.reader()
+        return read(record)
 
     @property
     def expression(self) -> Any:

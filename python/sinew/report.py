@@ -44,8 +44,8 @@ class GetterReport:
     """What a getter of a record has read, when it was computed, and whether its value is right.
 
     state: "not computed"; "right"; "stale", and `cause` is the first read that would come out otherwise; "expired" by
-    hand; "good for one read", as it read something that nobody can tell when it changes; "not kept", as the engine
-    computes it at each read, or with cache=False. computed: the revision of the database when its function began;
+    hand; "good for one read", as it read something that nobody can tell when it changes; "not kept", with
+    cache=False. computed: the revision of the database when its function began;
     verified: the revision at which the value was last found right; revision: that of the database now."""
 
     model: type
@@ -95,9 +95,9 @@ def explain(db: Database, record: Any, name: str) -> GetterReport:
     if definition is None or definition.db is not db:
         raise FieldError(f"explain_getter() takes a record of this database, not {show(record)} ({kind_of(record)})")
     info = find(definition, name)
-    getter = engine_getter(info)
+    getter = info.descriptor
     revision = db.store.revision
-    if getter is None or not getter.cache:
+    if not getter.cache:
         return GetterReport(type(record), name, record, "not kept", revision=revision)
     known = _engine.getter_report(record, getter)
     if known is None:
@@ -125,28 +125,20 @@ def find(definition: Definition, name: str) -> Computed:
     return info
 
 
-def engine_getter(info: Computed) -> _engine.Getter | None:
-    """What keeps the values of a getter, if they are."""
-    descriptor = info.descriptor
-    return descriptor if isinstance(descriptor, _engine.Getter) else None
-
-
 def expire(record: Any, names: tuple[str, ...]) -> None:
     """Drops the values of getters of a record: of all without names."""
     definition = type(record).__sinew__
     listed = [find(definition, name) for name in names] if names else definition.getters.values()
-    for getter in [engine_getter(info) for info in listed]:
-        if getter is not None:
-            _engine.expire(record, getter)
+    for info in listed:
+        _engine.expire(record, info.descriptor)
 
 
 def counts(db: Database) -> Iterator[tuple[str, GetterStats]]:
     """The stats of each getter whose values are kept, by `Model.name`."""
     for definition in db.definitions.values():
         for name, info in definition.getters.items():
-            getter = engine_getter(info)
-            if getter is not None and getter.cache:
-                yield f"{definition.name}.{name}", GetterStats(*_engine.getter_counts(getter))
+            if info.descriptor.cache:
+                yield f"{definition.name}.{name}", GetterStats(*_engine.getter_counts(info.descriptor))
 
 
 # ---------------------------------------------------------------- in words
