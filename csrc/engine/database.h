@@ -109,6 +109,7 @@ struct sn_db {
     uint32_t table_numbers;
     int64_t now;            /* of the host's clock, for what is right within a time only */
     size_t timed;           /* values that are */
+    size_t values;          /* of all getters */
     sn__value *dead_values; /* getters' values that nobody needs any more, until sn_db_drop pops what they own */
     sn_frame *frames;       /* computations under way */
     uint64_t schema;        /* grows with each change of the schema: values from before are worth nothing */

@@ -165,6 +165,8 @@ same_question(const sn__read *a, const sn__read *b)
         return a->was.member.target == b->was.member.target;
     if (a->kind == SN_READ_PROBE)
         return memcmp(a->was.probe->words, b->was.probe->words, sizeof a->was.probe->words) == 0;
+    if (a->kind == SN_READ_GETTER) /* the time has no revision */
+        return a->was.value == b->was.value;
     return a->kind != SN_READ_TIME;
 }
 
@@ -300,6 +302,25 @@ sn_read_table(sn_frame *f, const sn_table *t)
 
 /* ---------------------------------------------------------------- paths and indexes */
 
+static void
+read_index(sn_frame *f, const sn_index *ix)
+{
+    for (size_t i = 0; i < ix->column_count; i++)
+        read_place(f, ix->table, ix->columns[i]);
+    read_place(f, ix->table, SN__LIFE);
+}
+
+/* A word of nothing stands for a value that nobody had interned: there may be an entry for it next time. */
+static bool
+is_askable(const sn_index *ix, const sn_word *words)
+{
+    for (size_t i = 0; i < ix->column_count; i++) {
+        if (words[i] == 0 && sn_type_owns(ix->table->columns[ix->columns[i]].def.type))
+            return false;
+    }
+    return true;
+}
+
 static sn__read
 along(const sn_path *p, sn_row from, sn_read_kind kind)
 {
@@ -393,6 +414,10 @@ sn_read_probe(sn_frame *f, const sn_index *ix, const sn_word *words, sn_row foun
     sn__read r = {.kind = SN_READ_PROBE, UNPLACED};
     r.on.index = ix;
     r.was.probe = &probe;
+    if (!is_askable(ix, words)) {
+        read_index(f, ix);
+        return;
+    }
     if (!is_new(f, &r))
         return;
     r.was.probe = sn_mem_new(&f->db->mem, sizeof probe);
@@ -401,7 +426,7 @@ sn_read_probe(sn_frame *f, const sn_index *ix, const sn_word *words, sn_row foun
         return;
     }
     for (size_t i = 0; i < probe.n; i++) {
-        if (!sn_type_owns(ix->table->columns[ix->columns[i]].def.type) || words[i] == 0)
+        if (!sn_type_owns(ix->table->columns[ix->columns[i]].def.type))
             continue;
         sn_entry_retain(words[i]);
         probe.entries |= (uint8_t)(1u << i);
@@ -527,7 +552,7 @@ sn_read_getter(sn_frame *f, sn_getter *g, sn_row row)
     const sn__value *v = sn__value_at(g, row);
     sn__read r = {.kind = SN_READ_GETTER, .row = row, .col = SN_NO_COL};
     r.on.getter = g;
-    if (!v || !v->handle || (v->flags & (SN__VALUE_ONCE | SN__VALUE_EXPIRED))) {
+    if (!v || !v->handle || (v->flags & (SN__VALUE_ONCE | SN__VALUE_EXPIRED)) || !sn__stored(g->table, row)) {
         f->once = true;
         return false;
     }
@@ -576,16 +601,16 @@ void
 sn_frame_abandon(sn_frame *f, sn_frame *outer)
 {
     size_t kept = 0;
-    if (outer && outer->db != f->db)
+    if (outer && (outer->db != f->db || f->schema != f->db->schema)) {
         outer->once = true;
-    else if (outer) {
+    } else if (outer) {
         outer->once |= f->once;
         outer->signature.places |= f->signature.places;
         outer->signature.cells |= f->signature.cells;
         narrow(outer, f->low, f->high);
     }
     for (size_t i = 0; i < f->n; i++) {
-        if (!outer || outer->db != f->db || !take_over(outer, &f->reads[i]))
+        if (!outer || !take_over(outer, &f->reads[i]))
             f->reads[kept++] = f->reads[i];
     }
     f->n = kept;

@@ -106,6 +106,7 @@ count_value(sn_getter *g, const sn__value *v, bool there)
     g->counts.values = there ? g->counts.values + 1 : g->counts.values - 1;
     g->counts.bytes = there ? g->counts.bytes + size_of(v) : g->counts.bytes - size_of(v);
     g->containers = there ? g->containers + v->containers : g->containers - v->containers;
+    g->table->db->values = there ? g->table->db->values + 1 : g->table->db->values - 1;
     if (v->flags & SN__VALUE_TIMED)
         g->table->db->timed = there ? g->table->db->timed + 1 : g->table->db->timed - 1;
 }
@@ -220,7 +221,8 @@ value_dies(sn_getter *g, sn_row row, void *arg)
 void
 sn__values_forget(sn_db *db)
 {
-    each_value_of_all(db, value_dies, NULL);
+    if (db->values > 0)
+        each_value_of_all(db, value_dies, NULL);
 }
 
 void
@@ -574,12 +576,13 @@ add_value(sn_getter *g, sn_row row, void *arg)
 const char *
 sn__getters_check(const sn_db *db)
 {
-    size_t timed = 0;
+    size_t timed = 0, values = 0;
     for (const sn_table *t = db->tables; t; t = t->next) {
         for (sn_getter *g = t->getters; g; g = g->next) {
             sums s = {.db = db};
             each_value(g, add_value, &s);
             timed += s.timed;
+            values += s.counts.values;
             if (s.broken)
                 return s.broken;
             if (s.counts.values != g->counts.values || s.counts.bytes != g->counts.bytes
@@ -587,5 +590,5 @@ sn__getters_check(const sn_db *db)
                 return "getter: values are miscounted";
         }
     }
-    return timed == db->timed ? NULL : "getter: values that depend on the time are miscounted";
+    return timed == db->timed && values == db->values ? NULL : "getter: values of all getters are miscounted";
 }

@@ -146,7 +146,6 @@ struct sn_getter {
     sn_getter *next;     /* of the table */
     sn__value ***blocks; /* of SN__VALUE_ROWS values each; NULL where no row has ever had one */
     size_t block_cap;
-    uint64_t number; /* in place of a table's, for signatures */
     sn_getter_counts counts;
     size_t containers; /* values that say so */
 };

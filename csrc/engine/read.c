@@ -206,10 +206,12 @@ sn__read_signature(const sn__read *r)
         return (sn_signature){sn__node_places(r->on.worth->expr, r->on.worth->node), 0};
     case SN_READ_COLUMN:
         return (sn_signature){sn__place_bit(r->on.table, r->col), 0};
-    case SN_READ_LIFE:
     case SN_READ_TABLE:
         return (sn_signature){sn__place_bit(r->on.table, SN__LIFE), 0};
+    case SN_READ_LIFE:
+        return (sn_signature){0, sn__cell_bit(r->on.table, r->row, SN__LIFE)};
     case SN_READ_GETTER:
+        return (sn_signature){0, sn__cell_bit(r->on.getter->table, r->row, SN__LIFE)};
     case SN_READ_TIME:
         break;
     }

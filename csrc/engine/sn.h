@@ -617,7 +617,7 @@ sn_status sn_query_group_aggregate(sn_cell *out, sn_type *type, sn_agg_op op, sn
  */
 typedef struct sn_getter_counts {
     uint64_t hits;     /* reads that found the value right */
-    uint64_t verified; /* of these, those that had to ask what it read */
+    uint64_t verified; /* values found right, for a read or on the way to one, by asking what they had read */
     uint64_t computed; /* functions that ran to their end */
     size_t values;     /* that are kept */
     size_t bytes;      /* of the engine's memory for them, their reads included */
@@ -640,7 +640,7 @@ void *sn_getter_hit(sn_getter *g, sn_row row);
 void *sn_getter_value(const sn_getter *g, sn_row row);
 /* The same for one that verifying has found right: counts as a hit. */
 void *sn_getter_found(sn_getter *g, sn_row row);
-/* The value is not right any more, nor is any that was computed from it, whatever comes out next. False: there is none. */
+/* The value is not right any more, nor is any whose function read it, whatever comes out next. False: there is none. */
 bool sn_getter_expire(sn_getter *g, sn_row row);
 /* Where a walk over the handles of values is; {0} at first. */
 typedef struct sn_container_walk {
@@ -674,7 +674,8 @@ typedef struct sn_verify_level {
 
 #define SN_VERIFY_FEW 6
 
-/* {0} but for getter and row. A list of work: getters that read getters, however many, need no recursion. */
+/* {0} but for getter and row. A list of work: getters that read getters, however many, need no recursion. From the first step to the
+ * end rows keep their numbers. */
 typedef struct sn_verify {
     sn_getter *getter;
     sn_row row;
@@ -717,7 +718,7 @@ void sn_read_first(sn_frame *f, const sn_path *p, sn_row from, sn_row target);
 void sn_read_each(sn_frame *f, const sn_path *p, sn_row from, const sn_row *rows, size_t n);
 void sn_read_count(sn_frame *f, const sn_path *p, sn_row from, size_t stop_at, size_t count);
 void sn_read_contains(sn_frame *f, const sn_path *p, sn_row from, sn_row target, bool inside);
-/* Entries among the words get a use. */
+/* Entries among the words get a use. A word of 0 for what no entry stands for: any change of the index's columns is one. */
 void sn_read_probe(sn_frame *f, const sn_index *ix, const sn_word *words, sn_row found);
 /* A query, not from rows given, whose expression lives as long as `handle` does, and what it found: rows, or a number. */
 bool sn_read_rows(sn_frame *f, const sn_query *q, void *handle, const sn_row *rows, size_t n);

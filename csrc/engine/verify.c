@@ -7,7 +7,7 @@
  * run code of the host's, or to compare objects of its, is handed out as a step, and the next call goes on from there.
  *
  * Between two steps anything may happen: levels hold getters and rows, and the number of the value that was looked at; one that is no longer there
- * is looked at from the beginning. A getter is taken for up to date when it has been verified since the level that reads it began.
+ * is looked at from the beginning. Rows keep their numbers meanwhile. A getter is taken for up to date when it has been verified since the level that reads it began.
  */
 #include "getter.h"
 
@@ -19,10 +19,13 @@ top(const sn_verify *v)
     return &v->levels[v->n - 1];
 }
 
-/* False: no memory. */
+/* False: no memory, or the getters read each other in a circle, which only functions that have met another thread's writes can: more
+ * levels than values. The function that closes it is then run, and meets it. */
 static bool
 push(sn_verify *v, sn_getter *g, sn_row row)
 {
+    if (v->n > v->db->values)
+        return false;
     if (v->n == v->cap && v->levels == v->few) {
         sn_verify_level *levels = sn_mem_new(&v->db->mem, 2 * v->cap * sizeof *levels);
         if (!levels)
@@ -51,8 +54,10 @@ look_at_getter(sn_verify *v, const sn__read *r, const sn__value *reader)
 {
     sn_verify_level *level = top(v);
     sn__value *read = sn__value_at(r->on.getter, r->row);
+    bool told = v->compared && read && v->was == r->was.value && v->is == read->handle;
+    v->compared = false;
     bool right = read && (sn__value_holds(read, v->db) || (read->verified >= level->start && !read->flags));
-    if (!right && (level->ran || !sn__stored(r->on.getter->table, r->row)))
+    if (!sn__stored(r->on.getter->table, r->row) || (!right && level->ran))
         return LOOK_CHANGED;
     if (!right)
         return LOOK_DEEPER;
@@ -61,10 +66,8 @@ look_at_getter(sn_verify *v, const sn__read *r, const sn__value *reader)
         return LOOK_CHANGED;
     if (read->handle == r->was.value)
         return LOOK_SAME;
-    if (v->compared) {
-        v->compared = false;
+    if (told)
         return v->same ? LOOK_SAME : LOOK_CHANGED;
-    }
     v->was = r->was.value;
     v->is = read->handle;
     return LOOK_COMPARE;
@@ -157,6 +160,7 @@ begin(sn_verify *v)
     v->levels = v->few;
     v->cap = SN_VERIFY_FEW;
     v->few[v->n++] = (sn_verify_level){.getter = v->getter, .row = v->row, .start = v->db->revision};
+    sn_db_pin(v->db);
 }
 
 sn_step
@@ -189,6 +193,9 @@ sn_verify_next(sn_verify *v)
 void
 sn_verify_end(sn_verify *v)
 {
-    if (v->db && v->levels != v->few)
+    if (!v->db)
+        return;
+    sn_db_unpin(v->db);
+    if (v->levels != v->few)
         sn_mem_free(&v->db->mem, v->levels, v->cap * sizeof *v->levels);
 }
