@@ -193,6 +193,7 @@ hostile_damage(const hostile *h)
 
 typedef struct handle {
     uint64_t magic;
+    size_t uses;
     size_t len;
     unsigned char data[];
 } handle;
@@ -204,6 +205,7 @@ handle_new_bytes(const void *data, size_t len)
     if (!made)
         fail("malloc", "the machine is out of memory", __FILE__, __LINE__);
     made->magic = HANDLE_MAGIC;
+    made->uses = 1;
     made->len = len;
     if (len)
         memcpy(made->data, data, len);
@@ -223,10 +225,22 @@ handle_free(void *ptr)
     handle *h = ptr;
     if (!h || h->magic != HANDLE_MAGIC)
         fail("releasing a handle", "it is not a live handle", __FILE__, __LINE__);
+    live_handles--;
+    if (--h->uses > 0)
+        return;
     h->magic = 0;
     memset(h->data, FREED_BYTE, h->len);
-    live_handles--;
     free(h);
+}
+
+void
+handle_retain(void *ptr)
+{
+    handle *h = ptr;
+    if (!h || h->magic != HANDLE_MAGIC)
+        fail("keeping a handle", "it is not a live handle", __FILE__, __LINE__);
+    h->uses++;
+    live_handles++;
 }
 
 size_t

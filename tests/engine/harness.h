@@ -57,8 +57,9 @@ const char *hostile_damage(const hostile *h); /* looks at all red zones: NULL, o
 /* A handle with these bytes, as a host would own it. */
 void *handle_new(const char *text);
 void *handle_new_bytes(const void *data, size_t len);
-void handle_free(void *handle);           /* a second time is found out */
-size_t handle_count(void);                /* live */
+void handle_free(void *handle);           /* gives a use back; once too often is found out */
+void handle_retain(void *handle);         /* one more use */
+size_t handle_count(void);                /* uses of live ones */
 sn_bytes handle_text(const void *handle); /* the sn_text_fn */
 
 /* ---------------------------------------------------------------- databases */
