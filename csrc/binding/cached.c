@@ -228,7 +228,6 @@ verify(snpy_getter *self, sn_row row, snpy_store *store)
     sn_step step;
     int result = -1;
     snpy_tell_time(store);
-    sn_db_pin(store->engine);
     while (result < 0) {
         step = sn_verify_next(&v);
         if (step == SN_STEP_COMPARE) {
@@ -242,7 +241,6 @@ verify(snpy_getter *self, sn_row row, snpy_store *store)
         }
     }
     sn_verify_end(&v);
-    sn_db_unpin(store->engine);
     return result;
 }
 
