@@ -25,6 +25,21 @@ from sinew import (
     many_to_many,
 )
 
+from .computed import (
+    OfAuthors,
+    OfBoxes,
+    OfCategories,
+    OfKeepers,
+    OfMembers,
+    OfPosts,
+    OfReaders,
+    OfRemarks,
+    OfShelves,
+    OfTaggings,
+    OfTags,
+    OfTopics,
+    wild_getter,
+)
 from .oracle import Ref, Shape
 
 store = Database()
@@ -34,7 +49,7 @@ class Numbered(Model, db=store, abstract=True):
     """Models with the implicit id."""
 
 
-class Author(Numbered):
+class Author(OfAuthors, Numbered):
     name: Attr[str]
     email: Attr[str | None] = field(default=None, unique=True)
     posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
@@ -60,7 +75,7 @@ class Profile(Numbered):
     author: BelongsTo[Author] = belongs_to(unique=True, on_delete="cascade")
 
 
-class Category(Numbered):
+class Category(OfCategories, Numbered):
     title: Attr[str]
     parent: BelongsTo[Category | None] = belongs_to(default=None, on_delete="cascade")
     children: HasMany[Category] = has_many(inverse=lambda: Category.parent)
@@ -71,7 +86,7 @@ class Category(Numbered):
     remarks: HasMany[Remark] = has_many(inverse=lambda: Remark.about)
 
 
-class Post(Numbered, index=[("author", "score")], unique=[("author", "title")]):
+class Post(OfPosts, Numbered, index=[("author", "score")], unique=[("author", "title")]):
     title: Attr[str]
     score: Attr[int | None] = field(default=None, index="ordered")
     author: BelongsTo[Author] = belongs_to()
@@ -86,7 +101,7 @@ class Post(Numbered, index=[("author", "score")], unique=[("author", "title")]):
     marks: ManyToMany[Tag, Mark] = many_to_many(unique=False)
 
 
-class Tag(Numbered):
+class Tag(OfTags, Numbered):
     label: Attr[str] = field(unique=True, intern=True)
     rank: Attr[int | None] = field(default=None, unique="deferred")
     taggings: HasMany[Tagging] = has_many(inverse=lambda: Tagging.tag)
@@ -96,7 +111,7 @@ class Tag(Numbered):
     kin: ManyToMany[Tag, Kinship] = many_to_many(symmetric=True, foreign_key="a", other_key="b")
 
 
-class Tagging(Numbered, unique=[("post", "tag")]):
+class Tagging(OfTaggings, Numbered, unique=[("post", "tag")]):
     """The pivot of posts and tags."""
 
     post: BelongsTo[Post] = belongs_to(on_delete="cascade")
@@ -130,14 +145,14 @@ class Badge(Numbered):
     fans: HasMany[Member] = has_many(inverse=lambda: Member.liked)
 
 
-class Member(Numbered):
+class Member(OfMembers, Numbered):
     badge: BelongsTo[Badge | None] = belongs_to(default=None, references="code")
     liked: BelongsTo[Badge | None] = belongs_to(default=None, references="code", enforce=False, on_delete="keep")
     mentor: BelongsTo[Member | None] = belongs_to(default=None, on_delete="nullify")
     pupils: HasMany[Member] = has_many(inverse=lambda: Member.mentor)
 
 
-class Remark(Numbered):
+class Remark(OfRemarks, Numbered):
     """Refers to records of several models, three times: cascading, nullifying, and one to one."""
 
     text: Attr[str]
@@ -151,7 +166,7 @@ class Remark(Numbered):
     replies: HasMany[Remark] = has_many(inverse=lambda: Remark.about)
 
 
-class Keeper(Numbered):
+class Keeper(OfKeepers, Numbered):
     wilds: HasMany[Wild] = has_many(inverse="owner")  # type: ignore[valid-type]
 
 
@@ -161,7 +176,7 @@ class Hall(Numbered):
     topics: HasMany[Topic] = has_many(inverse=lambda: Topic.hall)
 
 
-class Reader(Numbered):
+class Reader(OfReaders, Numbered):
     name: Attr[str] = field(unique=True)
     gone: Attr[datetime | None] = deleted_at()
     topics: HasMany[Topic] = has_many(inverse=lambda: Topic.owner)
@@ -170,7 +185,7 @@ class Reader(Numbered):
     watches: HasMany[Watch] = has_many(inverse=lambda: Watch.reader)
 
 
-class Topic(Numbered):
+class Topic(OfTopics, Numbered):
     title: Attr[str | None] = field(default=None, unique=True)
     parent: BelongsTo[Topic | None] = belongs_to(default=None, on_delete="cascade")
     owner: BelongsTo[Reader | None] = belongs_to(default=None, on_delete="cascade")
@@ -190,13 +205,13 @@ class Watch(Numbered, unique=[("topic", "reader")]):
     gone: Attr[datetime | None] = deleted_at()
 
 
-class Shelf(KeyedModel, db=store, primary_key=("room", "number")):
+class Shelf(OfShelves, KeyedModel, db=store, primary_key=("room", "number")):
     room: Attr[str]
     number: Attr[int]
     boxes: HasMany[Box] = has_many(inverse=lambda: Box.shelf)
 
 
-class Box(KeyedModel, db=store):
+class Box(OfBoxes, KeyedModel, db=store):
     label: Attr[str] = field(primary_key=True)
     shelf: BelongsTo[Shelf | None] = belongs_to(default=None, on_delete="nullify")
     inside: BelongsTo[Box | None] = belongs_to(default=None)
@@ -237,8 +252,9 @@ class Variant:
         return found
 
     def define(self) -> Any:
+        fields = {**self.fields(), "name": wild_getter(self.extra)}
         keywords = {self.together: [("owner", "tag")]} if self.together else {}
-        return define("Wild", self.fields(), base=Numbered, **keywords)
+        return define("Wild", fields, base=Numbered, **keywords)
 
     def shape(self) -> Shape:
         extra, tree = ("extra",) if self.extra else (), ("parent_id",) if self.tree else ()
