@@ -63,8 +63,10 @@ sn__cycle_changed(const sn_table *t, const sn_index *ix, sn_row row)
 sn_status
 sn__cycle_made(const sn_reference *ref, sn_row row, const sn_word *key, const sn_word *own)
 {
+    sn_word words[SN_MAX_KEY];
     bool itself = memcmp(key, own, ref->to->column_count * sizeof *own) == 0;
-    return itself || sn__reference_count(ref, own) > 0 ? sn__cycle_watch(ref, row) : SN_OK;
+    sn__reference_words(words, ref, own);
+    return itself || sn__reference_count(ref, words) > 0 ? sn__cycle_watch(ref, row) : SN_OK;
 }
 
 sn_status

@@ -28,6 +28,14 @@ sn__reference_target(sn_word *out, const sn_reference *ref, sn_row row)
     return sn__row_key(words, ref->from, row) && sn__reference_leads(out, ref, words);
 }
 
+/* The words of ref->from in which rows refer to this key of the target. */
+static inline void
+sn__reference_words(sn_word *out, const sn_reference *ref, const sn_word *key)
+{
+    out[0] = ref->constant;
+    memcpy(out + ref->member, key, ref->to->column_count * sizeof *key);
+}
+
 /* The key, in words of ref->from, of the rows that refer to this row of the target; false if none can. */
 static inline bool
 sn__reference_referring(sn_word *out, const sn_reference *ref, sn_row row)

@@ -239,6 +239,49 @@ test_turned_around(void)
     tree_free(&x);
 }
 
+/* The member of a reference to several tables that leads back to its own: rows refer to it by what it is and by its key. A row that
+ * closes a cycle with one that waits for it; and one whose key is only another member's. */
+static void
+test_member(bool same_member)
+{
+    enum { KIND, KEY, OWN, NUMBER };
+    static const sn_column_def defs[] = {
+        {.type = SN_CHOICE, .nullable = true}, {.type = SN_INT, .nullable = true}, {.type = SN_INT}};
+    static const sn_col own = OWN, subject[] = {KIND, KEY};
+    sn_config config = harness_config(&h);
+    sn_db *db;
+    sn_table *t;
+    sn_index *ids, *from;
+    sn_reference *refs[2];
+    CHECK_OK(sn_db_new(&db, &config));
+    CHECK_OK(sn_table_new(&t, db, NULL));
+    for (sn_col c = 0; c < NUMBER; c++) {
+        sn_col at;
+        CHECK_OK(sn_table_add_column(&at, t, &defs[c], NULL));
+    }
+    CHECK_OK(sn_index_new(&ids, t, SN_INDEX_UNIQUE, &own, 1, false, NULL));
+    CHECK_OK(sn_index_new(&from, t, SN_INDEX_MANY, subject, 2, false, NULL));
+    for (sn_word kind = 0; kind < 2; kind++) {
+        CHECK_OK(sn_reference_new_member(&refs[kind], from, ids, kind, SN_KEEP, false, NULL));
+    }
+    CHECK_OK(sn_reference_forbid_cycles(refs[1]));
+    sn_cell first[] = {cell(1), cell(8), cell(7)}, second[] = {cell(same_member), cell(7), cell(8)};
+    sn_row row;
+    CHECK_OK(sn_begin(db));
+    CHECK_OK(sn_table_insert(&row, t, first));
+    CHECK_OK(sn_table_insert(&row, t, second));
+    CHECK_STATUS(sn_commit(db), same_member ? SN_CYCLE : SN_OK);
+    if (same_member) {
+        sn_error e = *sn_db_error(db);
+        CHECK(e.reference == refs[1] && e.row == 1 && e.other == 0 && e.count == 2);
+        sn_rollback(db);
+    }
+    CHECK(sn_check(db) == NULL);
+    void *handles[4];
+    CHECK(sn_db_dismantle(db, handles, 4) == 0);
+    sn_db_free(db);
+}
+
 /* ---------------------------------------------------------------- refused memory */
 
 static void *
@@ -324,6 +367,8 @@ main(void)
     CHECK(refused > 300 && accepted > 500);
     test_misuse();
     test_turned_around();
+    test_member(true);
+    test_member(false);
     static const harness_sweep_def sweep = {sweep_setup, sweep_run, sweep_check, sweep_teardown},
                                    existing = {existing_setup, existing_run, existing_check, sweep_teardown};
     CHECK(harness_sweep(&h, &sweep) > 3);
