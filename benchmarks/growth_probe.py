@@ -20,9 +20,8 @@ from pathlib import Path
 from time import thread_time
 from typing import Any
 
-from sinew import Attr, BelongsTo, Database, HasMany, Model, belongs_to, has_many
-
 from . import handwritten
+from .ours import Author, Post, store
 from .workload import make
 
 CHUNK = 10_000
@@ -32,23 +31,6 @@ POSTS_PER_AUTHOR = 100
 START = datetime(2020, 1, 1)
 SPAN = 100_000_000  # seconds
 Columns = dict[str, list[Any]]
-store = Database()
-
-
-class Stored(Model, db=store, abstract=True):
-    """The family of the models that grow."""
-
-
-class Author(Stored):
-    name: Attr[str]
-    posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
-
-
-class Post(Stored):
-    title: Attr[str]
-    content: Attr[str]
-    published_at: Attr[datetime]
-    author: BelongsTo[Author] = belongs_to()
 
 
 @dataclass
