@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     posts = options.posts or (10_000 if options.quick else 100_000)
     visits = options.visits or (100_000 if options.quick else 1_000_000)
     care = Care(options.quick, *((options.rounds, 0) if options.rounds else (3, 0.02) if options.quick else (5, 0.3)))
-    workload = make(posts, tags=TAGS, visits=visits)
+    workload = make(posts, tags=TAGS, visits=visits, folders=max(10, posts // 10))
     operations = [each for each in OPERATIONS if options.only in each.name or options.only in each.title]
     report = Report(workload, operations)
     ours = Sinew(workload)

@@ -74,6 +74,17 @@ class Tagging:
         store.taggings_of_tag[tag_id][id] = self
 
 
+class Folder:
+    __slots__ = ("around", "id", "inside")
+
+    def __init__(self, *, id: int, around: Folder | None) -> None:
+        self.id = id
+        self.around = around
+        self.inside: list[Folder] = []
+        if around is not None:
+            around.inside.append(self)
+
+
 class Store:
     """Everything, and every index. The classes of the records are a peer's own where it has others."""
 

@@ -75,6 +75,14 @@ def leaving(side: Side) -> Sequence[int]:
     return range(min(20, len(side.workload.authors)))
 
 
+def root(side: Side) -> Sequence[Any]:
+    return side.folders[:1]
+
+
+def leaves(side: Side) -> Sequence[Any]:
+    return [side.folders[place] for place in side.workload.leaves]
+
+
 def ids(side: Side, records: Any) -> list[int]:
     return side.ids(records)
 
@@ -102,6 +110,10 @@ def number_of_taggings(workload: Workload) -> int:
 
 def number_of_visits(workload: Workload) -> int:
     return len(workload.visits)
+
+
+def number_of_folders(workload: Workload) -> int:
+    return len(workload.folders)
 
 
 RANGE = (Budget(1 / 20, BY_HAND), Budget(2, NUMPY))
@@ -235,6 +247,18 @@ TREES = [
     ),
 ]
 
+CLOSURES = [
+    Operation(
+        "descendants",
+        "all below the root of a tree, ids, per node",
+        root,
+        scale=number_of_folders,
+        rows="folders",
+        compared=any_order,
+    ),
+    Operation("ancestors", "all above a leaf of a tree, ids", leaves, rows="folders", compared=any_order, spots=True),
+]
+
 CHANGING = [
     Operation(
         "update", "update a str of half of the posts, per row", middle, scale=number_of_posts, held=False, changes=True
@@ -257,4 +281,4 @@ STARTING = [
     )
 ]
 
-OPERATIONS = [*STARTING, *CONSTRUCTING, *READING, *RELATIONS, *FINDING, *QUERIES, *TREES, *CHANGING]
+OPERATIONS = [*STARTING, *CONSTRUCTING, *READING, *RELATIONS, *FINDING, *QUERIES, *TREES, *CLOSURES, *CHANGING]

@@ -49,6 +49,15 @@ class Visit(Stored):
     place: Attr[int]
 
 
+class Folder(Stored):
+    """A tree."""
+
+    around: BelongsTo[Folder | None] = belongs_to(default=None, on_delete="cascade")
+    inside: HasMany[Folder] = has_many(inverse=lambda: Folder.around)
+    ancestors: HasMany[Folder] = has_many(recursive=lambda: Folder.around)
+    descendants: HasMany[Folder] = has_many(recursive=lambda: Folder.inside)
+
+
 def authors(workload: Workload) -> None:
     """Empties the store and loads authors and tags."""
     store.clear()

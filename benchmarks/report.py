@@ -117,7 +117,8 @@ class Report:
         rows = self.workload
         return (
             f"{len(rows.posts):,} posts of {len(rows.authors):,} authors, {len(rows.taggings):,} taggings, "
-            f"{len(rows.visits):,} rows to group; sinew {sinew.__version__}, CPython {platform.python_version()}, "
+            f"{len(rows.visits):,} rows to group, {len(rows.folders):,} folders; "
+            f"sinew {sinew.__version__}, CPython {platform.python_version()}, "
             f"{os.cpu_count()} x {processor()}, {date.today().isoformat()}"
         )
 

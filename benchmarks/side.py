@@ -18,8 +18,8 @@ from .workload import Workload
 
 
 class Side:
-    """What all sides have. `posts`, `authors`: the records that are held, in the order of their ids; a slow side holds
-    the first ones only."""
+    """What all sides have. `posts`, `authors`, `folders`: the records that are held, in the order of their ids; a slow
+    side holds the first ones only."""
 
     name: ClassVar[str]
     imports: ClassVar[str] = ""
@@ -31,6 +31,7 @@ class Side:
         self.workload = workload
         self.posts: Sequence[Any] = []
         self.authors: Sequence[Any] = []
+        self.folders: Sequence[Any] = []
         self.loaded = ""
         self.held: bool | None = None
 
@@ -38,11 +39,12 @@ class Side:
         return bool(self.imports) if operation == "start" else hasattr(self, operation)
 
     def ready(self, rows: str, held: bool) -> None:
-        """Loads `rows` ("all", "authors", "visits" or "none") unless they are there, then holds the records or lets go
-        of them."""
+        """Loads `rows` ("all", "authors", "visits", "folders" or "none") unless they are there, then holds the records
+        or lets go of them."""
         if rows != self.loaded:
-            self.posts, self.authors, self.held = [], [], None
-            {"all": self.fill, "authors": self.empty, "visits": self.fill_visits, "none": self.drop}[rows]()
+            self.posts, self.authors, self.folders, self.held = [], [], [], None
+            fill = {"all": self.fill, "authors": self.empty, "visits": self.fill_visits, "folders": self.fill_folders}
+            fill.get(rows, self.drop)()
             self.loaded = rows
         if rows == "all" and held is not self.held:
             self.hold() if held else self.release()
@@ -66,6 +68,10 @@ class Side:
 
     def fill_visits(self) -> None:
         """Loads the visits and nothing else."""
+        raise NotImplementedError
+
+    def fill_folders(self) -> None:
+        """Loads the folders and nothing else, and holds them."""
         raise NotImplementedError
 
     def drop(self) -> None:

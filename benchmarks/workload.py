@@ -14,13 +14,15 @@ TAGGINGS = ("id", "post_id", "tag_id", "weight")
 @dataclass(frozen=True)
 class Workload:
     """`authors`: (id, name); `posts`: see POSTS; `tags`: (id, label), labels unique; `taggings`: see TAGGINGS, each
-    pair of post and tag at most once; `visits`: a place for each visit."""
+    pair of post and tag at most once; `visits`: a place for each visit; `folders`: (id, id of the one around it or
+    None), a tree."""
 
     authors: list[tuple[int, str]]
     posts: list[tuple[int, str, str, datetime, int]]
     tags: list[tuple[int, str]] = field(default_factory=list)
     taggings: list[tuple[int, int, int, int]] = field(default_factory=list)
     visits: list[int] = field(default_factory=list)
+    folders: list[tuple[int, int | None]] = field(default_factory=list)
 
     @cached_property
     def keys(self) -> list[int]:
@@ -40,6 +42,12 @@ class Workload:
         """When posts were published, sorted."""
         return sorted(row[3] for row in self.posts)
 
+    @cached_property
+    def leaves(self) -> list[int]:
+        """Places of the folders that no other is in."""
+        around = {parent for _, parent in self.folders}
+        return [place for place, (number, _) in enumerate(self.folders) if number not in around]
+
     @property
     def middle(self) -> datetime:
         """About half of the posts were published before."""
@@ -56,8 +64,11 @@ class Workload:
         return {name: list(column) for name, column in zip(TAGGINGS, zip(*self.taggings, strict=True), strict=True)}
 
 
-def make(posts: int, authors: int | None = None, seed: int = 7, *, tags: int = 0, visits: int = 0) -> Workload:
-    """`posts` posts of `authors` authors (one for each hundred posts). With `tags`, each post has one to three."""
+def make(
+    posts: int, authors: int | None = None, seed: int = 7, *, tags: int = 0, visits: int = 0, folders: int = 0
+) -> Workload:
+    """`posts` posts of `authors` authors (one for each hundred posts). With `tags`, each post has one to three. Each
+    of the `folders` but the first is in any of those before it."""
     rng = random.Random(seed)
     authors = authors or max(1, posts // 100)
     start = datetime(2020, 1, 1)
@@ -76,7 +87,12 @@ def make(posts: int, authors: int | None = None, seed: int = 7, *, tags: int = 0
         [(number, f"tag {number}") for number in range(1, tags + 1)],
         _taggings(posts, tags, random.Random(seed + 1)) if tags else [],
         random.Random(seed + 2).choices(range(1, 1001), k=visits),
+        _folders(folders, random.Random(seed + 3)),
     )
+
+
+def _folders(folders: int, rng: random.Random) -> list[tuple[int, int | None]]:
+    return [(number, rng.randrange(1, number) if number > 1 else None) for number in range(1, folders + 1)]
 
 
 def _taggings(posts: int, tags: int, rng: random.Random) -> list[tuple[int, int, int, int]]:

@@ -216,7 +216,15 @@ def test_numbers_are_shown_with_three_digits() -> None:
 
 
 def test_the_workload_is_the_same_each_time() -> None:
-    assert make(50, tags=20, visits=9) == make(50, tags=20, visits=9)
+    assert make(50, tags=20, visits=9, folders=9) == make(50, tags=20, visits=9, folders=9)
+
+
+def test_folders_are_one_tree() -> None:
+    workload = make(5, folders=100)
+    assert workload.folders[0] == (1, None)
+    assert all(around is not None and around < number for number, around in workload.folders[1:])
+    around = {parent for _, parent in workload.folders}
+    assert [workload.folders[place][0] for place in workload.leaves] == [n for n in range(1, 101) if n not in around]
 
 
 def test_a_post_has_a_tag_at_most_once() -> None:

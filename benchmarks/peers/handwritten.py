@@ -43,6 +43,13 @@ class HandWritten(Objects):
         self.close()
         self.visits = [Visit(id=number, place=place) for number, place in enumerate(self.workload.visits, 1)]
 
+    def fill_folders(self) -> None:
+        self.close()
+        folders: dict[int | None, handwritten.Folder] = {}
+        for number, around in self.workload.folders:
+            folders[number] = handwritten.Folder(id=number, around=folders.get(around))
+        self.folders = list(folders.values())
+
     def hold(self) -> None:
         self.posts, self.authors = list(self.store.posts.values()), list(self.store.authors.values())
 
@@ -50,7 +57,7 @@ class HandWritten(Objects):
         self.posts, self.authors = [], list(self.store.authors.values()) if self.store else []
 
     def close(self) -> None:
-        self.store, self.visits, self.posts, self.authors = None, [], [], []
+        self.store, self.visits, self.posts, self.authors, self.folders = None, [], [], [], []
 
     # ------------------------------------------------------------ records
 
@@ -174,6 +181,28 @@ class HandWritten(Objects):
             }
             for author in self.store.authors.values()
         ]
+
+    # ------------------------------------------------------------ closures
+
+    def descendants(self, folders: Sequence[handwritten.Folder]) -> list[list[int]]:
+        return [self.all_below(folder) for folder in folders]
+
+    def all_below(self, folder: handwritten.Folder) -> list[int]:
+        found, level = [], folder.inside
+        while level:
+            found += [each.id for each in level]
+            level = [inner for each in level for inner in each.inside]
+        return found
+
+    def ancestors(self, folders: Sequence[handwritten.Folder]) -> list[list[int]]:
+        found = []
+        for folder in folders:
+            above, each = [], folder.around
+            while each is not None:
+                above.append(each.id)
+                each = each.around
+            found.append(above)
+        return found
 
     # ------------------------------------------------------------ changes
 

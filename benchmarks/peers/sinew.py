@@ -9,7 +9,7 @@ from typing import Any
 from sinew import count
 
 from .. import ours
-from ..ours import Author, Post, Tag, Tagging, Visit, store
+from ..ours import Author, Folder, Post, Tag, Tagging, Visit, store
 from ..side import Objects
 from ..workload import Workload
 
@@ -34,6 +34,11 @@ class Sinew(Objects):
     def fill_visits(self) -> None:
         store.clear()
         Visit.insert_many({"place": self.workload.visits})
+
+    def fill_folders(self) -> None:
+        store.clear()
+        Folder.insert_many(self.workload.folders, columns=["id", "around_id"])
+        self.folders = list(Folder.all())
 
     def hold(self) -> None:
         self.posts, self.authors, self.tags = list(Post.all()), list(Author.all()), list(Tag.all())
@@ -138,6 +143,14 @@ class Sinew(Objects):
 
     def tree_dicts(self, _: Sequence[None]) -> list[dict[str, Any]]:
         return Author.include(Author.posts, only=["id", "title", "content"]).to_dicts()
+
+    # ------------------------------------------------------------ closures
+
+    def descendants(self, folders: Sequence[Folder]) -> list[list[int]]:
+        return [folder.descendants.pluck(Folder.id) for folder in folders]
+
+    def ancestors(self, folders: Sequence[Folder]) -> list[list[int]]:
+        return [[each.id for each in folder.ancestors] for folder in folders]
 
     # ------------------------------------------------------------ changes
 

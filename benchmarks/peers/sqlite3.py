@@ -26,6 +26,8 @@ create table taggings (
 );
 create index taggings_tag_id on taggings (tag_id);
 create table visits (id integer primary key, place integer not null);
+create table folders (id integer primary key, around_id integer references folders (id) on delete cascade);
+create index folders_around_id on folders (around_id);
 """
 COLUMNS = "id, title, content, published_at, author_id"
 INSERT = f"insert into posts ({COLUMNS}) values (?, ?, ?, ?, ?)"
@@ -50,6 +52,11 @@ class SQLite(InSQLite):
 
     def fill_visits(self) -> None:
         self.store.executemany("insert into visits (place) values (?)", ((place,) for place in self.workload.visits))
+
+    def fill_folders(self) -> None:
+        self.store.execute("delete from folders")
+        self.store.executemany("insert into folders values (?, ?)", self.workload.folders)
+        self.folders = [number for number, _ in self.workload.folders]
 
     def hold(self) -> None:
         self.posts = [row[0] for row in self.workload.posts]
@@ -211,6 +218,23 @@ class SQLite(InSQLite):
         for author, number, title, content in self.store.execute("select author_id, id, title, content from posts"):
             found[author]["posts"].append({"id": number, "title": title, "content": content})
         return list(found.values())
+
+    # ------------------------------------------------------------ closures
+
+    def descendants(self, folders: Sequence[int]) -> list[list[int]]:
+        query = (
+            "with recursive below (id) as (select id from folders where around_id = ? union all "
+            "select folders.id from below join folders on folders.around_id = below.id) select id from below"
+        )
+        return [self.numbers(query, [folder]) for folder in folders]
+
+    def ancestors(self, folders: Sequence[int]) -> list[list[int]]:
+        query = (
+            "with recursive above (id) as (select around_id from folders where id = ? union all "
+            "select folders.around_id from above join folders on folders.id = above.id "
+            "where folders.around_id is not null) select id from above where id is not null"
+        )
+        return [self.numbers(query, [folder]) for folder in folders]
 
     # ------------------------------------------------------------ changes
 
