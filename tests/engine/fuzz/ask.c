@@ -83,7 +83,7 @@ choose_source(ask *a, question *q)
     q->route = q->q.source == SN_FROM_PATH ? some_route(a) : NULL;
     if (q->q.source == SN_FROM_PATH && !q->route)
         return false;
-    q->table = q->route ? q->route->to : (int)(b % TABLES);
+    q->table = q->route ? q->route->to : run_table(a->r, b);
     q->q.table = a->r->tables[q->table];
     if (q->route) {
         q->q.path = q->route->path;
@@ -134,7 +134,7 @@ choose_query(ask *a, question *q)
 static bool
 choose_aimed(ask *a, question *q)
 {
-    int index = (int)(run_byte(a->r) % INDEXES);
+    int index = run_index(a->r, run_byte(a->r));
     *q = (question){.where = NONE, .table = a->r->m.schema.indexes[index].table};
     if (q->table == NO_TABLE || !tree_aimed(a, index, &q->where, q->orders, &q->q.order_len))
         return false;
@@ -412,7 +412,7 @@ ask_semijoin(ask *a)
 static void
 ask_values(ask *a)
 {
-    int table = (int)(run_byte(a->r) % TABLES);
+    int table = run_table(a->r, run_byte(a->r));
     around s = {{table}, 1};
     sn_row rows[MAX_ASKED];
     sn_cell cells[MAX_ASKED];
@@ -449,7 +449,7 @@ naive_seen(ask *a, const tree *t, int table, sn_row row, targets *out)
 static void
 ask_targets(ask *a)
 {
-    int table = (int)(run_byte(a->r) % TABLES);
+    int table = run_table(a->r, run_byte(a->r));
     around s = {{table}, 1};
     sn_row rows[MAX_ASKED];
     size_t offsets[MAX_ASKED + 1];
@@ -572,7 +572,7 @@ static void
 ask_groups(ask *a)
 {
     static grouping g;
-    g = (grouping){.table = (int)(run_byte(a->r) % TABLES)};
+    g = (grouping){.table = run_table(a->r, run_byte(a->r))};
     around s = {{g.table}, 1};
     sn_node nodes[MAX_ORDERS];
     uint32_t group_of[MAX_ROWS];
@@ -631,7 +631,7 @@ ask_one(ask *a, unsigned kind)
     if (!choose_hosts(a))
         return;
     for (size_t i = 0; i < routes; i++) {
-        if (!tree_route(a, (int)(run_byte(a->r) % TABLES)))
+        if (!tree_route(a, run_table(a->r, run_byte(a->r))))
             return;
     }
     kinds[kind % (sizeof(kinds) / sizeof(kinds[0]))](a);

@@ -17,7 +17,7 @@ static index_spec
 choose_index(run *r)
 {
     unsigned b = run_byte(r);
-    index_spec spec = {.table = (int)(b % TABLES), .kind = (sn_index_kind)(run_byte(r) % 3), .n = 1 + run_byte(r) % 3};
+    index_spec spec = {.table = run_table(r, b), .kind = (sn_index_kind)(run_byte(r) % 3), .n = 1 + run_byte(r) % 3};
     spec.deferred = (b & 0xc0) == 0xc0;
     for (size_t i = 0; i < spec.n; i++)
         spec.cols[i] = run_column(r, spec.table);
@@ -87,7 +87,7 @@ drop_index(run *r, int index)
 static void
 change_index(run *r)
 {
-    int index = (int)(run_byte(r) % INDEXES);
+    int index = run_index(r, run_byte(r));
     if (r->m.schema.indexes[index].table == NO_TABLE)
         add_index(r, index);
     else
@@ -175,11 +175,28 @@ set_nullable(run *r, int table)
 /* ---------------------------------------------------------------- references */
 
 static void
+forbid_cycles(run *r, int ref)
+{
+    bool already = r->m.schema.acyclic[ref];
+    sn_status expected = model_forbid_cycles(&r->m, ref);
+    run_arm(r, 16);
+    sn_status st = sn_reference_forbid_cycles(r->references[ref]);
+    if (!changed(r, st, expected))
+        r->m.schema.acyclic[ref] = already;
+    if (st == SN_CYCLE)
+        run_check_cycle(r, ref, sn_db_error(r->db));
+}
+
+static void
 change_reference(run *r)
 {
     static model tried;
     unsigned b = run_byte(r);
-    int ref = (int)(b % REFERENCES);
+    int ref = (int)(b % (unsigned)run_references(r));
+    if (r->m.schema.made[ref] && r->m.schema.more && (b & 0x40)) {
+        forbid_cycles(r, ref);
+        return;
+    }
     if (r->m.schema.made[ref]) {
         run_arm(r, 16);
         if (changed(r, sn_reference_drop(r->references[ref]), SN_OK))
@@ -191,9 +208,7 @@ change_reference(run *r)
     tried = r->m;
     sn_status expected = model_add_reference(&tried, ref, action, enforce);
     run_arm(r, 16);
-    sn_status st = sn_reference_new(&r->references[ref], r->indexes[references[ref].from],
-                                    r->indexes[references[ref].to], action, enforce, NULL);
-    if (changed(r, st, expected))
+    if (changed(r, run_refer(r, ref, action, enforce), expected))
         r->m = tried;
 }
 
@@ -201,7 +216,7 @@ void
 change_schema(run *r)
 {
     unsigned b = run_byte(r);
-    int table = (int)(b >> 4) % TABLES;
+    int table = run_table(r, b >> 4);
     switch (b & 7) {
     case 0:
     case 1:

@@ -121,7 +121,7 @@ compare_index(run *r, int index)
 void
 run_compare(run *r)
 {
-    for (int t = 0; t < TABLES; t++)
+    for (int t = 0; t < TABLES && r->tables[t]; t++)
         compare_table(r, t);
     for (int i = 0; i < INDEXES; i++)
         compare_index(r, i);

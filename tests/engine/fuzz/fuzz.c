@@ -1,9 +1,9 @@
 /*
  * fuzz.c - bytes become operations on the engine and on the naive model; after each, all that can be seen is compared.
  *
- * The first bytes choose the schema (actions, enforce, nullable columns), the rest are operations: units and
- * savepoints, inserts, loads, updates, deletes, moves, cells exchanged, compaction with and without pins, row handles,
- * clearing (here); changes of the schema (change.c), keys and ranges looked up in indexes (probe.c), questions
+ * The first bytes choose the schema (actions, enforce, nullable columns, whether there is more of it, which references
+ * forbid cycles), the rest are operations: units and savepoints, inserts, loads, updates, deletes, moves, cells
+ * exchanged, compaction with and without pins, row handles, clearing (here); changes of the schema (change.c), keys and ranges looked up in indexes (probe.c), questions
  * (ask.c). Any call may meet a refusing allocator; then nothing may have changed. At the end every unit is rolled back,
  * everything is taken apart, and no handle and no block may be left.
  *
@@ -43,21 +43,80 @@ run_drain(run *r)
 
 /* ---------------------------------------------------------------- schema */
 
-/* NOT NULL where the references allow it. */
-static void
-choose_nullable(run *r, const sn_on_delete *action)
+int
+run_table(const run *r, unsigned b)
 {
+    return (int)(b % (r->m.schema.more ? TABLES : E));
+}
+
+/* Those that not every run has stand among the others. */
+int
+run_index(const run *r, unsigned b)
+{
+    int less = r->m.schema.more ? 0 : IX_MORE - IX_E_ID, index = (int)(b % (unsigned)(INDEXES - less));
+    return index < IX_E_ID ? index : index + less;
+}
+
+int
+run_references(const run *r)
+{
+    return r->m.schema.more ? REFERENCES : REF_E_A;
+}
+
+sn_status
+run_refer(run *r, int ref, sn_on_delete action, bool enforce)
+{
+    const reference_spec *spec = &references[ref];
+    sn_reference **out = &r->references[ref];
+    sn_index *from = r->indexes[spec->from], *to = r->indexes[spec->to];
+    return spec->member ? sn_reference_new_member(out, from, to, (sn_word)spec->constant, action, enforce, NULL)
+                        : sn_reference_new(out, from, to, action, enforce, NULL);
+}
+
+/* What the first bytes say. */
+typedef struct choices {
+    sn_on_delete action[REFERENCES];
+    bool enforce[REFERENCES];
+    bool acyclic[REFERENCES];
+    bool plain_a, plain_c1, plain_kind; /* columns that are never null */
+} choices;
+
+static void
+choose_reference(choices *c, int ref, unsigned b)
+{
+    c->action[ref] = (sn_on_delete)(b & 3);
+    c->enforce[ref] = (b & 4) != 0 && (b & 3) != SN_KEEP;
+}
+
+/* Returns whether there is more. */
+static bool
+choose_schema(run *r, choices *c)
+{
+    *c = (choices){0};
+    for (int i = 0; i < REF_E_A; i++)
+        choose_reference(c, i, run_byte(r));
     unsigned b = run_byte(r);
-    if ((b & 1) && action[REF_B_A] != SN_NULLIFY)
-        r->m.schema.columns[B][B_A].def.nullable = false;
-    if (b & 2)
-        r->m.schema.columns[B][B_C1].def.nullable = false;
+    c->plain_a = (b & 1) && c->action[REF_B_A] != SN_NULLIFY;
+    c->plain_c1 = b & 2;
+    if (!(b & 0x80))
+        return false;
+    c->acyclic[REF_SELF] = b & 4;
+    for (int i = REF_E_A; i < REFERENCES; i++) {
+        unsigned more = run_byte(r);
+        choose_reference(c, i, more);
+        c->acyclic[i] = (more & 8) && (i == REF_E_E || i == REF_UP);
+    }
+    bool nullified = false;
+    for (int i = REF_E_A; i <= REF_E_E; i++)
+        nullified |= c->action[i] == SN_NULLIFY;
+    c->plain_kind = (b & 8) && !nullified;
+    return true;
 }
 
 static void
 make_columns(run *r)
 {
-    for (int t = 0; t < TABLES; t++) {
+    for (int t = 0; t < TABLES && (t != E || r->m.schema.more); t++) {
         REQUIRE(sn_table_new(&r->tables[t], r->db, NULL) == SN_OK);
         for (sn_col c = 0; c < r->m.schema.column_count[t]; c++) {
             sn_col made;
@@ -71,6 +130,8 @@ make_indexes(run *r)
 {
     for (int i = 0; i < IX_MORE; i++) {
         const index_spec *ix = &r->m.schema.indexes[i];
+        if (ix->table == NO_TABLE)
+            continue;
         REQUIRE(sn_index_new(&r->indexes[i], r->tables[ix->table], ix->kind, ix->cols, ix->n, ix->deferred, NULL)
                 == SN_OK);
     }
@@ -79,22 +140,18 @@ make_indexes(run *r)
 static void
 make_schema(run *r)
 {
-    sn_on_delete action[REFERENCES];
-    bool enforce[REFERENCES];
-    model_start(&r->m);
-    for (int i = 0; i < REFERENCES; i++) {
-        unsigned b = run_byte(r);
-        action[i] = (sn_on_delete)(b & 3);
-        enforce[i] = (b & 4) != 0 && (b & 3) != SN_KEEP;
-    }
-    choose_nullable(r, action);
+    choices c;
+    model_start(&r->m, choose_schema(r, &c));
+    r->m.schema.columns[B][B_A].def.nullable = !c.plain_a;
+    r->m.schema.columns[B][B_C1].def.nullable = !c.plain_c1;
+    r->m.schema.columns[E][E_KIND].def.nullable = !c.plain_kind;
     make_columns(r);
     make_indexes(r);
-    for (int i = 0; i < REFERENCES; i++) {
-        REQUIRE(model_add_reference(&r->m, i, action[i], enforce[i]) == SN_OK);
-        REQUIRE(sn_reference_new(&r->references[i], r->indexes[references[i].from], r->indexes[references[i].to],
-                                 action[i], enforce[i], NULL)
-                == SN_OK);
+    for (int i = 0; i < run_references(r); i++) {
+        REQUIRE(model_add_reference(&r->m, i, c.action[i], c.enforce[i]) == SN_OK);
+        REQUIRE(run_refer(r, i, c.action[i], c.enforce[i]) == SN_OK);
+        if (c.acyclic[i])
+            REQUIRE(sn_reference_forbid_cycles(r->references[i]) == SN_OK && model_forbid_cycles(&r->m, i) == SN_OK);
     }
 }
 
@@ -118,6 +175,49 @@ rollback(run *r)
     model_restore(&r->m, &r->saved[--r->depth]);
 }
 
+void
+run_check_cycle(run *r, int ref, const sn_error *e)
+{
+    value key[MAX_KEY];
+    int table = r->m.schema.indexes[references[ref].from].table;
+    REQUIRE(e->table == r->tables[table] && e->reference == r->references[ref] && model_alive(&r->m, table, e->row));
+    REQUIRE(e->count > 0 && e->count == model_steps_around(&r->m, ref, e->row));
+    REQUIRE(model_target_key(&r->m, key, ref, e->row));
+    REQUIRE(model_find(&r->m, references[ref].to, key, SN_NO_ROW) == e->other);
+}
+
+/* Each row that is met again is on a cycle of which some row is a problem. */
+static void
+check_reported(run *r, int ref, sn_row row)
+{
+    sn_error e;
+    bool reported = false;
+    for (size_t n = 0; sn_problem(&e, r->db, n); n++) {
+        value key[MAX_KEY];
+        bool around = e.status == SN_CYCLE && e.reference == r->references[ref];
+        sn_row at = row;
+        for (size_t steps = around ? model_steps_around(&r->m, ref, row) : 0; steps > 0; steps--) {
+            reported |= at == e.row;
+            REQUIRE(model_target_key(&r->m, key, ref, at));
+            at = model_find(&r->m, references[ref].to, key, SN_NO_ROW);
+        }
+    }
+    REQUIRE(reported);
+}
+
+static void
+check_cycles(run *r)
+{
+    for (int ref = 0; ref < REFERENCES; ref++) {
+        int table = r->m.schema.indexes[references[ref].from].table;
+        bool forbidden = r->m.schema.made[ref] && r->m.schema.acyclic[ref];
+        for (sn_row row = 0; forbidden && row < r->m.positions[table]; row++) {
+            if (model_alive(&r->m, table, row) && model_steps_around(&r->m, ref, row) > 0)
+                check_reported(r, ref, row);
+        }
+    }
+}
+
 static void
 check_problem(run *r, const sn_error *e)
 {
@@ -133,6 +233,8 @@ check_problem(run *r, const sn_error *e)
         ref++;
     if (e->status == SN_DANGLING)
         REQUIRE(model_dangles(&r->m, ref, e->row));
+    else if (e->status == SN_CYCLE)
+        run_check_cycle(r, ref, e);
     else
         REQUIRE(e->status == SN_RESTRICTED && model_dangles(&r->m, ref, e->row) && e->count > 0
                 && !r->m.now.rows[r->m.schema.indexes[references[ref].to].table][e->other].alive);
@@ -149,6 +251,7 @@ check_problems(run *r)
         n++;
     }
     REQUIRE(n > 0);
+    check_cycles(r);
 }
 
 static void
@@ -435,9 +538,9 @@ clear(run *r)
 static void
 operate_rarely(run *r, unsigned op)
 {
-    int table = (int)op % TABLES;
+    int table = run_table(r, op);
     if (op >> 5 == 7) {
-        change_parking(r, table, op >> 2 & 7);
+        change_parking(r, r->m.schema.more ? run_table(r, run_byte(r)) : table, op >> 2 & 7);
         return;
     }
     switch (op >> 2 & 7) {
@@ -467,7 +570,7 @@ static void
 operate(run *r)
 {
     unsigned op = run_byte(r);
-    int table = (int)(op >> 4) % TABLES;
+    int table = run_table(r, op >> 4);
     switch (op & 15) {
     case 0:
         begin(r);
@@ -497,7 +600,7 @@ operate(run *r)
         delete (r, table);
         break;
     case 11:
-        move(r, (int)(run_byte(r) % INDEXES));
+        move(r, run_index(r, run_byte(r)));
         break;
     case 12:
         compact(r, table);
@@ -540,6 +643,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     one.size = size;
     one.at = one.depth = 0;
     one.random = 0;
+    memset(one.tables, 0, sizeof(one.tables));
     memset(one.indexes, 0, sizeof(one.indexes));
     memset(one.references, 0, sizeof(one.references));
     play(&one);

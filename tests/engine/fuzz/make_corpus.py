@@ -3,7 +3,8 @@
     python make_corpus.py [FOLDER]
 
 The first bytes of an input choose the schema (an action and `enforce` for each of the six references, then two
-nullable flags), the rest are operations; fuzz.c says what each byte means. Inputs here are random operations with
+nullable flags and one for more of it: five tables and fourteen references, members of several tables among them), the
+rest are operations; fuzz.c says what each byte means. Inputs here are random operations with
 weights, because uniform bytes commit or roll back too soon. In the themes "statements" and "questions" each write is a
 unit of its own, so that the rules at the end judge one change to a sound store; a question reads as many random bytes
 as it likes. What libFuzzer makes of these lies beside them, named by its hash.
@@ -18,8 +19,10 @@ from pathlib import Path
 BEGIN, COMMIT, ROLLBACK, INSERT, LOAD, UPDATE = 0, 1, 2, 3, 6, 7
 UPDATE_MANY, DELETE, MOVE, COMPACT, RARE, ASK, POPULATE = 9, 10, 11, 12, 13, 14, 15
 PARK, RESTORE, DELETE_PARKED, ASK_PARKED = 16, 17, 18, 19  # what RARE reads next, see below
-COLUMNS = (5, 7, 4, 12)
-INDEXES = 21
+TREE = 20  # an UPDATE of what a row of E refers to
+COLUMNS = (5, 7, 4, 12, 7)
+FEW_TABLES, TABLES, E = 4, 5, 4
+INDEXES = 21, 27
 CALM, REFUSE_ONCE, REFUSE_ON = 0x00, 0xA0, 0xB0
 
 THEMES: dict[str, list[int]] = {
@@ -38,18 +41,40 @@ THEMES: dict[str, list[int]] = {
     + [UPDATE, DELETE, DELETE_PARKED, COMPACT, RARE, ASK_PARKED, ASK, ASK]
     + [PARK] * 4
     + [RESTORE] * 4,
+    "members": [BEGIN, COMMIT] * 2
+    + [ROLLBACK, LOAD, UPDATE_MANY, COMPACT, RARE, POPULATE, PARK, RESTORE]
+    + [INSERT] * 10
+    + [UPDATE] * 5
+    + [DELETE, TREE] * 3,
+    "trees": [POPULATE] * 2
+    + [TREE] * 12
+    + [BEGIN, COMMIT] * 2
+    + [ROLLBACK, DELETE, PARK, RESTORE, RARE]
+    + [LOAD, ASK] * 2,
+    "circles": [INSERT] * 4 + [LOAD] * 2 + [TREE] * 8 + [PARK] * 3 + [RESTORE] * 3 + [DELETE],
     "questions": [POPULATE] * 2 + [INSERT, LOAD, UPDATE, DELETE] + [RARE] * 2 + [ASK] * 8,
 }
 
 
+ALONE = ("statements", "questions", "circles")
+WITH_MORE = {
+    "members": [*range(TABLES), E, E],
+    "trees": [*range(TABLES), E, E],
+    "circles": [E],
+}
 PARKING = {PARK: (1, 2), RESTORE: (3, 4, 5), DELETE_PARKED: (6,), ASK_PARKED: (7,)}
 STAMPS = bytes(byte for table in range(4) for byte in (RARE, 0xE0 | table, CALM))
-"""Gives each table a column for the moment of parking."""
+STAMPS_OF_ALL = bytes(byte for table in range(TABLES) for byte in (RARE, 0xE0, table, CALM))
+"""Give each table a column for the moment of parking."""
 
 
-def schema(rng: random.Random) -> bytes:
-    """Actions and enforce bits of the six references, and the nullable flags."""
-    return bytes([rng.randrange(8) for _ in range(6)] + [rng.randrange(4)])
+def schema(rng: random.Random, more: bool) -> bytes:
+    """Actions and enforce bits of the six references, and the nullable flags; or with more of everything, and with
+    references that forbid cycles."""
+    few = bytes(rng.randrange(8) for _ in range(6))
+    if not more:
+        return few + bytes([rng.randrange(4)])
+    return few + bytes([0x80 | rng.randrange(16), *(rng.randrange(16) for _ in range(8))])
 
 
 def refusal(rng: random.Random) -> int:
@@ -63,9 +88,9 @@ def cells(rng: random.Random, count: int) -> bytes:
     return bytes(rng.choice([0xFF, rng.randrange(8), rng.randrange(8), 0x80 | rng.randrange(32)]) for _ in range(count))
 
 
-def operation(rng: random.Random, op: int, alone: bool) -> bytes:
-    """One operation with the bytes that it reads. `alone`: the unit that it opens ends with it."""
-    table = rng.randrange(4)
+def operation(rng: random.Random, op: int, alone: bool, tables: list[int]) -> bytes:
+    """One operation on one of the tables, with the bytes that it reads. `alone`: its unit ends with it."""
+    table, more = rng.choice(tables), E in tables
     head = bytes([op | table << 4])
     keep_open = bytes([0 if alone else rng.randrange(4)])
     if op == INSERT:
@@ -73,6 +98,10 @@ def operation(rng: random.Random, op: int, alone: bool) -> bytes:
     if op == LOAD:
         count = rng.randrange(6)
         return head + bytes([count]) + cells(rng, count * COLUMNS[table]) + bytes([refusal(rng)]) + keep_open
+    if op == TREE:
+        picked, value = rng.choice([((0,), 1), ((1, 2), 2), ((1, 2), 2), ((6,), 1), ((6,), 1), ((3, 4, 5), 3)])
+        body = bytes([len(picked) - 1, rng.randrange(20), *picked]) + cells(rng, value)
+        return bytes([UPDATE | E << 4]) + body + bytes([refusal(rng)]) + keep_open
     if op == UPDATE:
         columns = rng.randrange(3)
         picked = rng.sample(range(COLUMNS[table]), columns + 1)
@@ -89,7 +118,7 @@ def operation(rng: random.Random, op: int, alone: bool) -> bytes:
         rows = bytes(rng.randrange(20) for _ in range(count + 1))
         return head + bytes([count]) + rows + bytes([refusal(rng)]) + keep_open
     if op == MOVE:
-        where = bytes([rng.randrange(INDEXES), rng.randrange(20), rng.choice([0, 0x80]), rng.randrange(8)])
+        where = bytes([rng.randrange(INDEXES[more]), rng.randrange(20), rng.choice([0, 0x80]), rng.randrange(8)])
         return bytes([op]) + where + bytes([refusal(rng)]) + keep_open
     if op == POPULATE:
         return bytes([op, rng.randrange(256), rng.randrange(12)]) + keep_open
@@ -99,7 +128,8 @@ def operation(rng: random.Random, op: int, alone: bool) -> bytes:
         return bytes([op, rng.randrange(256), CALM]) + rng.randbytes(rng.randrange(40, 160))
     if op in PARKING:
         rows = b"" if op == ASK_PARKED else bytes([rng.randrange(3), *(rng.randrange(20) for _ in range(3))])
-        return bytes([RARE, 0xE0 | rng.choice(PARKING[op]) << 2 | table]) + rows + bytes([refusal(rng)]) + keep_open
+        which = 0xE0 | rng.choice(PARKING[op]) << 2
+        return bytes([RARE, *([which, table] if more else [which | table])]) + rows + bytes([refusal(rng)]) + keep_open
     if op == COMPACT:
         return head + bytes([refusal(rng)])
     return bytes([op])
@@ -111,10 +141,12 @@ def main() -> None:
     for name, operations in THEMES.items():
         for number in range(8):
             rng = random.Random(f"{name}-{number}")
+            more = name in WITH_MORE
             chosen = rng.choices(operations, k=60)
-            body = b"".join(operation(rng, op, name in ("statements", "questions")) for op in chosen)
-            first = STAMPS if name == "parking" else b""
-            (folder / f"{name}-{number}").write_bytes(schema(rng) + first + body)
+            tables = WITH_MORE.get(name, [*range(FEW_TABLES)])
+            body = b"".join(operation(rng, op, name in ALONE, tables) for op in chosen)
+            first = STAMPS if name == "parking" else STAMPS_OF_ALL if more else b""
+            (folder / f"{name}-{number}").write_bytes(schema(rng, more) + first + body)
 
 
 if __name__ == "__main__":

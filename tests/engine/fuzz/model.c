@@ -9,74 +9,96 @@
 #include "host.h"
 
 /* What each schema starts with. Text in an index is interned; the columns of notes hold bare handles. */
-static const schema start = {
-    .column_count = {5, 7, 4, 12},
-    .columns =
-        {
-            [A] = {{{SN_INT, false, true}, true, false},
-                   {{SN_TEXT, true, false}, true, false},
-                   {{SN_INT, true, false}, true, false},
-                   {{SN_TEXT, true, false}, true, true},
-                   {{SN_INT, true, false}, true, false}},
-            [B] = {{{SN_INT, false, true}, true, false},
-                   {{SN_INT, true, false}, true, false},
-                   {{SN_INT, true, false}, true, false},
-                   {{SN_TEXT, true, false}, true, false},
-                   {{SN_FLOAT, true, false}, true, false},
-                   {{SN_OBJECT, true, false}, true, true},
-                   {{SN_INT, true, false}, true, false}},
-            [C] = {{{SN_INT, false, false}, true, false},
-                   {{SN_TEXT, false, false}, true, false},
-                   {{SN_INT, true, false}, true, false},
-                   {{SN_ENTRY, true, false}, true, false}},
-            [D] = {{{SN_INT, false, true}, true, false},
-                   {{SN_INT, true, false}, true, false},
-                   {{SN_BOOL, true, false}, true, false},
-                   {{SN_INT, false, false}, true, false},
-                   {{SN_FLOAT, true, false}, true, false},
-                   {{SN_DATE, true, false}, true, false},
-                   {{SN_DATETIME, true, false}, true, false},
-                   {{SN_TIMEDELTA, true, false}, true, false},
-                   {{SN_CHOICE, true, false}, true, false},
-                   {{SN_TEXT, true, false}, true, false},
-                   {{SN_ENTRY, true, false}, true, false},
-                   {{SN_TEXT, true, false}, true, true}},
-        },
-    .indexes =
-        {
-            [IX_A_ID] = {A, SN_INDEX_UNIQUE, false, 1, {A_ID}},
-            [IX_A_NAME] = {A, SN_INDEX_UNIQUE, false, 1, {A_NAME}},
-            [IX_A_SELF] = {A, SN_INDEX_MANY, false, 1, {A_SELF}},
-            [IX_A_X] = {A, SN_INDEX_MANY, false, 1, {A_X}},
-            [IX_B_ID] = {B, SN_INDEX_UNIQUE, false, 1, {B_ID}},
-            [IX_B_A] = {B, SN_INDEX_MANY, false, 1, {B_A}},
-            [IX_B_C] = {B, SN_INDEX_MANY, false, 2, {B_C1, B_C2}},
-            [IX_B_F] = {B, SN_INDEX_ORDERED, false, 1, {B_F}},
-            [IX_B_AF] = {B, SN_INDEX_ORDERED, false, 2, {B_A, B_F}},
-            [IX_B_O] = {B, SN_INDEX_UNIQUE, false, 1, {B_O}},
-            [IX_C_KEY] = {C, SN_INDEX_UNIQUE, false, 2, {C_K1, C_K2}},
-            [IX_C_D] = {C, SN_INDEX_UNIQUE, true, 1, {C_D}},
-            [IX_C_V] = {C, SN_INDEX_MANY, false, 1, {C_V}},
-            [IX_D_ID] = {D, SN_INDEX_UNIQUE, false, 1, {D_ID}},
-            [IX_D_A] = {D, SN_INDEX_MANY, false, 1, {D_A}},
-            [IX_D_INT] = {D, SN_INDEX_ORDERED, false, 1, {D_INT}},
-            [IX_D_TEXT] = {D, SN_INDEX_ORDERED, false, 2, {D_TEXT, D_INT}},
-            {NO_TABLE},
-            {NO_TABLE},
-            {NO_TABLE},
-            {NO_TABLE},
-        },
+static const schema start =
+    {
+        .column_count = {5, 7, 4, 12, 7},
+        .columns =
+            {
+                [A] = {{{SN_INT, false, true}, true, false},
+                       {{SN_TEXT, true, false}, true, false},
+                       {{SN_INT, true, false}, true, false},
+                       {{SN_TEXT, true, false}, true, true},
+                       {{SN_INT, true, false}, true, false}},
+                [B] = {{{SN_INT, false, true}, true, false},
+                       {{SN_INT, true, false}, true, false},
+                       {{SN_INT, true, false}, true, false},
+                       {{SN_TEXT, true, false}, true, false},
+                       {{SN_FLOAT, true, false}, true, false},
+                       {{SN_OBJECT, true, false}, true, true},
+                       {{SN_INT, true, false}, true, false}},
+                [C] = {{{SN_INT, false, false}, true, false},
+                       {{SN_TEXT, false, false}, true, false},
+                       {{SN_INT, true, false}, true, false},
+                       {{SN_ENTRY, true, false}, true, false}},
+                [D] = {{{SN_INT, false, true}, true, false},
+                       {{SN_INT, true, false}, true, false},
+                       {{SN_BOOL, true, false}, true, false},
+                       {{SN_INT, false, false}, true, false},
+                       {{SN_FLOAT, true, false}, true, false},
+                       {{SN_DATE, true, false}, true, false},
+                       {{SN_DATETIME, true, false}, true, false},
+                       {{SN_TIMEDELTA, true, false}, true, false},
+                       {{SN_CHOICE, true, false}, true, false},
+                       {{SN_TEXT, true, false}, true, false},
+                       {{SN_ENTRY, true, false}, true, false},
+                       {{SN_TEXT, true, false}, true, true}},
+                [E] = {{{SN_INT, false, true}, true, false},
+                       {{SN_CHOICE, true, false}, true, false},
+                       {{SN_INT, true, false}, true, false},
+                       {{SN_CHOICE, true, false}, true, false},
+                       {{SN_INT, true, false}, true, false},
+                       {{SN_TEXT, true, false}, true, false},
+                       {{SN_INT, true, false}, true, false}},
+            },
+        .indexes =
+            {
+                [IX_A_ID] = {A, SN_INDEX_UNIQUE, false, 1, {A_ID}},
+                [IX_A_NAME] = {A, SN_INDEX_UNIQUE, false, 1, {A_NAME}},
+                [IX_A_SELF] = {A, SN_INDEX_MANY, false, 1, {A_SELF}},
+                [IX_A_X] = {A, SN_INDEX_MANY, false, 1, {A_X}},
+                [IX_B_ID] = {B, SN_INDEX_UNIQUE, false, 1, {B_ID}},
+                [IX_B_A] = {B, SN_INDEX_MANY, false, 1, {B_A}},
+                [IX_B_C] = {B, SN_INDEX_MANY, false, 2, {B_C1, B_C2}},
+                [IX_B_F] = {B, SN_INDEX_ORDERED, false, 1, {B_F}},
+                [IX_B_AF] = {B, SN_INDEX_ORDERED, false, 2, {B_A, B_F}},
+                [IX_B_O] = {B, SN_INDEX_UNIQUE, false, 1, {B_O}},
+                [IX_C_KEY] = {C, SN_INDEX_UNIQUE, false, 2, {C_K1, C_K2}},
+                [IX_C_D] = {C, SN_INDEX_UNIQUE, true, 1, {C_D}},
+                [IX_C_V] = {C, SN_INDEX_MANY, false, 1, {C_V}},
+                [IX_D_ID] = {D, SN_INDEX_UNIQUE, false, 1, {D_ID}},
+                [IX_D_A] = {D, SN_INDEX_MANY, false, 1, {D_A}},
+                [IX_D_INT] = {D, SN_INDEX_ORDERED, false, 1, {D_INT}},
+                [IX_D_TEXT] = {D, SN_INDEX_ORDERED, false, 2, {D_TEXT, D_INT}},
+                [IX_E_ID] = {E, SN_INDEX_UNIQUE, false, 1, {E_ID}},
+                [IX_E_AT] = {E, SN_INDEX_MANY, false, 2, {E_KIND, E_AT}},
+                [IX_E_C] = {E, SN_INDEX_UNIQUE, false, 3, {E_KIND2, E_C1, E_C2}},
+                [IX_E_C1] = {E, SN_INDEX_MANY, false, 1, {E_C1}},
+                [IX_E_UP] = {E, SN_INDEX_MANY, false, 1, {E_UP}},
+                [IX_D_E] = {D, SN_INDEX_MANY, false, 3, {D_CHOICE, D_INT, D_TEXT}},
+                {NO_TABLE},
+                {NO_TABLE},
+                {NO_TABLE},
+                {NO_TABLE},
+            },
 };
 
 const reference_spec references[REFERENCES] = {
-    [REF_SELF] = {IX_A_SELF, IX_A_ID}, [REF_B_A] = {IX_B_A, IX_A_ID}, [REF_B_C] = {IX_B_C, IX_C_KEY},
-    [REF_B_O] = {IX_B_O, IX_A_ID},     [REF_A_X] = {IX_A_X, IX_B_O},  [REF_D_A] = {IX_D_A, IX_A_ID},
+    [REF_SELF] = {IX_A_SELF, IX_A_ID, false, 0}, [REF_B_A] = {IX_B_A, IX_A_ID, false, 0},
+    [REF_B_C] = {IX_B_C, IX_C_KEY, false, 0},    [REF_B_O] = {IX_B_O, IX_A_ID, false, 0},
+    [REF_A_X] = {IX_A_X, IX_B_O, false, 0},      [REF_D_A] = {IX_D_A, IX_A_ID, false, 0},
+    [REF_E_A] = {IX_E_AT, IX_A_ID, true, 0},     [REF_E_B] = {IX_E_AT, IX_B_ID, true, 1},
+    [REF_E_E] = {IX_E_AT, IX_E_ID, true, 2},     [REF_E_C] = {IX_E_C, IX_C_KEY, true, 1},
+    [REF_E_C_TOO] = {IX_E_C, IX_C_KEY, true, 2}, [REF_E_C1] = {IX_E_C1, IX_A_ID, false, 0},
+    [REF_UP] = {IX_E_UP, IX_E_ID, false, 0},     [REF_D_E] = {IX_D_E, IX_E_C, false, 0},
 };
 
 void
-model_start(model *m)
+model_start(model *m, bool more)
 {
     m->schema = start;
+    m->schema.more = more;
+    for (int i = IX_E_ID; i < IX_MORE && !more; i++)
+        m->schema.indexes[i].table = NO_TABLE;
     for (int t = 0; t < TABLES; t++)
         m->schema.stamp[t] = SN_NO_COL;
     m->now.arrivals = 0;
@@ -225,6 +247,63 @@ model_key(const model *m, value *key, int index, sn_row row)
     return row_key(m, key, index, &m->now.rows[m->schema.indexes[index].table][row]);
 }
 
+static size_t
+count_nulls(const model *m, int index, const record *r)
+{
+    const index_spec *ix = &m->schema.indexes[index];
+    size_t nulls = 0;
+    for (size_t i = 0; i < ix->n; i++)
+        nulls += r->cells[ix->cols[i]].null;
+    return nulls;
+}
+
+static bool
+is_half(const model *m, int index, const record *r)
+{
+    bool members = false;
+    for (int ref = 0; ref < REFERENCES; ref++)
+        members |= m->schema.made[ref] && references[ref].member && references[ref].from == index;
+    size_t nulls = count_nulls(m, index, r);
+    return members && nulls > 0 && nulls < m->schema.indexes[index].n;
+}
+
+bool
+model_half_key(const model *m, int index, sn_row row)
+{
+    return is_half(m, index, &m->now.rows[m->schema.indexes[index].table][row]);
+}
+
+bool
+model_target_key(const model *m, value *key, int ref, sn_row row)
+{
+    value own[MAX_KEY];
+    const reference_spec *spec = &references[ref];
+    if (!spec->member)
+        return model_key(m, key, spec->from, row);
+    if (!model_key(m, own, spec->from, row) || own[0].v != spec->constant)
+        return false;
+    memcpy(key, own + 1, m->schema.indexes[spec->to].n * sizeof(*key));
+    return true;
+}
+
+/* The key by which rows refer to one with this key. */
+static void
+referring_key(const model *m, value *key, int ref, const value *own)
+{
+    key[0] = (value){false, references[ref].constant};
+    memcpy(key + references[ref].member, own, m->schema.indexes[references[ref].to].n * sizeof(*key));
+}
+
+bool
+model_referring_key(const model *m, value *key, int ref, sn_row row)
+{
+    value own[MAX_KEY];
+    if (!model_key(m, own, references[ref].to, row))
+        return false;
+    referring_key(m, key, ref, own);
+    return true;
+}
+
 sn_row
 model_find(const model *m, int index, const value *key, sn_row except)
 {
@@ -353,6 +432,8 @@ insert_row(model *m, int table, const value *cells)
         value key[MAX_KEY];
         if (m->schema.indexes[i].table != table)
             continue;
+        if (is_half(m, i, &r))
+            return SN_HALF;
         bool unique = m->schema.indexes[i].kind == SN_INDEX_UNIQUE && !m->schema.indexes[i].deferred;
         if (unique && row_key(m, key, i, &r) && model_find(m, i, key, SN_NO_ROW) != SN_NO_ROW)
             return SN_UNIQUE;
@@ -399,11 +480,14 @@ changed_row(const model *m, const change *c, size_t i)
     return r;
 }
 
+/* Rows that refer to the key of a target. */
 static size_t
 count_referring(const model *m, int ref, const value *key)
 {
     sn_row rows[MAX_ROWS];
-    return model_list(m, rows, references[ref].from, key);
+    value theirs[MAX_KEY];
+    referring_key(m, theirs, ref, key);
+    return model_list(m, rows, references[ref].from, theirs);
 }
 
 static bool
@@ -443,19 +527,50 @@ store_row(model *m, const change *c, size_t i, uint64_t arrivals)
     *now = r;
 }
 
+/* Rows whose key changes have left the index, and enter it one after another: whether this one does so after row i. */
+static bool
+enters_later(const model *m, const change *c, size_t i, sn_row other, int index, uint64_t arrivals)
+{
+    bool later = false;
+    for (size_t k = i + 1; k < c->n; k++)
+        later |= c->rows[k] == other && m->now.rows[c->table][other].arrival[index] >= arrivals;
+    return later;
+}
+
+/* What the index says to row i of a change that is stored. */
+static sn_status
+enter_index(const model *m, const change *c, size_t i, int index, uint64_t arrivals)
+{
+    value key[MAX_KEY];
+    sn_row rows[MAX_ROWS];
+    const index_spec *ix = &m->schema.indexes[index];
+    if (m->now.rows[c->table][c->rows[i]].arrival[index] < arrivals)
+        return SN_OK; /* its key has not changed */
+    if (model_half_key(m, index, c->rows[i]))
+        return SN_HALF;
+    if (ix->kind != SN_INDEX_UNIQUE || ix->deferred || !model_key(m, key, index, c->rows[i]))
+        return SN_OK;
+    for (size_t n = model_list(m, rows, index, key); n-- > 0;) {
+        if (rows[n] != c->rows[i] && !enters_later(m, c, i, rows[n], index, arrivals))
+            return SN_UNIQUE;
+    }
+    return SN_OK;
+}
+
 static sn_status
 apply_change(model *m, const change *c)
 {
     if (key_in_use(m, c))
         return SN_KEY_IN_USE;
+    uint64_t arrivals = m->now.arrivals;
     for (size_t i = 0; i < c->n; i++)
-        store_row(m, c, i, m->now.arrivals);
+        store_row(m, c, i, arrivals);
     m->now.arrivals += c->n;
-    for (size_t i = 0; i < c->n; i++) {
-        for (int x = 0; x < INDEXES; x++) {
-            bool unique = m->schema.indexes[x].kind == SN_INDEX_UNIQUE && !m->schema.indexes[x].deferred;
-            if (unique && m->schema.indexes[x].table == c->table && model_shares_key(m, x, c->rows[i]))
-                return SN_UNIQUE;
+    for (int x = 0; x < INDEXES; x++) {
+        for (size_t i = 0; m->schema.indexes[x].table == c->table && i < c->n; i++) {
+            sn_status st = enter_index(m, c, i, x, arrivals);
+            if (st != SN_OK)
+                return st;
         }
     }
     return SN_OK;
@@ -563,7 +678,7 @@ model_dangles(const model *m, int ref, sn_row row)
 {
     value key[MAX_KEY];
     int from = references[ref].from;
-    return m->now.rows[m->schema.indexes[from].table][row].alive && model_key(m, key, from, row)
+    return m->now.rows[m->schema.indexes[from].table][row].alive && model_target_key(m, key, ref, row)
            && model_find(m, references[ref].to, key, SN_NO_ROW) == SN_NO_ROW;
 }
 
@@ -572,6 +687,30 @@ model_death_stands(const model *m, const death *d)
 {
     return model_find(m, references[d->ref].to, d->key, SN_NO_ROW) == SN_NO_ROW
            && count_referring(m, d->ref, d->key) > 0;
+}
+
+size_t
+model_steps_around(const model *m, int ref, sn_row row)
+{
+    value key[MAX_KEY];
+    sn_row at = row;
+    for (size_t n = 1; n <= MAX_ROWS && model_target_key(m, key, ref, at); n++) {
+        at = model_find(m, references[ref].to, key, SN_NO_ROW);
+        if (at == SN_NO_ROW || at == row)
+            return at == row ? n : 0;
+    }
+    return 0;
+}
+
+static bool
+goes_around(const model *m, int ref)
+{
+    int table = m->schema.indexes[references[ref].from].table;
+    for (sn_row r = 0; r < m->positions[table]; r++) {
+        if (model_alive(m, table, r) && model_steps_around(m, ref, r) > 0)
+            return true;
+    }
+    return false;
 }
 
 bool
@@ -583,6 +722,8 @@ model_commits(const model *m)
             if (model_dangles(m, ref, r))
                 return false;
         }
+        if (m->schema.made[ref] && m->schema.acyclic[ref] && goes_around(m, ref))
+            return false;
     }
     for (size_t i = 0; i < m->now.death_count; i++) {
         if (model_death_stands(m, &m->now.deaths[i]))

@@ -8,17 +8,24 @@
  *   B  id auto unique | a -> A.id | (c1, c2) -> C | f float, ordered | obj object | o -> A.id, one to one, itself a key
  *   C  (k1 int, k2 text) unique | d int, deferred unique | v entry with coarser key, many
  *   D  id auto unique | a -> A.id | a column of each type | int, ordered | (text, int) ordered
+ *
+ * A run may have more: references to several tables by their members, one of them one to one, itself a key and with a
+ * column that is another reference; and references within a table that may forbid cycles (up, A.self, the member to E).
+ *
+ *   E  id auto unique | (kind, at) -> A.id, B.id or E.id | (kind2, c1, c2) unique -> C, two members | c1 -> A.id | up -> E.id
+ *   D  (choice, int, text) -> E.(kind2, c1, c2)
  */
 #ifndef FUZZ_MODEL_H
 #define FUZZ_MODEL_H
 
 #include "sn.h"
 
-enum { NO_TABLE = -1, A, B, C, D, TABLES };
+enum { NO_TABLE = -1, A, B, C, D, E, TABLES };
 enum { A_ID, A_NAME, A_SELF, A_NOTE, A_X };
 enum { B_ID, B_A, B_C1, B_C2, B_F, B_OBJ, B_O };
 enum { C_K1, C_K2, C_D, C_V };
 enum { D_ID, D_A, D_BOOL, D_INT, D_FLOAT, D_DATE, D_DATETIME, D_TIMEDELTA, D_CHOICE, D_TEXT, D_ENTRY, D_NOTE };
+enum { E_ID, E_KIND, E_AT, E_KIND2, E_C1, E_C2, E_UP };
 enum {
     IX_A_ID,
     IX_A_NAME,
@@ -37,10 +44,32 @@ enum {
     IX_D_A,
     IX_D_INT,
     IX_D_TEXT,
+    IX_E_ID, /* from here on: what not every run has */
+    IX_E_AT,
+    IX_E_C,
+    IX_E_C1,
+    IX_E_UP,
+    IX_D_E,
     IX_MORE, /* from here on: indexes that a run makes and drops */
     INDEXES = IX_MORE + 4
 };
-enum { REF_SELF, REF_B_A, REF_B_C, REF_B_O, REF_A_X, REF_D_A, REFERENCES };
+enum {
+    REF_SELF,
+    REF_B_A,
+    REF_B_C,
+    REF_B_O,
+    REF_A_X,
+    REF_D_A,
+    REF_E_A, /* from here on: what not every run has */
+    REF_E_B,
+    REF_E_E,
+    REF_E_C,
+    REF_E_C_TOO,
+    REF_E_C1,
+    REF_UP,
+    REF_D_E,
+    REFERENCES
+};
 
 #define MAX_COLUMNS 14
 #define MAX_ROWS 64
@@ -70,16 +99,20 @@ typedef struct index_spec {
 
 typedef struct reference_spec {
     int from, to; /* indexes */
+    bool member;
+    int64_t constant; /* of a member */
 } reference_spec;
 
 extern const reference_spec references[REFERENCES];
 
 typedef struct schema {
+    bool more;                   /* it has E and what belongs to it */
     sn_col column_count[TABLES]; /* gaps included */
     column_spec columns[TABLES][MAX_COLUMNS];
     index_spec indexes[INDEXES];
     sn_on_delete action[REFERENCES];
     bool enforce[REFERENCES];
+    bool acyclic[REFERENCES];
     bool made[REFERENCES];
     int in_order[REFERENCES]; /* those that are made, as they were */
     size_t made_count;
@@ -94,7 +127,7 @@ typedef struct record {
     uint64_t arrival[INDEXES];
 } record;
 
-/* A target that was deleted while rows referred to it by a restricting reference. */
+/* A target that was deleted while rows referred to it by a restricting reference; the key is its own. */
 typedef struct death {
     int ref;
     value key[MAX_KEY];
@@ -123,7 +156,7 @@ typedef struct before {
     int64_t next_number[TABLES];
 } before;
 
-void model_start(model *m); /* no rows, no references */
+void model_start(model *m, bool more); /* no rows, no references */
 
 /* Each changes the model and returns SN_OK, or changes nothing and returns the status that the engine must return. */
 sn_status model_insert(model *m, int table, const value *cells, size_t n);
@@ -145,6 +178,7 @@ sn_status model_set_nullable(model *m, int table, sn_col col, bool nullable);
 sn_status model_set_stamp(model *m, int table, sn_col col);
 sn_status model_add_reference(model *m, int ref, sn_on_delete action, bool enforce);
 void model_drop_reference(model *m, int ref);
+sn_status model_forbid_cycles(model *m, int ref);
 
 /* A savepoint, and back to it; positions taken since are dead. */
 void model_save(const model *m, state *to);
@@ -159,6 +193,8 @@ value model_stamp(sn_type type);
 bool model_dangles(const model *m, int ref, sn_row row);
 bool model_shares_key(const model *m, int index, sn_row row);
 bool model_death_stands(const model *m, const death *d);
+/* After how many steps along the reference the row is met again, or 0. */
+size_t model_steps_around(const model *m, int ref, sn_row row);
 bool model_commits(const model *m);
 
 const sn_column_def *model_column(const model *m, int table, sn_col col);
@@ -170,6 +206,10 @@ bool model_counts(const model *m, int table, sn_row row, sn_life life);
 /* Makes columns of a live row null, as an update does. */
 sn_status model_nullify(model *m, int table, sn_row row, const sn_col *cols, size_t n);
 bool model_key(const model *m, value *key, int index, sn_row row); /* false: one is null */
+bool model_half_key(const model *m, int index, sn_row row);        /* some are null, not all, and members need more */
+/* The key of what a row refers to; the key, in the referring table, of what refers to a row. False: there is none. */
+bool model_target_key(const model *m, value *key, int ref, sn_row row);
+bool model_referring_key(const model *m, value *key, int ref, sn_row row);
 bool model_same_key(const model *m, int index, const value *a, const value *b);
 int model_compare_keys(const model *m, int index, const value *a, const value *b, size_t n); /* nulls last */
 int model_compare_bytes(sn_bytes a, sn_bytes b);

@@ -47,15 +47,21 @@ nullify(model *m, int ref, sn_row row)
     return model_nullify(m, from->table, row, cols, n);
 }
 
+/* What follows from the end of a row of the reference's target. */
 static sn_status
-follow(model *m, work *w, int ref, const value *key, bool aside)
+follow(model *m, work *w, int ref, sn_row row, bool aside)
 {
+    value key[MAX_KEY];
     sn_row list[MAX_ROWS];
     int from = references[ref].from, table = m->schema.indexes[from].table;
+    if (!model_referring_key(m, key, ref, row))
+        return SN_OK;
     size_t n = model_list(m, list, from, key);
     if (m->schema.action[ref] == SN_RESTRICT && n > 0) {
         REQUIRE(m->now.death_count < MAX_DEATHS);
-        m->now.deaths[m->now.death_count++] = (death){ref, {key[0], key[1], key[2]}};
+        death *d = &m->now.deaths[m->now.death_count++];
+        d->ref = ref;
+        model_key(m, d->key, references[ref].to, row);
     }
     for (size_t i = 0; i < n; i++) {
         sn_status st = SN_OK;
@@ -76,12 +82,11 @@ follow_all(model *m, work *w, bool nullifying, bool aside)
 {
     for (size_t i = 0; i < w->n; i++) {
         for (size_t k = 0; k < m->schema.made_count; k++) {
-            value key[MAX_KEY] = {{true, 0}, {true, 0}, {true, 0}};
             int ref = m->schema.in_order[k], to = references[ref].to;
             bool now = (m->schema.action[ref] == SN_NULLIFY) == nullifying;
-            if (!now || m->schema.indexes[to].table != w->table[i] || !model_key(m, key, to, w->row[i]))
+            if (!now || m->schema.indexes[to].table != w->table[i])
                 continue;
-            sn_status st = follow(m, w, ref, key, aside);
+            sn_status st = follow(m, w, ref, w->row[i], aside);
             if (st != SN_OK)
                 return st;
         }
@@ -95,8 +100,8 @@ static bool
 refers_to_gone(const model *m, const work *w, int ref, sn_row row)
 {
     value key[MAX_KEY], gone[MAX_KEY];
-    int from = references[ref].from, to = references[ref].to;
-    for (size_t i = 0; model_key(m, key, from, row) && i < w->n; i++) {
+    int to = references[ref].to;
+    for (size_t i = 0; model_target_key(m, key, ref, row) && i < w->n; i++) {
         if (w->table[i] == m->schema.indexes[to].table && model_key(m, gone, to, w->row[i])
             && model_same_key(m, to, key, gone))
             return true;
@@ -117,10 +122,15 @@ in_referred_key(const model *m, int table, sn_col col)
     return false;
 }
 
+/* Of the key of a member all or nothing. */
 static void
 cut_loose(model *m, int ref, sn_row row)
 {
     const index_spec *from = &m->schema.indexes[references[ref].from];
+    for (size_t i = 0; references[ref].member && i < from->n; i++) {
+        if (in_referred_key(m, from->table, from->cols[i]))
+            return;
+    }
     for (size_t i = 0; i < from->n; i++) {
         sn_col col = from->cols[i];
         if (model_column(m, from->table, col)->nullable && !in_referred_key(m, from->table, col))
@@ -133,10 +143,9 @@ static bool
 follow_parked(model *m, work *w, sn_on_delete action)
 {
     size_t had = w->n;
-    for (int ref = 0; ref < REFERENCES; ref++) {
-        int table = m->schema.indexes[references[ref].from].table;
-        for (sn_row row = 0; m->schema.made[ref] && m->schema.action[ref] == action && row < m->positions[table];
-             row++) {
+    for (size_t k = 0; k < m->schema.made_count; k++) {
+        int ref = m->schema.in_order[k], table = m->schema.indexes[references[ref].from].table;
+        for (sn_row row = 0; m->schema.action[ref] == action && row < m->positions[table]; row++) {
             record *r = &m->now.rows[table][row];
             if (!r->parked || !refers_to_gone(m, w, ref, row))
                 continue;
@@ -230,8 +239,8 @@ typedef struct returning {
     model *m;
     bool rows[TABLES][MAX_ROWS];   /* they return */
     bool wanted[TABLES][MAX_ROWS]; /* may return, if all others of these do */
-    bool first[TABLES][MAX_ROWS];  /* no taken row before it has its key: found by it */
     bool tied;                     /* wanted means something */
+    bool first[INDEXES][MAX_ROWS]; /* no taken row before it has its key: found by it */
     int order_table[TABLES * MAX_ROWS];
     sn_row order_row[TABLES * MAX_ROWS];
     size_t n;
@@ -256,6 +265,8 @@ bring(returning *b, int table, sn_row row)
     for (int x = 0; x < INDEXES; x++) {
         if (m->schema.indexes[x].table != table)
             continue;
+        if (model_half_key(m, x, row))
+            return SN_HALF;
         r->arrival[x] = m->now.arrivals++;
         if (m->schema.indexes[x].kind == SN_INDEX_UNIQUE && !m->schema.indexes[x].deferred
             && model_shares_key(m, x, row))
@@ -277,7 +288,7 @@ find_wanted(const returning *b, int to, const value *key)
     int table = b->m->schema.indexes[to].table;
     for (sn_row row = 0; b->tied && row < b->m->positions[table]; row++) {
         value other[MAX_KEY];
-        if (b->wanted[table][row] && b->first[table][row] && model_key(b->m, other, to, row)
+        if (b->wanted[table][row] && b->first[to][row] && model_key(b->m, other, to, row)
             && model_same_key(b->m, to, key, other))
             return row;
     }
@@ -292,7 +303,7 @@ look(const returning *b, int table, sn_row row, bool *called, bool *missing)
     for (int ref = 0; ref < REFERENCES; ref++) {
         value key[MAX_KEY], own[MAX_KEY];
         int from = references[ref].from, to = references[ref].to;
-        if (!m->schema.made[ref] || m->schema.indexes[from].table != table || !model_key(m, key, from, row))
+        if (!m->schema.made[ref] || m->schema.indexes[from].table != table || !model_target_key(m, key, ref, row))
             continue;
         sn_row target = model_find(m, to, key, SN_NO_ROW);
         *called |= target != SN_NO_ROW && b->rows[m->schema.indexes[to].table][target];
@@ -325,32 +336,32 @@ bring_rounds(returning *b, bool *stuck)
     return SN_OK;
 }
 
-/* The index by which others refer to a table's rows; each table has one, or (B) two of which one is used. */
-static bool
-shares_referred_key(const model *m, int table, sn_row a, sn_row b)
+/* Of several taken rows with one key in a unique index the first is found. */
+static void
+find_firsts(returning *b, int index)
 {
-    for (int ref = 0; ref < REFERENCES; ref++) {
-        value x[MAX_KEY], y[MAX_KEY];
-        int to = references[ref].to;
-        if (m->schema.made[ref] && m->schema.indexes[to].table == table && model_key(m, x, to, a)
-            && model_key(m, y, to, b) && model_same_key(m, to, x, y))
-            return true;
+    int t = b->m->schema.indexes[index].table;
+    for (sn_row row = 0; row < b->m->positions[t]; row++) {
+        value key[MAX_KEY], other[MAX_KEY];
+        b->first[index][row] = is_taken(b, t, row) && model_key(b->m, key, index, row);
+        for (sn_row prior = 0; prior < row && b->first[index][row]; prior++) {
+            if (b->first[index][prior] && model_key(b->m, other, index, prior))
+                b->first[index][row] = !model_same_key(b->m, index, key, other);
+        }
     }
-    return false;
 }
 
 static void
 want_all(returning *b)
 {
     b->tied = true;
+    for (int x = 0; x < INDEXES; x++) {
+        if (b->m->schema.indexes[x].table != NO_TABLE && b->m->schema.indexes[x].kind == SN_INDEX_UNIQUE)
+            find_firsts(b, x);
+    }
     for (int t = 0; t < TABLES; t++) {
-        for (sn_row row = 0; row < b->m->positions[t]; row++) {
-            b->wanted[t][row] = b->first[t][row] = is_taken(b, t, row);
-            for (sn_row other = 0; other < row; other++) {
-                if (is_taken(b, t, other) && shares_referred_key(b->m, t, other, row))
-                    b->first[t][row] = false;
-            }
-        }
+        for (sn_row row = 0; row < b->m->positions[t]; row++)
+            b->wanted[t][row] = is_taken(b, t, row);
     }
     for (bool more = true; more;) {
         more = false;
@@ -376,7 +387,7 @@ bring_missing(returning *b, size_t at)
             value key[MAX_KEY];
             int ref = m->schema.in_order[k], from = references[ref].from, to = references[ref].to;
             if (!m->schema.enforce[ref] || m->schema.indexes[from].table != b->order_table[at]
-                || !model_key(m, key, from, b->order_row[at]) || model_find(m, to, key, SN_NO_ROW) != SN_NO_ROW)
+                || !model_target_key(m, key, ref, b->order_row[at]) || model_find(m, to, key, SN_NO_ROW) != SN_NO_ROW)
                 continue;
             sn_row target = find_wanted(b, to, key);
             sn_status st = target == SN_NO_ROW ? SN_OK : bring(b, m->schema.indexes[to].table, target);

@@ -76,18 +76,19 @@ model_drop_column(model *m, int table, sn_col col)
     return SN_OK;
 }
 
-/* A reference that nullifies must keep a nullable column. */
+/* A reference that nullifies must keep a nullable column, a member all. */
 static bool
 is_last_nullable(const model *m, int table, sn_col col)
 {
     for (int ref = 0; ref < REFERENCES; ref++) {
         const index_spec *from = &m->schema.indexes[references[ref].from];
         size_t others = 0, here = 0;
-        for (size_t i = 0; i < from->n; i++) {
+        for (size_t i = 0; m->schema.made[ref] && from->table == table && i < from->n; i++) {
             here += from->cols[i] == col;
             others += from->cols[i] != col && model_column(m, from->table, from->cols[i])->nullable;
         }
-        if (m->schema.made[ref] && m->schema.action[ref] == SN_NULLIFY && from->table == table && here && !others)
+        bool needed = here > 0 && (others == 0 || references[ref].member);
+        if (needed && m->schema.action[ref] == SN_NULLIFY)
             return true;
     }
     return false;
@@ -127,10 +128,11 @@ static bool
 makes_sense(const model *m, int ref, sn_on_delete action, bool enforce)
 {
     const index_spec *from = &m->schema.indexes[references[ref].from];
-    bool nullable = false;
+    size_t nullable = 0;
     for (size_t i = 0; i < from->n; i++)
-        nullable |= model_column(m, from->table, from->cols[i])->nullable;
-    return !(enforce && action == SN_KEEP) && (action != SN_NULLIFY || nullable);
+        nullable += model_column(m, from->table, from->cols[i])->nullable;
+    bool enough = references[ref].member ? nullable == from->n : nullable > 0;
+    return !(enforce && action == SN_KEEP) && (action != SN_NULLIFY || enough);
 }
 
 sn_status
@@ -139,13 +141,18 @@ model_add_reference(model *m, int ref, sn_on_delete action, bool enforce)
     int table = m->schema.indexes[references[ref].from].table;
     if (!makes_sense(m, ref, action, enforce))
         return SN_MISUSE;
+    m->schema.made[ref] = true; /* so that its keys must be whole; a model that refuses is thrown away */
+    for (sn_row row = 0; row < m->positions[table]; row++) {
+        if (model_alive(m, table, row) && model_half_key(m, references[ref].from, row))
+            return SN_HALF;
+    }
     for (sn_row row = 0; enforce && row < m->positions[table]; row++) {
         if (model_dangles(m, ref, row))
             return SN_DANGLING;
     }
     m->schema.action[ref] = action;
     m->schema.enforce[ref] = enforce;
-    m->schema.made[ref] = true;
+    m->schema.acyclic[ref] = false;
     m->schema.in_order[m->schema.made_count++] = ref;
     return SN_OK;
 }
@@ -160,6 +167,20 @@ model_drop_reference(model *m, int ref)
     }
     m->schema.made_count = kept;
     m->schema.made[ref] = false;
+}
+
+sn_status
+model_forbid_cycles(model *m, int ref)
+{
+    int table = m->schema.indexes[references[ref].from].table;
+    if (m->schema.indexes[references[ref].to].table != table)
+        return SN_MISUSE;
+    for (sn_row row = 0; row < m->positions[table]; row++) {
+        if (model_alive(m, table, row) && model_steps_around(m, ref, row) > 0)
+            return SN_CYCLE;
+    }
+    m->schema.acyclic[ref] = true;
+    return SN_OK;
 }
 
 /* ---------------------------------------------------------------- rows without a unit */

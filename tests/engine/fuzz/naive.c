@@ -210,12 +210,9 @@ rows_related(ask *a, targets *out, const hop *h, sn_row from)
 {
     const model *m = &a->r->m;
     value key[MAX_KEY];
-    int here = references[h->ref].from, there = references[h->ref].to;
-    if (h->backward) {
-        there = here;
-        here = references[h->ref].to;
-    }
-    out->n = model_key(m, key, here, from) ? model_list(m, out->rows, there, key) : 0;
+    bool any = h->backward ? model_referring_key(m, key, h->ref, from) : model_target_key(m, key, h->ref, from);
+    int there = h->backward ? references[h->ref].from : references[h->ref].to;
+    out->n = any ? model_list(m, out->rows, there, key) : 0;
 }
 
 /* The rows of a step, cut to its offset and limit; returns where they begin. */

@@ -18,6 +18,37 @@ target(run *r, int table)
     return SN_NO_ROW;
 }
 
+/* The values name this member, and no row that it leads to. */
+static bool
+leads_nowhere(const run *r, int ref, const value *values)
+{
+    const index_spec *from = &r->m.schema.indexes[references[ref].from];
+    value key[MAX_KEY];
+    for (size_t i = 1; i < from->n; i++)
+        key[i - 1] = values[from->cols[i]];
+    return values[from->cols[0]].v == references[ref].constant
+           && model_find(&r->m, references[ref].to, key, SN_NO_ROW) == SN_NO_ROW;
+}
+
+/* Sometimes by this member; what then leads nowhere or is null in part becomes null. */
+static void
+refer_by_member(run *r, int ref, value *values)
+{
+    const index_spec *from = &r->m.schema.indexes[references[ref].from];
+    const index_spec *to = &r->m.schema.indexes[references[ref].to];
+    sn_row row = run_byte(r) < 0x80 ? target(r, to->table) : SN_NO_ROW;
+    bool whole = true;
+    for (size_t i = 0; i < to->n && row != SN_NO_ROW; i++) {
+        values[from->cols[0]] = (value){false, references[ref].constant};
+        values[from->cols[i + 1]] = r->m.now.rows[to->table][row].cells[to->cols[i]];
+    }
+    for (size_t i = 0; i < from->n; i++)
+        whole &= !values[from->cols[i]].null;
+    whole &= !leads_nowhere(r, ref, values);
+    for (size_t i = 0; i < from->n && !whole; i++)
+        values[from->cols[i]] = (value){true, 0};
+}
+
 static void
 refer(run *r, int ref, value *values)
 {
@@ -42,8 +73,12 @@ choose_row(run *r, int table, value *values, sn_cell *cells)
             values[c] = (value){false, (int64_t)(run_byte(r) & 7)};
     }
     for (int ref = 0; ref < REFERENCES; ref++) {
-        if (s->made[ref] && s->indexes[references[ref].from].table == table)
+        if (s->made[ref] && s->indexes[references[ref].from].table == table && !references[ref].member)
             refer(r, ref, values);
+    }
+    for (int ref = 0; ref < REFERENCES; ref++) {
+        if (s->made[ref] && s->indexes[references[ref].from].table == table && references[ref].member)
+            refer_by_member(r, ref, values);
     }
     for (sn_col c = 0; c < s->column_count[table]; c++)
         cells[c] = make_cell(r, s->columns[table][c].def.type, s->columns[table][c].bare, values[c]);
@@ -66,11 +101,11 @@ add_row(run *r, int table)
 void
 populate(run *r)
 {
-    static const int order[] = {C, A, B, D, A, B};
+    static const int order[] = {C, A, B, D, A, B, E, E, D};
     unsigned seed = run_byte(r), n = 1 + run_byte(r) % MOST;
     uint64_t start = r->random;
     r->random = (uint64_t)seed * 2 + 1;
-    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) - (r->m.schema.more ? 0 : 3); i++) {
         for (unsigned k = 0; k < n && r->m.positions[order[i]] < MAX_ROWS; k++)
             add_row(r, order[i]);
     }

@@ -137,7 +137,7 @@ has_nan(const run *r, const index_spec *ix, const key *k)
 void
 probe_index(run *r)
 {
-    int index = (int)(run_byte(r) % INDEXES);
+    int index = run_index(r, run_byte(r));
     const index_spec *ix = &r->m.schema.indexes[index];
     key low, high;
     if (ix->table == NO_TABLE)

@@ -44,6 +44,17 @@ typedef sn_status (*engine_rows_fn)(size_t *done, sn_table *t, const sn_row *row
 typedef sn_status (*model_rows_fn)(model *m, int table, const sn_row *rows, size_t n, size_t *done);
 void run_rows(run *r, int table, const sn_row *rows, size_t n, engine_rows_fn ours, model_rows_fn theirs);
 
+/* What a byte chooses: a table, an index, a reference of those that the run has. */
+int run_table(const run *r, unsigned b);
+int run_index(const run *r, unsigned b);
+int run_references(const run *r); /* how many */
+
+/* Makes it on the engine's side: a member as one. */
+sn_status run_refer(run *r, int ref, sn_on_delete action, bool enforce);
+
+/* Whether an error tells rightly of a row that is met again. */
+void run_check_cycle(run *r, int ref, const sn_error *e);
+
 /* A position, often of a live row; sometimes past the end. */
 sn_row run_row(run *r, int table);
 /* A column that is used. */

@@ -329,7 +329,7 @@ choose_index(ask *a, int table, bool ordered)
 {
     unsigned b = run_byte(a->r);
     for (unsigned i = 0; i < INDEXES; i++) {
-        const index_spec *ix = &a->r->m.schema.indexes[(b + i) % INDEXES];
+        const index_spec *ix = &a->r->m.schema.indexes[run_index(a->r, b + i)];
         if (ix->table == table && (!ordered || ix->kind == SN_INDEX_ORDERED))
             return ix;
     }
@@ -550,8 +550,9 @@ choose_hop(ask *a, int from)
 {
     unsigned b = run_byte(a->r), flags = run_byte(a->r);
     hop h = {.ref = NONE, .from = from, .to = NONE, .where = NONE, .limit = SIZE_MAX};
-    for (unsigned i = 0; i < 2 * REFERENCES && h.ref == NONE; i++) {
-        unsigned at = (b + i) % (2 * REFERENCES);
+    unsigned ways = 2 * (unsigned)run_references(a->r);
+    for (unsigned i = 0; i < ways && h.ref == NONE; i++) {
+        unsigned at = (b + i) % ways;
         h.backward = at & 1;
         if (a->r->m.schema.made[at / 2] && table_of(a->r, (int)(at / 2), !h.backward) == from)
             h.ref = (int)(at / 2);
