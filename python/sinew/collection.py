@@ -70,7 +70,7 @@ class Collection(_engine.Collection, Queryable):
 
     def exists(self) -> bool:
         """Whether there is any."""
-        return len(self) > 0
+        return bool(self)
 
     def pairs(self) -> Iterator[tuple[Any, int]]:
         """Of a recursive relation: each record and how many steps it is away, 1 for the nearest. RelationError for any

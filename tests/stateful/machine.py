@@ -24,7 +24,7 @@ EXPECTED: dict[str, tuple[type[SinewError], ...]] = {
     "late": (UniqueError, IntegrityError, DeleteRestricted),
 }
 SAYS = {
-    "unique": "exists already",
+    "unique": "exists already|exists by now",
     "reference": "do not exist|cannot be deleted",
     "key_in_use": "cannot change while",
     "late": "",

@@ -13,18 +13,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from .blog import Blog
-from .derived import Derived
 from .labels import Labels
-from .links import KINDS, Links
+from .links import KINDS
 from .machine import ARGUMENTS, PICK, statement
+from .nested import Nested
 from .remarks import Remarks
 from .softly import Softly
+from .trees import Trees
 from .whole import Whole
 
 ENDS = st.sampled_from([None, "commit", "rollback", "leave_by_an_exception"])
 
 
-class Machine(Blog, Derived, Labels, Links, Remarks, Softly, Whole):
+class Machine(Blog, Labels, Nested, Remarks, Softly, Trees, Whole):
     """All rules over one store, which begins with some rows of each model, so that there is something to relate."""
 
     @initialize(size=st.sampled_from([1, 4, 6]))
