@@ -8,7 +8,7 @@
  *
  * Invariant: while the store's revision and schema are those beside `count`, the path leads to so many records.
  *
- *   len, in     one call of the engine, O(1) on a direct relation without conditions
+ *   len, bool, in   one call of the engine, O(1) on a direct relation without conditions
  *   iter        the rows as they are at its start, pinned; those deleted since are passed over (see rows.c)
  *   at(i)       the first by a call of its own, any other from the list of rows
  */
@@ -77,6 +77,17 @@ collection_len(PyObject *op)
     }
     Py_DECREF(path);
     return n;
+}
+
+static int
+collection_bool(PyObject *op)
+{
+    collection *self = (collection *)op;
+    snpy_path *path = path_of(op);
+    bool known = remembers(self, path) && !snpy_tracking(path->state);
+    int exists = known ? self->count > 0 : snpy_path_exists(path, self->owner);
+    Py_DECREF(path);
+    return exists;
 }
 
 static int
@@ -199,6 +210,7 @@ static PyType_Slot collection_slots[] = {
     {Py_tp_members, collection_members},
     {Py_tp_getset, collection_getset},
     {Py_tp_iter, collection_iter},
+    {Py_nb_bool, collection_bool},
     {Py_sq_length, collection_len},
     {Py_sq_contains, collection_contains},
     {0, NULL},

@@ -9,8 +9,8 @@
  * All or nothing: a refused index (SN_UNIQUE, SN_NAN) leaves at most an interned column behind.
  */
 #include "model.h"
-#include "track.h"
 #include "store.h"
+#include "track.h"
 
 /* ---------------------------------------------------------------- making and dropping */
 
@@ -293,10 +293,7 @@ snpy_index_probe(sn_row *row, snpy_index *ix, PyObject *const *values, Py_ssize_
             snpy_raise(ix->state, "internal", "s", "a key is looked up in an index that is not unique, or dropped");
     } else if (result == 0 && !null) {
         *row = sn_index_find(ix->index, words);
-        sn_frame *frame = snpy_frame(store);
-        if (frame) {
-            sn_read_probe(frame, ix->index, words, *row);
-        }
+        snpy_note_probe(ix, words, *row);
     }
     while (done-- > 0) {
         snpy_cell_release(store, snpy_field_at(ix->fields, done), cells[done]);

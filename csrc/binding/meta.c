@@ -8,6 +8,7 @@
  * Cost: Model[key] for an int key is one probe.
  */
 #include "model.h"
+#include "track.h"
 
 /* ---------------------------------------------------------------- finding records */
 
@@ -42,6 +43,8 @@ probe_key(sn_row *row, snpy_model *model, PyObject *key)
         int overflow;
         sn_word word = (sn_word)PyLong_AsLongLongAndOverflow(key, &overflow);
         *row = overflow ? SN_NO_ROW : sn_index_find(ix->index, &word);
+        if (!overflow)
+            snpy_note_probe(ix, &word, *row);
         return 0;
     }
     return snpy_index_probe(row, ix, &key, 1);

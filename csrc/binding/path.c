@@ -166,20 +166,32 @@ snpy_path_rows(snpy_path *self, PyObject *record)
     return snpy_rows_take(target_model(self), &rows);
 }
 
-Py_ssize_t
-snpy_path_count(snpy_path *self, PyObject *record)
+static Py_ssize_t
+count_up_to(snpy_path *self, PyObject *record, size_t stop_at)
 {
     sn_row from;
     size_t count;
     if (snpy_path_ready(self) < 0 || snpy_path_row(&from, self, record) < 0
-        || check_status(self, sn_path_count(&count, self->path, from, SIZE_MAX)) < 0) {
+        || check_status(self, sn_path_count(&count, self->path, from, stop_at)) < 0) {
         return -1;
     }
     sn_frame *frame = frame_for(self);
     if (frame) {
-        sn_read_count(frame, self->path, from, SIZE_MAX, count);
+        sn_read_count(frame, self->path, from, stop_at, count);
     }
     return (Py_ssize_t)count;
+}
+
+Py_ssize_t
+snpy_path_count(snpy_path *self, PyObject *record)
+{
+    return count_up_to(self, record, SIZE_MAX);
+}
+
+int
+snpy_path_exists(snpy_path *self, PyObject *record)
+{
+    return (int)count_up_to(self, record, 1);
 }
 
 int
@@ -255,6 +267,23 @@ snpy_offset_list(const size_t *offsets, size_t n)
     return list;
 }
 
+#define NOTED_ROWS 4096 /* from which a path is followed; more are noted as all that it looks at */
+
+/* Notes what the path leads to from each of the rows. */
+static void
+note_expansion(snpy_path *self, const snpy_live *live, const sn_rows *targets, const size_t *offsets)
+{
+    sn_frame *frame = live->n <= NOTED_ROWS ? frame_for(self) : NULL;
+    if (!frame) {
+        note_whole(self);
+        return;
+    }
+    for (size_t i = 0; i < live->n; i++) {
+        size_t n = offsets[i + 1] - offsets[i];
+        sn_read_each(frame, self->path, live->rows[i], n ? targets->rows + offsets[i] : NULL, n);
+    }
+}
+
 /* The targets of live rows and a list of offsets into them. */
 static PyObject *
 expand_live(snpy_path *self, const snpy_live *live)
@@ -269,6 +298,7 @@ expand_live(snpy_path *self, const snpy_live *live)
         sn_rows_free(self->store->engine, &targets);
         goto done;
     }
+    note_expansion(self, live, &targets, offsets);
     rows = snpy_rows_take(snpy_model_peek((PyTypeObject *)self->target), &targets);
     starts = rows ? snpy_offset_list(offsets, live->n + 1) : NULL;
     result = starts ? PyTuple_Pack(2, rows, starts) : NULL;
@@ -291,7 +321,6 @@ path_expand(PyObject *op, PyObject *given)
     if (snpy_path_ready(self) < 0 || snpy_rows_live(&live, (snpy_rows *)given) < 0) {
         return NULL;
     }
-    note_whole(self);
     PyObject *result = expand_live(self, &live);
     snpy_rows_release(&live, (snpy_rows *)given);
     return result;

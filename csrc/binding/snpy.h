@@ -449,6 +449,7 @@ PyObject *snpy_path_rows(snpy_path *path, PyObject *record);
 /* Offsets into rows as a list of ints. */
 PyObject *snpy_offset_list(const size_t *offsets, size_t n);
 Py_ssize_t snpy_path_count(snpy_path *path, PyObject *record); /* -1 with an exception */
+int snpy_path_exists(snpy_path *path, PyObject *record);       /* whether there is a target; -1 with an exception */
 /* 1 if target is a live record to which the path leads from record, else 0; -1 with an exception. */
 int snpy_path_contains(snpy_path *path, PyObject *record, PyObject *target);
 

@@ -40,6 +40,14 @@ snpy_note_cell(const snpy_field *field, sn_row row, sn_cell cell)
 }
 /* Whether the row of a record is alive, parked or gone. */
 void snpy_note_life(PyObject *record);
+/* What a unique index has under a key, of words that are interned. */
+static inline void
+snpy_note_probe(snpy_index *ix, const sn_word *words, sn_row found)
+{
+    sn_frame *frame = snpy_frame(ix->model->store);
+    if (frame)
+        sn_read_probe(frame, ix->index, words, found);
+}
 /* That nobody can tell when what was read changes. */
 void snpy_note_once(const snpy_state *st);
 /* One use of the handle for a read that has taken it. */
