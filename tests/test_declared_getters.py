@@ -23,6 +23,7 @@ from sinew import (
     Model,
     RecordDeleted,
     UnknownName,
+    _engine,
     belongs_to,
     count,
     count_of,
@@ -334,6 +335,79 @@ def test_values_follow_the_store() -> None:
     assert (ann.post_count, bob.post_count, Post[1].author_name, ann.latest) == (4, 1, "A", Post[3])
     Post[3].delete()
     assert (ann.post_count, ann.latest, ann.views) == (3, Post[2], 21)
+
+
+def test_getters_that_read_them_are_never_stale() -> None:
+    db = Database()
+
+    class Author(Model, db=db):
+        name: Attr[str]
+        posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
+        number = count_of(lambda: Author.posts)
+        views = sum_of(lambda: Author.posts.views)
+        money = sum_of(lambda: Author.posts.price)
+        most = max_of(lambda: Author.posts.views)
+        latest = latest_of(lambda: Author.posts.views)
+        longest = latest_of(lambda: Author.posts.length)
+
+        @getter
+        def summary(self) -> Any:
+            return self.number, self.views, self.money, self.most, self.latest, self.longest
+
+        @getter
+        def loud(self) -> str:
+            return self.name.upper()
+
+        @getter
+        def asked(self) -> Any:
+            by_getter = Author.where(Author.loud == "ANN").count(), Post.pluck(Post.author_loud, Post.length)
+            return by_getter, Author.order_by(Author.views.desc(), Author.loud).pluck(Author.number, Author.latest)
+
+        @getter
+        def tree(self) -> Any:
+            return Author.include(Author.posts, order_by=Post.length, only=["length", "author_name"]).to_dicts()
+
+    class Post(Model, db=db):
+        title: Attr[str]
+        views: Attr[int] = field(default=0)
+        price: Attr[Decimal] = field(default=Decimal(1))
+        author: BelongsTo[Author] = belongs_to()
+        author_name = delegate(lambda: Post.author.name)
+        author_loud = delegate(lambda: Post.author.loud)
+
+        @getter
+        def length(self) -> int:
+            return len(self.title)
+
+        @getter
+        def both(self) -> Any:
+            return self.author_name, self.author_loud
+
+    ann, bob = Author(name="ann"), Author(name="bob")
+    first, second = Post(title="x", author=ann), Post(title="yy", views=3, author=ann)
+
+    def look() -> None:
+        for record in (*Author.all(), *Post.all()):
+            for name, descriptor in vars(type(record)).items():
+                if isinstance(descriptor, _engine.Getter):
+                    assert getattr(record, name) == descriptor.function(record), (record, name)
+
+    look()
+    changes: list[Callable[[], Any]] = [
+        lambda: setattr(ann, "name", "amy"),
+        lambda: setattr(second, "views", 9),
+        lambda: setattr(first, "title", "long"),
+        lambda: setattr(first, "author", bob),
+        lambda: setattr(second, "price", Decimal(7)),
+        lambda: Post(title="new", author=ann, views=99),
+        lambda: setattr(bob, "name", "ann"),
+        lambda: second.update(author=bob, title="zzz"),
+        lambda: Post.where(Post.id < 3).update(title=Post.author.name),
+        lambda: Post[3].delete(),
+    ]
+    for change in changes:
+        change()
+        look()
 
 
 def test_they_are_read_only() -> None:
