@@ -93,8 +93,8 @@ write_at_once(snpy_field *field, snpy_model *model, PyObject *record, uint64_t s
     snpy_store *store = model->store;
     const snpy_record *r = (snpy_record *)record;
     sn_cell old;
-    if (store->schema != schema || store->refusing || snpy_tracking(store->state) || r->epoch != model->epoch || !model->plain
-        || !sn_table_exchange(&old, model->table, r->row, field->col, cell))
+    if (store->schema != schema || store->refusing || snpy_tracking(store->state) || r->epoch != model->epoch
+        || !model->plain || !sn_table_exchange(&old, model->table, r->row, field->col, cell))
         return false;
     snpy_verify(store);
     snpy_cell_release(store, field, old); /* may run code, which may close the store */
