@@ -1099,6 +1099,7 @@ class GetterReport:
     revision: int
     reads: tuple[GetterRead, ...]
     cause: GetterRead | None
+    through: tuple[GetterRead, ...]
 
 class GetterStats:
     """How often a getter was asked and computed: `str` is for people."""

@@ -31,22 +31,23 @@ class GetterRead:
     record: Any = field(repr=False, default=None)
     was: Any = None
     now: Any = None
+    getter: _engine.Getter | None = field(repr=False, default=None)
 
     def __str__(self) -> str:
-        if self.same:
-            return f"{self.what}: {show(self.was)}" if self.kind == "field" else self.what
-        changed = f"{show(self.was)} is now {show(self.now)}" if self.kind == "field" else "has changed"
-        return f"{self.what}: {changed}"
+        if self.kind == "field" and not self.same:
+            return f"{self.what}: {show(self.was)} is now {show(self.now)}"
+        said = self.what if self.was is None and self.kind != "field" else f"{self.what}: {show(self.was)}"
+        return said if self.same else f"{said}, which has changed"
 
 
 @dataclass(frozen=True)
 class GetterReport:
     """What a getter of a record has read, when it was computed, and whether its value is right.
 
-    state: "not computed"; "right"; "stale", and `cause` is the first read that would come out otherwise; "expired" by
-    hand; "good for one read", as it read something that nobody can tell when it changes; "not kept", with
-    cache=False. computed: the revision of the database when its function began;
-    verified: the revision at which the value was last found right; revision: that of the database now."""
+    state: "not computed"; "right"; "stale", and `cause` is the first read that would come out otherwise, of the getter
+    itself or of one that it has read, which `through` names; "expired" by hand; "good for one read", as it read
+    something that nobody can tell when it changes; "not kept", with cache=False. computed: the revision of the database
+    when its function began; verified: the revision at which the value was last found right; revision: that of now."""
 
     model: type
     name: str
@@ -57,11 +58,13 @@ class GetterReport:
     revision: int = 0
     reads: tuple[GetterRead, ...] = ()
     cause: GetterRead | None = None
+    through: tuple[GetterRead, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.model.__name__}.{self.name} of {show(self.record)}: {self.state}"]
         if self.cause is not None:
             lines[0] += f", because {self.cause}"
+        lines += [f"  through {read.what}" for read in self.through]
         if self.computed is not None:
             lines.append(
                 f"computed at revision {self.computed:,}, found right at {self.verified:,}, now {self.revision:,}"
@@ -103,7 +106,7 @@ def explain(db: Database, record: Any, name: str) -> GetterReport:
     if known is None:
         return GetterReport(type(record), name, record, "not computed", revision=revision)
     reads = tuple(_read(*each) for each in known["reads"])
-    cause = None if known["right"] else next((read for read in reads if not read.same), None)
+    cause, through = (None, ()) if known["right"] else _cause(reads)
     return GetterReport(
         model=type(record),
         name=name,
@@ -114,7 +117,20 @@ def explain(db: Database, record: Any, name: str) -> GetterReport:
         revision=revision,
         reads=reads,
         cause=cause,
+        through=through,
     )
+
+
+def _cause(reads: tuple[GetterRead, ...]) -> tuple[GetterRead | None, tuple[GetterRead, ...]]:
+    """The first read that would come out otherwise, and the getters through which it is one: stale in their turn."""
+    through: list[GetterRead] = []
+    while True:
+        cause = next((read for read in reads if not read.same), None)
+        if cause is None or cause.getter is None or cause in through:
+            return cause or (through.pop() if through else None), tuple(through)
+        known = _engine.getter_report(cause.record, cause.getter)
+        through.append(cause)
+        reads = () if known is None or known["right"] else tuple(_read(*each) for each in known["reads"])
 
 
 def find(definition: Definition, name: str) -> Computed:
@@ -176,17 +192,17 @@ def _read(kind: str, same: bool, model: Any, record: Any, about: Any, answer: An
         what = _times(*answer)
     else:
         what, was = _asked(kind, model, owner, about, answer)
-    return GetterRead(kind, what, same, record, was, now)
+    return GetterRead(kind, what, same, record, was, now, about if kind == "getter" and record is not None else None)
 
 
 def _asked(kind: str, model: Any, owner: str, about: Any, answer: Any) -> tuple[str, Any]:
     if isinstance(about, _engine.Plan):
-        return f"{'how many of' if kind == 'count' else 'the records of'} a query of {model.__name__}: {answer}", answer
+        return f"{'how many there are in' if kind == 'count' else 'the records of'} a query of {model.__name__}", answer
     name = _relation_name(model, about)
     said = {
         "first": f"the first of {name} of {owner}",
-        "members": f"which records are in {name} of {owner}: {answer}",
-        "count": f"how many are in {name} of {owner}: {answer}",
+        "members": f"which records are in {name} of {owner}",
+        "count": f"how many are in {name} of {owner}",
         "in": f"whether a record is in {name} of {owner}",
     }
     return said[kind], answer
