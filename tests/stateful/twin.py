@@ -74,7 +74,7 @@ class ReadOfGetter:
 @dataclass
 class Node:
     """A getter of a row, as of its last update. surely, perhaps: how often its value has changed for those that read
-    it, at least and at most."""
+    it, at least and at most. epoch: of the models, when it last ran."""
 
     runs: int = 0
     look: int = 0
@@ -239,12 +239,13 @@ class World:
     ) -> None:
         first, runs = not node.look, new.runs - node.runs
         new.trace = trace
+        new.epoch = self.epoch if first or runs else node.epoch
         new.fleeting = not kind.cache or self.reads_fleeting(trace)
         raised = isinstance(node.value, Raised) or isinstance(new.value, Raised)
         kept = False if first or raised else cut_off(node.value, new.value)
         if not (new.fleeting or node.fleeting or raised):
             self.count(where, node, new, runs, must, may)
-            if not first and node.epoch == new.epoch and (runs == 0 or kept):
+            if not first and node.epoch == self.epoch and (runs == 0 or kept):
                 assert node.identity == new.identity, f"{where}: an unchanged value is another object"
         changed = first or raised or not same(node.value, new.value)
         new.surely = node.surely + (kept is False and (changed or must))
@@ -260,7 +261,7 @@ class World:
         if must:
             assert runs, f"{where} was not computed again, and what it read has changed"
         assert runs < 2, f"{where} ran {runs} times for one state of the store"
-        if runs and not may and node.epoch == new.epoch:
+        if runs and not may and node.epoch == self.epoch:
             self.seen["query" if node.asks_queries() else "plain"] += 1
             assert node.asks_queries(), f"{where} was computed again, and nothing that it read had changed"
         self.seen["checked queries"] += node.asks_queries()
