@@ -352,7 +352,7 @@ class TwinCollection:
 
     def whole(self, record: Any) -> list[Any]:
         links = getattr(record, self.name)
-        return list(links.pairs() if hasattr(links, "attach") else links)
+        return list(links.pairs() if isinstance(links, Links) else links)
 
     def note(self, question: Question, query: bool = False) -> Any:
         name, query = self.name, query or self.query
@@ -378,5 +378,5 @@ class TwinCollection:
         return bool(self.note(lambda records: records.exists()))
 
     def pairs(self) -> Any:
-        """Asked like a query: by the columns of the pivot."""
+        """Two paths, one after the other, of which the second may be noted as all that it looks at."""
         return self.note(lambda records: list(records.pairs()), query=True)
