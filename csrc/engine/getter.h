@@ -227,13 +227,14 @@ struct sn_frame {
 
 /* ---------------------------------------------------------------- places */
 
-/* The bits of what a path (see path->places) or a query looks at, and the latest change of any of it. */
-uint64_t sn__path_places(const sn_path *p);
-uint64_t sn__query_places(const sn_query *q);
-uint64_t sn__node_places(const sn_expr *e, sn_node node);
-uint64_t sn__path_changed(const sn_path *p);
-uint64_t sn__query_changed(const sn_query *q);
-uint64_t sn__node_changed(const sn_expr *e, sn_node node);
+/* What a path (its places stand in it, too), a query or a node looks at: the bits of it, and its latest change. */
+typedef struct sn__reach {
+    uint64_t places;
+    uint64_t changed;
+} sn__reach;
+sn__reach sn__path_reach(const sn_path *p);
+sn__reach sn__query_reach(const sn_query *q);
+sn__reach sn__node_reach(const sn_expr *e, sn_node node);
 
 typedef struct sn__place_visit sn__place_visit;
 struct sn__place_visit {

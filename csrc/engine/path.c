@@ -205,7 +205,7 @@ sn_path_new(sn_path **out, sn_db *db, const sn_hop_def *hops, size_t n, bool dis
         return sn__failed(db, status);
     }
     p->sweeps = sn__path_sweeps(p);
-    p->places = sn__path_places(p);
+    p->places = sn__path_reach(p).places;
     *out = p;
     return SN_OK;
 }

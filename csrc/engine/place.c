@@ -68,78 +68,42 @@ sn__query_visit(const sn_query *q, sn__place_visit *v)
     visit_order(q->expr, q->order, q->order_len, v);
 }
 
-/* ---------------------------------------------------------------- as bits */
+/* ---------------------------------------------------------------- all of it */
 
-typedef struct bits_visit {
+typedef struct reach_visit {
     sn__place_visit visit;
-    uint64_t bits;
-} bits_visit;
+    sn__reach reach;
+} reach_visit;
 
 static void
-visit_bit(sn__place_visit *visit, sn_table *t, sn_col col)
+visit_place(sn__place_visit *visit, sn_table *t, sn_col col)
 {
-    ((bits_visit *)visit)->bits |= sn__place_bit(t, col);
-}
-
-uint64_t
-sn__path_places(const sn_path *p)
-{
-    bits_visit v = {.visit = {visit_bit}};
-    sn__path_visit(p, &v.visit);
-    return v.bits;
-}
-
-uint64_t
-sn__node_places(const sn_expr *e, sn_node node)
-{
-    bits_visit v = {.visit = {visit_bit}};
-    sn__node_visit(e, node, &v.visit);
-    return v.bits;
-}
-
-uint64_t
-sn__query_places(const sn_query *q)
-{
-    bits_visit v = {.visit = {visit_bit}};
-    sn__query_visit(q, &v.visit);
-    return v.bits;
-}
-
-/* ---------------------------------------------------------------- as the latest change */
-
-typedef struct change_visit {
-    sn__place_visit visit;
-    uint64_t latest;
-} change_visit;
-
-static void
-visit_change(sn__place_visit *visit, sn_table *t, sn_col col)
-{
-    change_visit *v = (change_visit *)visit;
+    sn__reach *reach = &((reach_visit *)visit)->reach;
     uint64_t changed = col == SN__LIFE ? t->changed : t->columns[col].changed;
-    v->latest = changed > v->latest ? changed : v->latest;
+    reach->places |= sn__place_bit(t, col);
+    reach->changed = changed > reach->changed ? changed : reach->changed;
 }
 
-uint64_t
-sn__path_changed(const sn_path *p)
+sn__reach
+sn__path_reach(const sn_path *p)
 {
-    change_visit v = {.visit = {visit_change}};
+    reach_visit v = {.visit = {visit_place}};
     sn__path_visit(p, &v.visit);
-    return v.latest;
+    return v.reach;
 }
 
-uint64_t
-sn__node_changed(const sn_expr *e, sn_node node)
+sn__reach
+sn__query_reach(const sn_query *q)
 {
-    change_visit v = {.visit = {visit_change}};
-    sn__node_visit(e, node, &v.visit);
-    return v.latest;
-}
-
-uint64_t
-sn__query_changed(const sn_query *q)
-{
-    change_visit v = {.visit = {visit_change}};
+    reach_visit v = {.visit = {visit_place}};
     sn__query_visit(q, &v.visit);
-    return v.latest;
+    return v.reach;
+}
+
+sn__reach
+sn__node_reach(const sn_expr *e, sn_node node)
+{
+    reach_visit v = {.visit = {visit_place}};
+    sn__node_visit(e, node, &v.visit);
+    return v.reach;
 }

@@ -72,7 +72,7 @@ same_along(const sn__read *r, sn_db *db, uint64_t since)
     size_t count;
     if (p->freed)
         return false;
-    if (sn__path_changed(p) <= since)
+    if (sn__path_reach(p).changed <= since)
         return true;
     switch (r->kind) {
     case SN_READ_FIRST:
@@ -104,7 +104,7 @@ same_answer(const sn__read *r, sn_db *db, uint64_t since)
     sn__watch *w = r->on.watch;
     if (w->query.source == SN_FROM_PATH && w->query.path->freed)
         return false;
-    if (sn__query_changed(&w->query) <= since)
+    if (sn__query_reach(&w->query).changed <= since)
         return true;
     if (r->kind == SN_READ_NUMBER) {
         size_t count;
@@ -123,7 +123,7 @@ same_worth(const sn__read *r, uint64_t since)
     sn_cell cell;
     if (!sn__stored(w->table, r->row))
         return false;
-    if (sn__node_changed(w->expr, w->node) <= since)
+    if (sn__node_reach(w->expr, w->node).changed <= since)
         return true;
     bool known = sn_expr_eval(&cell, (sn_expr *)(uintptr_t)w->expr, w->node, w->table, &r->row, 1) == SN_OK;
     return known && cell.null == w->cell.null && (cell.null || cell.word == w->cell.word);
@@ -201,9 +201,9 @@ sn__read_signature(const sn__read *r)
         return (sn_signature){index_places(r->on.index), 0};
     case SN_READ_ROWS:
     case SN_READ_NUMBER:
-        return (sn_signature){sn__query_places(&r->on.watch->query), 0};
+        return (sn_signature){sn__query_reach(&r->on.watch->query).places, 0};
     case SN_READ_VALUE:
-        return (sn_signature){sn__node_places(r->on.worth->expr, r->on.worth->node), 0};
+        return (sn_signature){sn__node_reach(r->on.worth->expr, r->on.worth->node).places, 0};
     case SN_READ_COLUMN:
         return (sn_signature){sn__place_bit(r->on.table, r->col), 0};
     case SN_READ_TABLE:
