@@ -139,17 +139,24 @@ settle(sn_verify *v, sn__value *value)
     v->n--;
 }
 
+/* Goes back to the value that reads the topmost one, of which nothing can be found out any more by looking. False: there is none. */
+static bool
+leave(sn_verify *v)
+{
+    if (v->n == 1)
+        return false;
+    v->n--;
+    top(v)->ran = true;
+    return true;
+}
+
 /* The topmost value has to be computed: by the host at once, or, the last of all, by whoever wants it. */
 static sn_step
 want(sn_verify *v)
 {
-    if (v->n == 1)
-        return SN_STEP_WRONG;
     v->run = top(v)->getter;
     v->run_row = top(v)->row;
-    v->n--;
-    top(v)->ran = true;
-    return SN_STEP_RUN;
+    return leave(v) ? SN_STEP_RUN : SN_STEP_WRONG;
 }
 
 static void
@@ -171,6 +178,11 @@ sn_verify_next(sn_verify *v)
     while (v->n > 0) {
         if (v->schema != v->db->schema)
             return SN_STEP_WRONG;
+        if (!sn__stored(top(v)->getter->table, top(v)->row)) { /* by now: there is nothing to run a function for */
+            if (leave(v))
+                continue;
+            return SN_STEP_WRONG;
+        }
         sn__value *value = value_of(v);
         if (value && sn__value_holds(value, v->db)) {
             v->n--;
