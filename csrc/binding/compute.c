@@ -67,19 +67,19 @@ note_value(snpy_plan *self, sn_node node, const sn_row *rows, size_t n)
     }
 }
 
-/* Notes what a value came to at one row, which can be asked again if the engine alone computes it. */
+/* Notes what a value came to at one row, which can be asked again if the engine alone computes it. cell: NULL if there is none. */
 static void
-note_value_at(snpy_plan *self, sn_node node, sn_row row, sn_cell cell)
+note_value_at(snpy_plan *self, sn_node node, sn_row row, const sn_cell *cell)
 {
     sn_frame *frame = snpy_frame(self->store);
     const sn_table *table = snpy_plan_model(self)->table;
     if (!frame) {
         return;
     }
-    if (self->hosts.n > 0) {
+    if (self->hosts.n > 0 || !cell) {
         sn_read_node(frame, self->program.ir.expr, node);
     } else {
-        bool taken = sn_read_value(frame, self->program.ir.expr, node, self, table, row, cell);
+        bool taken = sn_read_value(frame, self->program.ir.expr, node, self, table, row, *cell);
         snpy_note_handle(taken, (PyObject *)self);
     }
 }
@@ -205,10 +205,11 @@ snpy_plan_at(PyObject *op, PyObject *record)
     const sn_table *table = snpy_plan_model(self)->table;
     const snpy_program *p = &self->program;
     sn_row row = ((snpy_record *)record)->row;
-    if (snpy_plan_status(self, sn_expr_eval(&cell, p->ir.expr, p->values[0], table, &row, 1)) < 0) {
+    sn_status status = sn_expr_eval(&cell, p->ir.expr, p->values[0], table, &row, 1);
+    note_value_at(self, p->values[0], row, status == SN_OK ? &cell : NULL);
+    if (snpy_plan_status(self, status) < 0) {
         return NULL;
     }
-    note_value_at(self, p->values[0], row, cell);
     return snpy_cell_out(p->likes[0], cell);
 }
 

@@ -13,6 +13,7 @@
  * Cost: errors are slow and may be. A failed commit names at most SHOWN of its problems, and how many there are.
  */
 #include "model.h"
+#include "track.h"
 
 #define SHOWN 20
 
@@ -84,6 +85,7 @@ snpy_raise_deleted(PyObject *record)
 {
     PyTypeObject *cls = Py_TYPE(record);
     snpy_model *model = snpy_model_peek(cls);
+    snpy_note_life(record); /* a getter may go on without it, and the deletion may be undone */
     if (model && !snpy_store_open(model->store)) {
         return -1;
     }

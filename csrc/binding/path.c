@@ -90,7 +90,6 @@ snpy_path_row(sn_row *row, snpy_path *self, PyObject *record)
         return -1;
     }
     if (!snpy_record_stored((snpy_record *)record)) {
-        snpy_note_life(record);
         snpy_raise_deleted(record);
         return -1;
     }
@@ -110,18 +109,6 @@ check_status(snpy_path *self, sn_status status)
     return status == SN_OK ? 0 : snpy_raise_status(self->store, status);
 }
 
-/* Where a read along the path is noted, or NULL. What Python has computed for it can only be asked again as a whole. */
-static sn_frame *
-frame_for(snpy_path *self)
-{
-    sn_frame *frame = snpy_frame(self->store);
-    if (!frame || self->hosts.n == 0) {
-        return frame;
-    }
-    sn_read_path(frame, self->path);
-    return NULL;
-}
-
 /* Notes all that the path looks at. */
 static void
 note_whole(snpy_path *self)
@@ -132,17 +119,33 @@ note_whole(snpy_path *self)
     }
 }
 
+/* Where a read along the path is noted, or NULL. What has no answer, and what Python has computed for it, can only be asked again as a
+ * whole. To be called before the status is raised, which may run code. */
+static sn_frame *
+frame_for(snpy_path *self, sn_status status)
+{
+    sn_frame *frame = snpy_frame(self->store);
+    if (!frame || (status == SN_OK && self->hosts.n == 0)) {
+        return frame;
+    }
+    sn_read_path(frame, self->path);
+    return NULL;
+}
+
 PyObject *
 snpy_path_first(snpy_path *self, PyObject *record)
 {
     sn_row from, to;
-    if (snpy_path_ready(self) < 0 || snpy_path_row(&from, self, record) < 0
-        || check_status(self, sn_path_first(&to, self->path, from)) < 0) {
+    if (snpy_path_ready(self) < 0 || snpy_path_row(&from, self, record) < 0) {
         return NULL;
     }
-    sn_frame *frame = frame_for(self);
+    sn_status status = sn_path_first(&to, self->path, from);
+    sn_frame *frame = frame_for(self, status);
     if (frame) {
         sn_read_first(frame, self->path, from, to);
+    }
+    if (check_status(self, status) < 0) {
+        return NULL;
     }
     return to == SN_NO_ROW ? Py_NewRef(Py_None) : snpy_record_for(target_model(self), to);
 }
@@ -155,13 +158,14 @@ snpy_path_rows(snpy_path *self, PyObject *record)
     if (snpy_path_ready(self) < 0 || snpy_path_row(&from, self, record) < 0) {
         return NULL;
     }
-    if (check_status(self, sn_path_each(&rows, self->path, from)) < 0) {
-        sn_rows_free(self->store->engine, &rows);
-        return NULL;
-    }
-    sn_frame *frame = frame_for(self);
+    sn_status status = sn_path_each(&rows, self->path, from);
+    sn_frame *frame = frame_for(self, status);
     if (frame) {
         sn_read_each(frame, self->path, from, rows.rows, rows.n);
+    }
+    if (check_status(self, status) < 0) {
+        sn_rows_free(self->store->engine, &rows);
+        return NULL;
     }
     return snpy_rows_take(target_model(self), &rows);
 }
@@ -171,15 +175,15 @@ count_up_to(snpy_path *self, PyObject *record, size_t stop_at)
 {
     sn_row from;
     size_t count;
-    if (snpy_path_ready(self) < 0 || snpy_path_row(&from, self, record) < 0
-        || check_status(self, sn_path_count(&count, self->path, from, stop_at)) < 0) {
+    if (snpy_path_ready(self) < 0 || snpy_path_row(&from, self, record) < 0) {
         return -1;
     }
-    sn_frame *frame = frame_for(self);
+    sn_status status = sn_path_count(&count, self->path, from, stop_at);
+    sn_frame *frame = frame_for(self, status);
     if (frame) {
         sn_read_count(frame, self->path, from, stop_at, count);
     }
-    return (Py_ssize_t)count;
+    return check_status(self, status) < 0 ? -1 : (Py_ssize_t)count;
 }
 
 Py_ssize_t
@@ -210,14 +214,12 @@ snpy_path_contains(snpy_path *self, PyObject *record, PyObject *target)
         return 0;
     }
     sn_row to = ((snpy_record *)target)->row;
-    if (check_status(self, sn_path_contains(&found, self->path, from, to)) < 0) {
-        return -1;
-    }
-    sn_frame *frame = frame_for(self);
+    sn_status status = sn_path_contains(&found, self->path, from, to);
+    sn_frame *frame = frame_for(self, status);
     if (frame) {
         sn_read_contains(frame, self->path, from, to, found);
     }
-    return found;
+    return check_status(self, status) < 0 ? -1 : found;
 }
 
 /* ---------------------------------------------------------------- the type */
@@ -273,7 +275,7 @@ snpy_offset_list(const size_t *offsets, size_t n)
 static void
 note_expansion(snpy_path *self, const snpy_live *live, const sn_rows *targets, const size_t *offsets)
 {
-    sn_frame *frame = live->n <= NOTED_ROWS ? frame_for(self) : NULL;
+    sn_frame *frame = live->n <= NOTED_ROWS ? frame_for(self, SN_OK) : NULL;
     if (!frame) {
         note_whole(self);
         return;
@@ -294,11 +296,15 @@ expand_live(snpy_path *self, const snpy_live *live)
     if (!offsets) {
         return PyErr_NoMemory();
     }
-    if (check_status(self, sn_path_expand(&targets, offsets, self->path, live->rows, live->n)) < 0) {
+    sn_status status = sn_path_expand(&targets, offsets, self->path, live->rows, live->n);
+    if (status == SN_OK) {
+        note_expansion(self, live, &targets, offsets);
+    } else {
+        note_whole(self);
+        check_status(self, status);
         sn_rows_free(self->store->engine, &targets);
         goto done;
     }
-    note_expansion(self, live, &targets, offsets);
     rows = snpy_rows_take(snpy_model_peek((PyTypeObject *)self->target), &targets);
     starts = rows ? snpy_offset_list(offsets, live->n + 1) : NULL;
     result = starts ? PyTuple_Pack(2, rows, starts) : NULL;

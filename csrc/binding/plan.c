@@ -122,13 +122,13 @@ make_query(snpy_plan *self, sn_query *q, snpy_live *live)
     return snpy_path_row(&q->from, path, PyTuple_GET_ITEM(self->source, 1));
 }
 
-/* Where a run of this query is noted, or NULL. One that is about rows given, or about what Python has computed, can only be asked
- * again as a whole. */
+/* Where a run of this query is noted, or NULL. One that has no answer, or is about rows given, or about what Python has computed, can
+ * only be asked again as a whole. To be called before the status is raised, which may run code. */
 static sn_frame *
-frame_for(snpy_plan *self, const sn_query *q)
+frame_for(snpy_plan *self, const sn_query *q, sn_status status)
 {
     sn_frame *frame = snpy_frame(self->store);
-    if (!frame || (q->source != SN_FROM_ROWS && self->hosts.n == 0)) {
+    if (!frame || (status == SN_OK && q->source != SN_FROM_ROWS && self->hosts.n == 0)) {
         return frame;
     }
     sn_read_query(frame, q);
@@ -170,11 +170,12 @@ run(snpy_plan *self, size_t limit, sn_rows *out, sn_plan *report)
     int result = make_query(self, &q, &live);
     if (result == 0) {
         q.limit = limit < q.limit ? limit : q.limit;
-        result = snpy_plan_status(self, sn_query_run(out, self->store->db, &q, report));
-    }
-    sn_frame *frame = result == 0 ? frame_for(self, &q) : NULL;
-    if (frame) {
-        snpy_note_handle(sn_read_rows(frame, &q, self, out->rows, out->n), (PyObject *)self);
+        sn_status status = sn_query_run(out, self->store->db, &q, report);
+        sn_frame *frame = frame_for(self, &q, status);
+        if (frame) {
+            snpy_note_handle(sn_read_rows(frame, &q, self, out->rows, out->n), (PyObject *)self);
+        }
+        result = snpy_plan_status(self, status);
     }
     release_live(self, &live);
     if (result < 0) {
@@ -220,11 +221,12 @@ count_rows(snpy_plan *self, size_t stop_at, size_t *count)
     }
     int result = make_query(self, &q, &live);
     if (result == 0) {
-        result = snpy_plan_status(self, sn_query_count(count, self->store->db, &q, stop_at, NULL));
-    }
-    sn_frame *frame = result == 0 ? frame_for(self, &q) : NULL;
-    if (frame) {
-        snpy_note_handle(sn_read_number(frame, &q, self, stop_at, *count), (PyObject *)self);
+        sn_status status = sn_query_count(count, self->store->db, &q, stop_at, NULL);
+        sn_frame *frame = frame_for(self, &q, status);
+        if (frame) {
+            snpy_note_handle(sn_read_number(frame, &q, self, stop_at, *count), (PyObject *)self);
+        }
+        result = snpy_plan_status(self, status);
     }
     release_live(self, &live);
     return result;
@@ -271,6 +273,7 @@ plan_explain(PyObject *op, PyObject *Py_UNUSED(ignored))
     snpy_plan *self = (snpy_plan *)op;
     sn_rows rows;
     sn_plan report = {0};
+    snpy_note_once(self->state); /* nobody can tell when the numbers change */
     if (run(self, SIZE_MAX, &rows, &report) < 0) {
         return NULL;
     }
