@@ -11,18 +11,28 @@
 #include "getter.h"
 
 #define SAME_DEPTH 64 /* tuples in tuples that are compared */
+#define SAME_TUPLES                                                                                                    \
+    (1 << 20) /* tuples that are compared: one that is in another twice counts twice, and so do those in it */
 
 /* ---------------------------------------------------------------- the same value */
 
-static bool same_value(PyObject *a, PyObject *b, int depth, const snpy_state *st);
+/* A comparison under way. */
+typedef struct same {
+    const snpy_state *st;
+    int depth, tuples; /* that the values stand in; that have been compared */
+} same_state;
+
+static bool same_value(PyObject *a, PyObject *b, same_state *s);
 
 static bool
-same_tuple(PyObject *a, PyObject *b, int depth, const snpy_state *st)
+same_tuple(PyObject *a, PyObject *b, same_state *s)
 {
-    bool same = PyTuple_GET_SIZE(a) == PyTuple_GET_SIZE(b) && depth < SAME_DEPTH;
+    bool same = PyTuple_GET_SIZE(a) == PyTuple_GET_SIZE(b) && s->depth < SAME_DEPTH && s->tuples++ < SAME_TUPLES;
+    s->depth++;
     for (Py_ssize_t i = 0; same && i < PyTuple_GET_SIZE(a); i++) {
-        same = same_value(PyTuple_GET_ITEM(a, i), PyTuple_GET_ITEM(b, i), depth + 1, st);
+        same = same_value(PyTuple_GET_ITEM(a, i), PyTuple_GET_ITEM(b, i), s);
     }
+    s->depth--;
     return same;
 }
 
@@ -35,7 +45,7 @@ is_plain(const PyTypeObject *type, const snpy_state *st)
 }
 
 static bool
-same_value(PyObject *a, PyObject *b, int depth, const snpy_state *st)
+same_value(PyObject *a, PyObject *b, same_state *s)
 {
     if (a == b) {
         return true;
@@ -48,9 +58,9 @@ same_value(PyObject *a, PyObject *b, int depth, const snpy_state *st)
         return memcmp(&x, &y, sizeof x) == 0;
     }
     if (PyTuple_CheckExact(a)) {
-        return same_tuple(a, b, depth, st);
+        return same_tuple(a, b, s);
     }
-    if (!is_plain(Py_TYPE(a), st)) {
+    if (!is_plain(Py_TYPE(a), s->st)) {
         return false;
     }
     int same = PyObject_RichCompareBool(a, b, Py_EQ);
@@ -63,7 +73,8 @@ same_value(PyObject *a, PyObject *b, int depth, const snpy_state *st)
 static bool
 is_same(const snpy_getter *self, const void *a, const void *b)
 {
-    return same_value((PyObject *)(uintptr_t)a, (PyObject *)(uintptr_t)b, 0, self->state);
+    same_state s = {self->state, 0, 0};
+    return same_value((PyObject *)(uintptr_t)a, (PyObject *)(uintptr_t)b, &s);
 }
 
 /* ---------------------------------------------------------------- running a function */
@@ -103,7 +114,8 @@ static PyObject *
 run_in(snpy_getter *self, PyObject *record, snpy_store *store, sn_frame *frame)
 {
     snpy_state *st = self->state;
-    snpy_run run = {st->runs, PyThreadState_GetID(PyThreadState_Get()), frame, self, record, store};
+    const uint64_t thread = PyThreadState_GetID(PyThreadState_Get());
+    snpy_run run = {st->runs, ++st->run_numbers, thread, frame, self, record, store};
     st->runs = &run;
     PyObject *value = snpy_getter_call(self, record);
     snpy_run **link = &st->runs; /* other threads may have begun, and not ended, some since */
@@ -138,9 +150,10 @@ keep(const snpy_getter *self, sn_frame *frame, PyObject *value)
     return value;
 }
 
-/* Computes the value of a getter whose values are kept. */
+/* Computes the value of a getter whose values are kept. asked: by the function that runs here, which takes over what is read up to an
+ * exception. */
 static PyObject *
-compute(snpy_getter *self, PyObject *record)
+compute(snpy_getter *self, PyObject *record, bool asked)
 {
     snpy_store *store = snpy_model_peek(Py_TYPE(record))->store;
     sn_frame *frame;
@@ -154,7 +167,7 @@ compute(snpy_getter *self, PyObject *record)
     if (value) {
         value = keep(self, frame, value);
     } else {
-        sn_frame_abandon(frame, snpy_frame(store));
+        sn_frame_abandon(frame, asked ? snpy_frame(store) : NULL);
     }
     snpy_drain(store);
     return value;
@@ -209,7 +222,7 @@ bring_up(snpy_getter *read, sn_row row)
 {
     Py_INCREF(read);
     PyObject *record = snpy_record_for(snpy_model_peek((PyTypeObject *)read->cls), row);
-    PyObject *value = record ? compute(read, record) : NULL;
+    PyObject *value = record ? compute(read, record, false) : NULL;
     Py_XDECREF(value);
     Py_XDECREF(record);
     Py_DECREF(read);
@@ -256,6 +269,14 @@ kept(snpy_getter *self, PyObject *record, snpy_store *store)
     return Py_XNewRef(value);
 }
 
+/* 1: equal, or of a type whose objects equal but themselves, which says nothing; 0: not; -1 with an exception. */
+static int
+is_equal(const snpy_getter *self, PyObject *kept, PyObject *fresh)
+{
+    bool mute = Py_TYPE(kept) == Py_TYPE(fresh) && Py_TYPE(kept)->tp_richcompare == PyBaseObject_Type.tp_richcompare;
+    return mute || is_same(self, kept, fresh) ? 1 : PyObject_RichCompareBool(fresh, kept, Py_EQ);
+}
+
 /* Compares what is kept with what the function gives now. -1 with an exception if these differ. */
 static int
 audit(snpy_getter *self, PyObject *record, snpy_store *store, PyObject *value)
@@ -270,7 +291,8 @@ audit(snpy_getter *self, PyObject *record, snpy_store *store, PyObject *value)
     }
     PyObject *fresh = run_in(self, record, store, frame);
     sn_frame_abandon(frame, NULL);
-    int same = fresh ? PyObject_RichCompareBool(fresh, value, Py_EQ) : -1;
+    snpy_drain(store);
+    int same = fresh ? is_equal(self, value, fresh) : -1;
     if (same == 0) {
         snpy_raise(self->state, "getter_differs", "OOOO", self, record, value, fresh);
     }
@@ -303,7 +325,7 @@ recompute(snpy_getter *self, PyObject *record)
         snpy_raise_deleted(record);
         return NULL;
     }
-    return self->engine ? compute(self, record) : compute_apart(self, record);
+    return self->engine ? compute(self, record, true) : compute_apart(self, record);
 }
 
 /* The long way: what is kept may be wrong, or another getter's function reads it. */

@@ -31,6 +31,7 @@ PyObject *snpy_getter_call(snpy_getter *self, PyObject *record);
 /* A getter's function that is running. */
 struct snpy_run {
     snpy_run *outer;     /* the one that began before, in any thread */
+    uint64_t number;     /* no other one has it */
     uint64_t thread;     /* PyThreadState_GetID */
     sn_frame *frame;     /* NULL: its value is not kept, nor what it reads */
     snpy_getter *getter; // borrowed: whoever runs it holds these

@@ -68,6 +68,7 @@ typedef struct snpy_state {
     PyObject *classes[SNPY_KIND_COUNT];
     PyObject *missing;      /* the MISSING singleton */
     struct snpy_run *runs;  /* getters' functions that are running (track.h); not owned */
+    uint64_t run_numbers;   /* that of the latest of them */
     PyObject *plain_fields; /* tuple: a Field without a model for each kind, None where a kind needs an arg */
     void *datetime;         /* the PyDateTime_CAPI of this interpreter */
 } snpy_state;
@@ -98,7 +99,7 @@ extern PyMethodDef snpy_record_functions[];  /* alive parked row update delete r
 extern PyMethodDef snpy_insert_functions[];  /* insert_rows insert_columns */
 extern PyMethodDef snpy_rows_functions[];    /* live_rows stored_rows move */
 extern PyMethodDef snpy_getter_functions[];  /* getter_values */
-extern PyMethodDef snpy_track_functions[];   /* track_time track_once getter_store */
+extern PyMethodDef snpy_track_functions[];   /* track_time track_once getter_store getter_run */
 extern PyMethodDef snpy_account_functions[]; /* expire getter_counts getter_report */
 
 /* ---------------------------------------------------------------- the store (store.c) */

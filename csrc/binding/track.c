@@ -65,6 +65,16 @@ snpy_note_life(PyObject *record)
 }
 
 void
+snpy_note_row(const snpy_rows *rows, sn_row row)
+{
+    const snpy_model *model = snpy_model_peek((PyTypeObject *)rows->cls);
+    sn_frame *frame = snpy_frame(model->store);
+    if (frame && rows->epoch == model->epoch) {
+        sn_read_life(frame, model->table, row);
+    }
+}
+
+void
 snpy_note_once(const snpy_state *st)
 {
     const snpy_run *run = snpy_tracking(st) ? snpy_run_here(st) : NULL;
@@ -118,11 +128,21 @@ getter_store(PyObject *module, PyObject *Py_UNUSED(ignored))
     return Py_NewRef(run ? (PyObject *)run->store : Py_None);
 }
 
+static PyObject *
+getter_run(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    const snpy_state *st = PyModule_GetState(module);
+    const snpy_run *run = snpy_tracking(st) ? snpy_run_here(st) : NULL;
+    return PyLong_FromUnsignedLongLong(run ? run->number : 0);
+}
+
 PyMethodDef snpy_track_functions[] = {
     {"track_time", track_time, METH_VARARGS,
      PyDoc_STR("What the running getter computes is right from then until then.")},
     {"track_once", track_once, METH_NOARGS, PyDoc_STR("What the running getter computes is good for one read.")},
     {"getter_store", getter_store, METH_NOARGS,
      PyDoc_STR("The store of the getter that runs in this thread, or None.")},
+    {"getter_run", getter_run, METH_NOARGS,
+     PyDoc_STR("The number of the run of a getter that goes on in this thread, or 0.")},
     {NULL, NULL, 0, NULL},
 };

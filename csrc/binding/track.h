@@ -40,6 +40,8 @@ snpy_note_cell(const snpy_field *field, sn_row row, sn_cell cell)
 }
 /* Whether the row of a record is alive, parked or gone. */
 void snpy_note_life(PyObject *record);
+/* The same of one of the rows that somebody holds. */
+void snpy_note_row(const snpy_rows *rows, sn_row row);
 /* What a unique index has under a key, of words that are interned. */
 static inline void
 snpy_note_probe(snpy_index *ix, const sn_word *words, sn_row found)

@@ -97,6 +97,7 @@ static PyObject *
 record_at(const snpy_rows *rows, size_t place)
 {
     sn_row row = rows->rows.rows[place];
+    snpy_note_row(rows, row);
     if (!is_stored(rows, row)) {
         snpy_raise(rows->state, "deleted", "Os", rows->cls, "the record");
         return NULL;
@@ -161,6 +162,7 @@ read_field(PyObject *op, const snpy_field *field)
         snpy_note_cell(field, row_of(op), cell);
         return snpy_cell_out((snpy_field *)field, cell);
     }
+    snpy_note_row(rows, row_of(op));
     snpy_raise(rows->state, "deleted", "Os", rows->cls, "the record");
     return NULL;
 }
