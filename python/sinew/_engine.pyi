@@ -295,6 +295,9 @@ def track_once() -> None:
 def getter_store() -> Store | None:
     """The store of the getter that runs in this thread."""
 
+def getter_run() -> int:
+    """The number of the run of a getter that goes on in this thread; 0 outside of any."""
+
 def expire(record: Any, getter: Getter, /) -> bool:
     """Drops the value that is kept; whether there was one. What has read it is computed anew, too."""
 

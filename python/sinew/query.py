@@ -111,19 +111,23 @@ class Query(Queryable, metaclass=ABCMeta):
         self._linked = False  # whether it is run over links, whatever it names
         self._compiled: Compiled | None = None
         self._known: Compiled | None = None  # what the query from which this was made became
-        self._seen: tuple[int, int] | None = None  # revision and number of rows of the last iteration
+        self._seen: tuple[int, int, int] | None = None  # the last iteration: revision, run of a getter, number of rows
 
     def __iter__(self) -> Iterator[Any]:
         rows = self._rows()
-        self._seen = (self._definition.db.store.revision, len(rows))
+        self._iterated(len(rows))
         engine_only = self._compiled is not None and not self._tests
         return iter(rows) if engine_only else self._forgetful(rows)
 
     def __len__(self) -> int:
         seen, self._seen = self._seen, None  # list(query) asks for the length right after the iterator
-        if seen is not None and seen[0] == self._definition.db.store.revision:
-            return seen[1]
+        if seen is not None and seen[:2] == (self._definition.db.store.revision, _engine.getter_run()):
+            return seen[2]
         return self.count()
+
+    def _iterated(self, rows: int) -> None:
+        """So many rows have been found. A getter that asks for the length relies on what it has found itself."""
+        self._seen = (self._definition.db.store.revision, _engine.getter_run(), rows)
 
     def __bool__(self) -> bool:
         return self.exists()

@@ -88,7 +88,7 @@ class Tree:
 
     def __iter__(self) -> Iterator[View]:
         found = _Growth(self._root, self._query).branch()
-        self._query._seen = (self._query._definition.db.store.revision, len(found))  # see Query.__len__
+        self._query._iterated(len(found))
         return iter(found)
 
     def __len__(self) -> int:
