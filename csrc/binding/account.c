@@ -50,6 +50,7 @@ getter_counts(PyObject *module, PyObject *op)
         PyErr_Format(PyExc_TypeError, "expected a Getter, got %R", op);
         return NULL;
     }
+    snpy_note_once(st);
     const sn_getter *engine = ((snpy_getter *)op)->engine;
     sn_getter_counts c = engine ? sn_getter_counts_of(engine) : (sn_getter_counts){0};
     return Py_BuildValue("KKKnn", c.hits, c.verified, c.computed, (Py_ssize_t)c.values, (Py_ssize_t)c.bytes);
@@ -117,18 +118,31 @@ subject(const sn_read_report *r)
     return Py_NewRef(found ? (PyObject *)found : Py_None);
 }
 
+/* What a cell was and is. Making the first value may run code, after which the engine may own neither: there are other owners. */
+static PyObject *
+cells_out(snpy_field *field, const sn_read_report *r)
+{
+    snpy_store *store = field->model->store;
+    sn_cell cells[2];
+    snpy_cell_copy(&cells[0], store, field, r->was);
+    snpy_cell_copy(&cells[1], store, field, r->is);
+    PyObject *was = snpy_cell_out(field, cells[0]);
+    PyObject *is = was ? snpy_cell_out(field, cells[1]) : NULL;
+    PyObject *pair = is ? PyTuple_Pack(2, was, is) : NULL;
+    Py_XDECREF(was);
+    Py_XDECREF(is);
+    snpy_cell_release(store, field, cells[0]);
+    snpy_cell_release(store, field, cells[1]);
+    return pair;
+}
+
 /* (was, is) of a cell, the number or target of what has one, the bounds of a time. New reference. */
 static PyObject *
 answer(const sn_read_report *r)
 {
     if (r->kind == SN_READ_CELL) {
         snpy_field *field = field_of(r->table, r->col);
-        PyObject *was = field ? snpy_cell_out(field, r->was) : NULL;
-        PyObject *is = was ? snpy_cell_out(field, r->is) : NULL;
-        PyObject *pair = is ? PyTuple_Pack(2, was, is) : NULL;
-        Py_XDECREF(was);
-        Py_XDECREF(is);
-        return pair;
+        return cells_out(field, r);
     }
     if (r->kind == SN_READ_TIME) {
         return Py_BuildValue("LL", (long long)r->low, (long long)r->high);
@@ -154,12 +168,12 @@ read_tuple(const sn_read_report *r)
         [SN_READ_NUMBER] = "count",  [SN_READ_VALUE] = "value",   [SN_READ_COLUMN] = "column",
         [SN_READ_TABLE] = "records", [SN_READ_GETTER] = "getter", [SN_READ_TIME] = "time",
     };
-    PyObject *about = subject(r), *said = answer(r), *record = record_at(r->table, r->row);
-    PyObject *cls = r->table ? (PyObject *)sn_table_tag(r->table) : Py_None;
+    PyObject *about = subject(r), *cls = Py_NewRef(r->table ? (PyObject *)sn_table_tag(r->table) : Py_None);
+    PyObject *record = record_at(r->table, r->row), *said = record ? answer(r) : NULL; /* which may run code */
     PyObject *result =
-        said && record ? Py_BuildValue("sOOOOO", kinds[r->kind], r->same ? Py_True : Py_False, cls, record, about, said)
-                       : NULL;
+        said ? Py_BuildValue("sOOOOO", kinds[r->kind], r->same ? Py_True : Py_False, cls, record, about, said) : NULL;
     Py_DECREF(about);
+    Py_DECREF(cls);
     Py_XDECREF(said);
     Py_XDECREF(record);
     return result;
@@ -193,6 +207,7 @@ getter_report(PyObject *module, PyObject *args)
         return NULL;
     }
     snpy_store *store = snpy_model_peek(Py_TYPE(record))->store;
+    snpy_note_once(self->state);
     if (!self->engine) {
         Py_RETURN_NONE;
     }
@@ -205,6 +220,7 @@ getter_report(PyObject *module, PyObject *args)
     sn_db_pin(store->engine); /* making objects may run code */
     PyObject *reads = list_reads(self, record, store);
     sn_db_unpin(store->engine);
+    snpy_drain(store);
     if (!reads) {
         return NULL;
     }

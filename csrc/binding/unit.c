@@ -535,7 +535,7 @@ snpy_store_begin(PyObject *op, PyObject *args, PyObject *kwargs)
 static int
 transaction_is_ours(snpy_store *store)
 {
-    if (!snpy_store_open(store)) {
+    if (snpy_refuse_getter(store) < 0 || !snpy_store_open(store)) {
         return -1;
     }
     int ours = our_turn(store);
