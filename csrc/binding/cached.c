@@ -263,6 +263,9 @@ kept(snpy_getter *self, PyObject *record, snpy_store *store)
 {
     sn_row row = ((snpy_record *)record)->row;
     PyObject *value = sn_getter_hit(self->engine, row);
+    if (!value && !sn_getter_value(self->engine, row)) {
+        return NULL; /* none is kept */
+    }
     if (!value && verify(self, row, store) > 0 && self->engine && snpy_record_stored((snpy_record *)record)) {
         value = sn_getter_found(self->engine, ((snpy_record *)record)->row);
     }

@@ -112,6 +112,7 @@ struct sn_db {
     size_t values;          /* of all getters */
     sn__value *dead_values; /* getters' values that nobody needs any more, until sn_db_drop pops what they own */
     sn_frame *frames;       /* computations under way */
+    sn_frame *spare_frame;  /* one that has ended, or NULL */
     uint64_t schema;        /* grows with each change of the schema: values from before are worth nothing */
     uint64_t value_numbers;
     size_t pins;

@@ -18,22 +18,53 @@
 #else
 #define FEW_READS 8
 #endif
+#define SPARE_READS (16 * FEW_READS) /* so many at most does the spare frame hold room for */
+#define SPARE_SLOTS (4 * SPARE_READS)
 
 /* ---------------------------------------------------------------- beginning and ending */
+
+void
+sn__frame_free(sn_frame *f, sn_mem *mem)
+{
+    if (!f)
+        return;
+    if (f->value)
+        sn_mem_free(mem, f->value, sn__value_size(f->value->cap));
+    sn_mem_free(mem, f->slots, f->slot_cap * sizeof *f->slots);
+    sn_mem_free(mem, f, sizeof *f);
+}
+
+/* The spare frame or a new one, with room for a few reads; NULL: no memory. */
+static sn_frame *
+take_frame(sn_db *db)
+{
+    sn_frame *f = db->spare_frame ? db->spare_frame : sn_mem_zero(&db->mem, sizeof *f);
+    db->spare_frame = NULL;
+    if (!f || f->value)
+        return f;
+    f->value = sn_mem_new(&db->mem, sn__value_size(FEW_READS));
+    if (!f->value) {
+        sn__frame_free(f, &db->mem);
+        return NULL;
+    }
+    f->value->cap = FEW_READS;
+    return f;
+}
 
 sn_status
 sn_frame_begin(sn_frame **out, sn_getter *g, sn_row row)
 {
     sn_db *db = g->table->db;
-    sn_frame *f = sn_mem_zero(&db->mem, sizeof *f);
-    sn__value *v = f ? sn_mem_zero(&db->mem, sizeof *v) : NULL;
-    if (!v) {
-        sn_mem_free(&db->mem, f, sizeof *f);
+    sn_frame *f = take_frame(db);
+    if (!f)
         return sn__fail_status(db, SN_NOMEM);
-    }
-    *f = (sn_frame){.db = db, .getter = g, .row = row, .value = v, .low = INT64_MIN, .high = INT64_MAX};
+    f->db = db;
+    f->getter = g;
+    f->row = row;
     f->start = db->revision;
     f->schema = db->schema;
+    f->once = f->slotted = false;
+    *f->value = (sn__value){.low = INT64_MIN, .high = INT64_MAX, .cap = f->value->cap};
     f->next = db->frames;
     db->frames = f;
     sn_db_pin(db);
@@ -50,36 +81,36 @@ end(sn_frame *f)
         link = &(*link)->next;
     *link = f->next;
     sn_db_unpin(db);
-    sn_mem_free(&db->mem, f->slots, f->slot_cap * sizeof *f->slots);
-    sn_mem_free(&db->mem, f, sizeof *f);
-}
-
-/* Makes the vector of reads as small as it can be; refused, the large one serves as well. */
-static void
-shrink(sn_frame *f)
-{
-    sn_mem *mem = &f->db->mem;
-    sn__read *fitting = NULL;
-    if (f->n == f->cap)
-        return;
-    if (f->n > 0)
-        fitting = sn_mem_resize(mem, f->reads, f->cap * sizeof *f->reads, f->n * sizeof *f->reads);
+    if (db->spare_frame || f->slot_cap > SPARE_SLOTS || (f->value && f->value->cap > SPARE_READS))
+        sn__frame_free(f, &db->mem);
     else
-        sn_mem_free(mem, f->reads, f->cap * sizeof *f->reads);
-    if (fitting || f->n == 0) {
-        f->reads = fitting;
-        f->cap = f->n;
-    }
+        db->spare_frame = f;
 }
 
-/* What was read is the value's from now on. */
-static void
-hand_over(sn_frame *f)
+/* The frame's value goes to whoever takes it, in a block that fits; refused, the large one serves as well. */
+static sn__value *
+take_value(sn_frame *f)
 {
-    shrink(f);
-    f->value->reads = f->reads;
-    f->value->n = (uint32_t)f->n;
-    f->value->cap = (uint32_t)f->cap;
+    sn__value *v = f->value;
+    sn__value *fitting = v->n < v->cap ? sn_mem_new(&f->db->mem, sn__value_size(v->n)) : NULL;
+    if (!fitting) {
+        f->value = NULL;
+        return v;
+    }
+    memcpy(fitting, v, sn__value_size(v->n));
+    fitting->cap = v->n;
+    v->n = 0;
+    return fitting;
+}
+
+/* What the frame has read is nobody's any more. */
+static void
+drop_value(sn_frame *f)
+{
+    if (f->value->n == 0)
+        return;
+    sn__value_die(f->db, f->value);
+    f->value = NULL;
 }
 
 /* The getter and its row are as they were when the frame began. */
@@ -103,39 +134,45 @@ sn_frame_overtaken(const sn_frame *f)
     return v && sn__value_holds(v, f->db) ? v->handle : NULL;
 }
 
+/* The value takes over the previous one's handle if that is the same, else the one given. True: it was the one given. */
+static bool
+fill(sn__value *v, sn__value *previous, void *handle, bool same, bool container)
+{
+    v->expired = previous ? previous->expired : 0;
+    v->flags |= v->low != INT64_MIN || v->high != INT64_MAX ? SN__VALUE_TIMED : 0;
+    if (v->flags & SN__VALUE_ONCE)
+        return false;
+    v->handle = same ? previous->handle : handle;
+    v->container = same ? previous->container : container;
+    if (same)
+        previous->handle = NULL;
+    return !same;
+}
+
+static bool
+owns_container(const sn__value *v)
+{
+    bool owns = v->container;
+    for (size_t i = 0; i < v->n; i++)
+        owns |= v->reads[i].owns == SN__OWNS_CONTAINER;
+    return owns;
+}
+
 bool
 sn_frame_finish(sn_frame *f, void *handle, bool same, bool container)
 {
-    sn_db *db = f->db;
-    sn__value *v = f->value;
-    hand_over(f);
-    if (f->schema == db->schema)
+    if (f->schema == f->db->schema)
         f->getter->counts.computed++;
     if (!may_keep(f) || !sn__value_reserve(f->getter, f->row)) {
-        sn__value_die(db, v);
+        drop_value(f);
         end(f);
         return false;
     }
-    sn__value *previous = sn__value_at(f->getter, f->row);
+    sn__value *v = take_value(f);
     v->verified = v->computed = f->start;
-    v->expired = previous ? previous->expired : 0;
-    v->signature = f->signature;
-    v->low = f->low;
-    v->high = f->high;
-    v->flags =
-        (uint8_t)((f->once ? SN__VALUE_ONCE : 0) | (f->low != INT64_MIN || f->high != INT64_MAX ? SN__VALUE_TIMED : 0));
-    if (same && !f->once) {
-        v->handle = previous->handle;
-        v->container = previous->container;
-        previous->handle = NULL;
-    } else if (!f->once) {
-        v->handle = handle;
-        v->container = container;
-    }
-    v->containers = v->container;
-    for (size_t i = 0; i < v->n; i++)
-        v->containers |= v->reads[i].owns == SN__OWNS_CONTAINER;
-    bool taken = !same && !f->once;
+    v->flags = f->once ? SN__VALUE_ONCE : 0;
+    bool taken = fill(v, sn__value_at(f->getter, f->row), handle, same, container);
+    v->containers = owns_container(v);
     sn__value_put(f->getter, f->row, v);
     end(f);
     return taken;
@@ -158,9 +195,10 @@ question_hash(const sn__read *r)
 static bool
 same_question(const sn__read *a, const sn__read *b)
 {
-    if (a->kind != b->kind || a->on.table != b->on.table || a->row != b->row || a->col != b->col
-        || a->stop_at != b->stop_at)
+    if (a->kind != b->kind || a->on.table != b->on.table || a->row != b->row || a->col != b->col)
         return false;
+    if (a->kind == SN_READ_COUNT)
+        return a->was.number.stop_at == b->was.number.stop_at;
     if (a->kind == SN_READ_CONTAINS)
         return a->was.member.target == b->was.member.target;
     if (a->kind == SN_READ_PROBE)
@@ -175,7 +213,7 @@ static uint32_t *
 slot_of(const sn_frame *f, const sn__read *r)
 {
     size_t at = (size_t)question_hash(r) & (f->slot_cap - 1);
-    while (f->slots[at] && !same_question(&f->reads[f->slots[at] - 1], r))
+    while (f->slots[at] && !same_question(&f->value->reads[f->slots[at] - 1], r))
         at = (at + 1) & (f->slot_cap - 1);
     return &f->slots[at];
 }
@@ -185,29 +223,56 @@ is_asked(const sn_frame *f, const sn__read *r)
 {
     if (f->db->revision != f->start)
         return false;
-    if (f->slots)
+    if (f->slotted)
         return *slot_of(f, r) != 0;
-    for (size_t i = 0; i < f->n; i++) {
-        if (same_question(&f->reads[i], r))
+    for (size_t i = 0; i < f->value->n; i++) {
+        if (same_question(&f->value->reads[i], r))
             return true;
     }
     return false;
 }
 
+/* Makes at least twice as many slots as reads; those of a frame before serve again. */
+static bool
+grow_slots(sn_frame *f)
+{
+    size_t cap = f->slot_cap ? f->slot_cap : 2 * FEW_READS;
+    while (cap < 2 * ((size_t)f->value->n + 1))
+        cap *= 2;
+    if (cap > f->slot_cap) {
+        uint32_t *slots = f->value->n < UINT32_MAX / 2 ? sn_mem_new(&f->db->mem, cap * sizeof *slots) : NULL;
+        if (!slots)
+            return false;
+        sn_mem_free(&f->db->mem, f->slots, f->slot_cap * sizeof *f->slots);
+        f->slots = slots;
+        f->slot_cap = cap;
+    }
+    memset(f->slots, 0, f->slot_cap * sizeof *f->slots);
+    f->slotted = true;
+    for (uint32_t i = 0; i < f->value->n; i++)
+        *slot_of(f, &f->value->reads[i]) = i + 1;
+    return true;
+}
+
 static bool
 reserve_slots(sn_frame *f)
 {
-    if (f->n < FEW_READS || 2 * (f->n + 1) <= f->slot_cap)
+    size_t n = f->value->n;
+    return n < FEW_READS || (f->slotted && 2 * (n + 1) <= f->slot_cap) || grow_slots(f);
+}
+
+static bool
+reserve_read(sn_frame *f)
+{
+    sn__value *v = f->value;
+    if (v->n < v->cap)
         return true;
-    size_t cap = f->slot_cap ? f->slot_cap * 2 : 4 * FEW_READS;
-    uint32_t *slots = f->n < UINT32_MAX / 2 ? sn_mem_zero(&f->db->mem, cap * sizeof *slots) : NULL;
-    if (!slots)
+    uint32_t cap = v->cap + v->cap / 2 + 1;
+    v = sn_mem_resize(&f->db->mem, v, sn__value_size(v->cap), sn__value_size(cap));
+    if (!v)
         return false;
-    sn_mem_free(&f->db->mem, f->slots, f->slot_cap * sizeof *f->slots);
-    f->slots = slots;
-    f->slot_cap = cap;
-    for (size_t i = 0; i < f->n; i++)
-        *slot_of(f, &f->reads[i]) = (uint32_t)i + 1;
+    v->cap = cap;
+    f->value = v;
     return true;
 }
 
@@ -215,21 +280,27 @@ reserve_slots(sn_frame *f)
 static bool
 reserve(sn_frame *f)
 {
-    bool room = reserve_slots(f) && sn_mem_grow(&f->db->mem, &f->reads, &f->cap, f->n + 1, sizeof *f->reads) == SN_OK;
+    bool room = reserve_slots(f) && reserve_read(f);
     f->once |= !room;
     return room;
+}
+
+static void
+cover(sn__value *v, sn_signature s)
+{
+    v->signature.places |= s.places;
+    v->signature.cells |= s.cells;
 }
 
 /* Appends a read, for which there is room. */
 static void
 append(sn_frame *f, const sn__read *r)
 {
-    sn_signature s = sn__read_signature(r);
-    f->signature.places |= s.places;
-    f->signature.cells |= s.cells;
-    f->reads[f->n++] = *r;
-    if (f->slots)
-        *slot_of(f, r) = (uint32_t)f->n;
+    sn__value *v = f->value;
+    cover(v, sn__read_signature(r));
+    v->reads[v->n++] = *r;
+    if (f->slotted)
+        *slot_of(f, r) = v->n;
 }
 
 /* Whether the read is to be appended; then there is room for it. */
@@ -256,9 +327,9 @@ owned_by(sn_type type, sn_cell cell)
 bool
 sn_read_cell(sn_frame *f, const sn_table *t, sn_row row, sn_col col, sn_cell cell)
 {
-    sn__read r = {.kind = SN_READ_CELL, .row = row, .col = col, .null = cell.null, .stop_at = 0};
+    sn__read r = {.kind = SN_READ_CELL, .row = row, .col = col};
     r.on.table = (sn_table *)(uintptr_t)t;
-    r.was.word = cell.word;
+    r.was.cell = cell;
     if (!is_new(f, &r))
         return false;
     r.owns = owned_by(t->columns[col].def.type, cell);
@@ -359,8 +430,8 @@ void
 sn_read_count(sn_frame *f, const sn_path *p, sn_row from, size_t stop_at, size_t count)
 {
     sn__read r = along(p, from, SN_READ_COUNT);
-    r.stop_at = stop_at;
-    r.was.count = count;
+    r.was.number.count = count;
+    r.was.number.stop_at = stop_at;
     if (is_new(f, &r))
         append_along(f, &r);
 }
@@ -542,8 +613,9 @@ sn_read_path(sn_frame *f, const sn_path *p)
 static void
 narrow(sn_frame *f, int64_t low, int64_t high)
 {
-    f->low = low > f->low ? low : f->low;
-    f->high = high < f->high ? high : f->high;
+    sn__value *v = f->value;
+    v->low = low > v->low ? low : v->low;
+    v->high = high < v->high ? high : v->high;
 }
 
 bool
@@ -557,8 +629,7 @@ sn_read_getter(sn_frame *f, sn_getter *g, sn_row row)
         return false;
     }
     r.was.value = v->handle;
-    f->signature.places |= v->signature.places;
-    f->signature.cells |= v->signature.cells;
+    cover(f->value, v->signature);
     if (v->flags & SN__VALUE_TIMED)
         narrow(f, v->low, v->high);
     if (!is_new(f, &r))
@@ -600,21 +671,20 @@ take_over(sn_frame *f, const sn__read *r)
 void
 sn_frame_abandon(sn_frame *f, sn_frame *outer)
 {
-    size_t kept = 0;
+    sn__value *v = f->value;
+    uint32_t kept = 0;
     if (outer && (outer->db != f->db || f->schema != f->db->schema)) {
         outer->once = true;
     } else if (outer) {
         outer->once |= f->once;
-        outer->signature.places |= f->signature.places;
-        outer->signature.cells |= f->signature.cells;
-        narrow(outer, f->low, f->high);
+        cover(outer->value, v->signature);
+        narrow(outer, v->low, v->high);
     }
-    for (size_t i = 0; i < f->n; i++) {
-        if (!outer || !take_over(outer, &f->reads[i]))
-            f->reads[kept++] = f->reads[i];
+    for (size_t i = 0; i < v->n; i++) {
+        if (!outer || !take_over(outer, &v->reads[i]))
+            v->reads[kept++] = v->reads[i];
     }
-    f->n = kept;
-    hand_over(f);
-    sn__value_die(f->db, f->value);
+    v->n = kept;
+    drop_value(f);
     end(f);
 }

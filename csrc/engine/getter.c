@@ -97,7 +97,7 @@ sn__value_reserve(sn_getter *g, sn_row row)
 static size_t
 size_of(const sn__value *v)
 {
-    return sizeof *v + v->cap * sizeof *v->reads;
+    return sn__value_size(v->cap);
 }
 
 static void
@@ -162,8 +162,7 @@ sn__dead_value_pop(sn_db *db)
         if (handle)
             return handle;
         db->dead_values = v->next;
-        sn_mem_free(&db->mem, v->reads, v->cap * sizeof *v->reads);
-        sn_mem_free(&db->mem, v, sizeof *v);
+        sn_mem_free(&db->mem, v, size_of(v));
     }
     return NULL;
 }
@@ -435,7 +434,7 @@ report_place(sn_read_report *out, const sn__read *r)
     out->col = r->kind == SN_READ_CELL || r->kind == SN_READ_COLUMN ? r->col : SN_NO_COL;
     if (r->kind != SN_READ_CELL)
         return;
-    out->was = (sn_cell){r->was.word, r->null};
+    out->was = r->was.cell;
     out->is = sn__stored(out->table, r->row) ? sn_table_get(out->table, r->row, r->col) : SN_NULL_CELL;
 }
 
@@ -449,7 +448,7 @@ report_path(sn_read_report *out, const sn__read *r)
     else if (r->kind == SN_READ_CONTAINS)
         out->target = r->was.member.target;
     else
-        out->count = r->kind == SN_READ_EACH ? r->was.rows->n : r->was.count;
+        out->count = r->kind == SN_READ_EACH ? r->was.rows->n : r->was.number.count;
 }
 
 static void
@@ -529,7 +528,7 @@ sn__values_handles(const sn_db *db)
     for (const sn__value *v = db->dead_values; v; v = v->next)
         handles += (v->handle != NULL) + handles_of(v->reads, v->n);
     for (const sn_frame *f = db->frames; f; f = f->next)
-        handles += handles_of(f->reads, f->n);
+        handles += handles_of(f->value->reads, f->value->n);
     return handles;
 }
 

@@ -61,7 +61,6 @@ typedef struct sn__read {
     uint8_t owns; /* SN__OWNS_* */
     sn_col col;   /* CELL, COLUMN */
     sn_row row;   /* it was read at, or the path was followed from */
-    bool null;    /* CELL */
     union {
         sn_table *table;               /* CELL, LIFE, COLUMN, TABLE */
         const sn_reference *reference; /* TARGET */
@@ -72,13 +71,15 @@ typedef struct sn__read {
         sn__worth *worth;              /* VALUE: owned */
     } on;
     union {
-        sn_word word;     /* CELL */
+        sn_cell cell;     /* CELL */
         sn_row target;    /* TARGET, FIRST */
-        size_t count;     /* COUNT */
         sn_rows *rows;    /* EACH: owned */
         sn__probe *probe; /* PROBE: owned */
         void *value;      /* GETTER */
         int life;         /* LIFE: 0 gone, 1 alive, 2 parked */
+        struct {
+            size_t count, stop_at;
+        } number; /* COUNT */
         struct {
             sn_row target;
             bool inside;
@@ -87,13 +88,15 @@ typedef struct sn__read {
             int64_t low, high;
         } time; /* TIME: right from low, until high is reached */
     } was;
-    size_t stop_at; /* COUNT */
 } sn__read;
+
+/* There may be millions. */
+_Static_assert(sizeof(void *) != 8 || sizeof(sn__read) == 32, "a read is half a line of the cache");
 
 enum {
     SN__OWNS_NOTHING,
-    SN__OWNS_ENTRY,     /* was.word */
-    SN__OWNS_HANDLE,    /* was.word, was.value or that of a watch */
+    SN__OWNS_ENTRY,     /* was.cell */
+    SN__OWNS_HANDLE,    /* was.cell, was.value or that of a watch */
     SN__OWNS_CONTAINER, /* the same, and it may refer back to the store: the host's collector must see it */
 };
 
@@ -117,21 +120,32 @@ enum {
     SN__VALUE_EXPIRED = 4, /* dropped by hand */
 };
 
+/* With its reads behind it, in one block. */
 struct sn__value {
-    void *handle;           /* the host's, owned; NULL: none is kept */
-    uint64_t number;        /* no other value of the database has it */
+    void *handle; /* the host's, owned; NULL: none is kept */
+    union {
+        uint64_t number; /* no other value of the database has it */
+        sn__value *next; /* in db->dead_values */
+    };
     uint64_t verified;      /* right at this revision */
     uint64_t computed;      /* the revision at which its function began */
     uint64_t expired;       /* the revision of the last time it, or one before it, was dropped by hand; 0: never */
     sn_signature signature; /* see above */
     int64_t low, high;      /* TIMED: right from low until high, the getters read included */
-    sn__read *reads;
     uint32_t n, cap;
     uint8_t flags;
     bool container;  /* the handle may refer back to the store */
     bool containers; /* it does, or a read owns one that does */
-    sn__value *next; /* in db->dead_values */
+    sn__read reads[];
 };
+
+_Static_assert(sizeof(void *) != 8 || sizeof(sn__value) == 88, "with the allocator's word, a multiple of 32 bytes");
+
+static inline size_t
+sn__value_size(size_t cap)
+{
+    return sizeof(sn__value) + cap * sizeof(sn__read);
+}
 
 #ifdef SN_TINY
 #define SN__VALUE_SHIFT 1
@@ -208,22 +222,23 @@ size_t sn__values_handles(const sn_db *db);
 
 /* ---------------------------------------------------------------- frames */
 
+/* The value of a frame collects what is read, with room for more. What is kept is a copy that fits, so that the frame with its room can
+ * be taken again: one that has ended waits for that in db->spare_frame, unless it has become large. */
 struct sn_frame {
     sn_db *db;
     sn_getter *getter;
     sn_row row;
-    sn__value *value; /* what will be kept, or die with what was read */
+    bool once;
+    bool slotted;     /* reads are found by slots: they are more than a few */
+    sn__value *value; /* of the spare frame: NULL, or without reads */
     uint64_t start;   /* the revision at which it began */
     uint64_t schema;  /* likewise */
     sn_frame *next;   /* in db->frames */
-    sn__read *reads;
-    size_t n, cap;
-    uint32_t *slots; /* reads by what they ask: position + 1, 0 free; NULL while they are few */
+    uint32_t *slots;  /* reads by what they ask: position + 1, 0 free */
     size_t slot_cap;
-    sn_signature signature;
-    int64_t low, high;
-    bool once;
 };
+
+void sn__frame_free(sn_frame *f, sn_mem *mem);
 
 /* ---------------------------------------------------------------- places */
 

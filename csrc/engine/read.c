@@ -23,11 +23,11 @@ static bool
 same_cell(const sn__read *r, const sn_db *db)
 {
     const sn_table *t = r->on.table;
-    if (!sn__stored(t, r->row) || sn__is_null(t, r->row, r->col) != r->null)
+    if (!sn__stored(t, r->row) || sn__is_null(t, r->row, r->col) != r->was.cell.null)
         return false;
     sn_word word = sn__word(t, r->row, r->col);
-    return r->null || word == r->was.word
-           || (t->columns[r->col].def.type == SN_TEXT && sn_equal(db, SN_TEXT, word, r->was.word));
+    return r->was.cell.null || word == r->was.cell.word
+           || (t->columns[r->col].def.type == SN_TEXT && sn_equal(db, SN_TEXT, word, r->was.cell.word));
 }
 
 static bool
@@ -78,7 +78,7 @@ same_along(const sn__read *r, sn_db *db, uint64_t since)
     case SN_READ_FIRST:
         return sn_path_first(&target, p, r->row) == SN_OK && target == r->was.target;
     case SN_READ_COUNT:
-        return sn_path_count(&count, p, r->row, r->stop_at) == SN_OK && count == r->was.count;
+        return sn_path_count(&count, p, r->row, r->was.number.stop_at) == SN_OK && count == r->was.number.count;
     case SN_READ_CONTAINS:
         return same_member(r);
     default:
@@ -259,7 +259,7 @@ sn__read_handle(const sn__read *r)
     if (r->owns < SN__OWNS_HANDLE)
         return NULL;
     if (r->kind == SN_READ_CELL)
-        return (void *)(uintptr_t)r->was.word;
+        return (void *)(uintptr_t)r->was.cell.word;
     if (r->kind == SN_READ_VALUE)
         return r->on.worth->handle;
     return r->kind == SN_READ_GETTER ? r->was.value : r->on.watch->handle;
@@ -272,7 +272,7 @@ sn__read_take(sn__read *r, sn_db *db)
     switch ((sn_read_kind)r->kind) {
     case SN_READ_CELL:
         if (r->owns == SN__OWNS_ENTRY)
-            sn_entry_release(db, r->was.word);
+            sn_entry_release(db, r->was.cell.word);
         break;
     case SN_READ_EACH:
         free_rows(db, r->was.rows);
