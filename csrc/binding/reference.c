@@ -156,6 +156,9 @@ note_target(snpy_reference *self, const snpy_reference *way, sn_row row, sn_row 
     if (frame && way) {
         sn_read_target(frame, way->ref, row, target);
     }
+    if (frame && way && way->required && target == SN_NO_ROW) {
+        sn_read_life(frame, model->table, row); /* a parked row may lead nowhere, another may not */
+    }
 }
 
 static PyObject *

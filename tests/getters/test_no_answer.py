@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from sinew import (
     Database,
     FieldError,
     HasMany,
+    IntegrityError,
     Model,
     RecordDeleted,
     SinewError,
     belongs_to,
+    deleted_at,
     field,
     getter,
     has_many,
@@ -86,6 +89,33 @@ def test_a_deletion(world: World, name: str) -> None:
     assert world.ann.probe == or_gone(ask)
     world.bob.delete()
     assert world.ann.probe == or_gone(ask)
+
+
+def test_a_soft_deleted_record_that_comes_back_without_its_parent(db: Database) -> None:
+    class Owner(Model, db=db):
+        name: Attr[str]
+
+    class Note(Model, db=db):
+        gone: Attr[datetime | None] = deleted_at()
+        owner: BelongsTo[Owner] = belongs_to(on_delete="restrict")
+
+        @getter
+        def leads(self) -> Any:
+            try:
+                return self.owner
+            except IntegrityError:
+                return "nowhere"
+
+    owner = Owner(name="x")
+    note = Note(owner=owner)
+    note.delete()
+    owner.delete()
+    assert note.leads is None
+    with db.transaction() as block:
+        note.restore()  # which is refused at the end only
+        assert note.leads == "nowhere"
+        block.rollback()
+    assert note.leads is None
 
 
 # ---------------------------------------------------------------- questions that cannot be computed
