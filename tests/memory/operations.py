@@ -137,6 +137,87 @@ def read_getters_for_the_first_time(w: Shop) -> Any:
 
 
 @operation()
+def compute_a_getter_that_reads_much(w: Shop) -> Any:
+    w.ann.expire()
+    return w.ann.brittle, w.ann.digest
+
+
+@operation()
+def verify_getters(w: Shop) -> Any:
+    """What they read is written, and is the same in the end."""
+    with w.db.transaction():
+        before = w.ann.number, w.ann.brittle, seen(w.ann.digest)
+        w.ann.email, w.posts[0].title = "other", "aa"
+        w.ann.email, w.posts[0].title = "ä@x", "a"
+        return before, w.ann.number, w.ann.brittle, seen(w.ann.digest)
+
+
+@operation()
+def recompute_getters(w: Shop) -> Any:
+    with w.db.transaction():
+        before = w.ann.brittle, seen(w.ann.digest)
+        w.posts[0].score, w.posts[2].score = 77, 8
+        Post(title="new", author=w.ann, score=9)
+        return before, w.ann.brittle, seen(w.ann.digest), w.ann.number
+
+
+@operation()
+def getters_of_what_is_undone(w: Shop) -> Any:
+    before = seen(w.ann.digest)
+    with w.db.transaction() as block:
+        w.posts[1].delete()
+        w.bob.delete()
+        inside = seen(w.ann.digest), w.ann.brittle
+        block.rollback()
+    return before, inside, seen(w.ann.digest), w.ann.brittle
+
+
+@operation()
+def expire_getters(w: Shop) -> Any:
+    w.ann.expire("digest", "loud")
+    w.ann.expire()
+    return w.ann.number
+
+
+@operation()
+def explain_getters(w: Shop) -> Any:
+    with w.db.transaction():
+        w.ann.number, w.ann.brittle  # noqa: B018
+        w.posts[0].score = 78
+        found = [w.db.explain_getter(w.ann, name) for name in ("digest", "number", "brittle", "latest", "loud")]
+        return [str(each).partition(":")[0] for each in found]  # without memory to record reads, good for one read
+
+
+@operation()
+def count_getters(w: Shop) -> Any:
+    return [name for name, counts in w.db.stats().getters.items() if "values" in str(counts)]
+
+
+@operation()
+def audit_getters(w: Shop) -> Any:
+    w.db.audit_getters = True
+    try:
+        return w.ann.number, w.ann.brittle, w.ann.loud, w.posts[0].author_loud
+    finally:
+        w.db.audit_getters = False
+
+
+@operation()
+def pluck_getters(w: Shop) -> Any:
+    return Author.order_by(Author.number, Author.name).pluck(Author.number, Author.digest, Author.brittle)
+
+
+@operation()
+def getters_at_another_time(w: Shop) -> Any:
+    before = w.ann.digest[8], w.ann.digest[-1]
+    w.db.clock.move(timedelta(days=-40000))
+    try:
+        return before, w.ann.digest[8], w.ann.digest[-1]
+    finally:
+        w.db.clock.freeze(AWARE)
+
+
+@operation()
 def ask_for_getters(w: Shop) -> Any:
     found = Post.where(Post.author.loud == "ANN", Post.length < 3).order_by(Post.length.desc(), Post.author_name)
     return found.pluck(Post.title, Post.length), Author.where(Author.posts.length == 2).count()

@@ -36,6 +36,7 @@ from sinew import (
     many_to_many,
     max_of,
     min_of,
+    now,
     sum_of,
     updated_at,
     validates,
@@ -102,6 +103,30 @@ class Author(Base):
     @getter
     def loud(self) -> str:
         return self.name.upper()
+
+    @getter
+    def digest(self) -> Any:
+        """Reads in each way there is."""
+        posts, found = self.posts, Post.find_by(title="a")
+        return (
+            self.email, [(post.length, post.tags) for post in posts], len(posts), bool(self.reviews), self.top,
+            found in posts, Author.find(2), Author.find_by(name="Cid"), found is not None and found.at < now(),
+            Post.where(Post.score > 1).count(), Category.where(title="news").pluck(Category.title), self.points,
+            [post.title for post in self.best], Post.where(Post.length == 1).exists(), self.latest, self.wordiest,
+            Author.include(Author.posts, only=["title"]).to_dicts(), Post.where(Post.at <= now()).sum(Post.score),
+        )  # fmt: skip
+
+    @getter
+    def number(self) -> int:
+        return len(self.digest)
+
+    @getter
+    def brittle(self) -> Any:
+        """Goes on without what it asks for."""
+        try:
+            return [post.inverse for post in self.posts]
+        except ZeroDivisionError:
+            return self.number
 
 
 class Login(Base):
@@ -262,7 +287,14 @@ class Shop:
         self.old.delete()
 
     def check(self) -> None:
+        """The engine's invariants hold, and what getters keep is what they would compute."""
         shop.store.check()
+        shop.audit_getters = True
+        try:
+            for author in Author.all():
+                author.number, author.brittle, author.latest, author.spent  # noqa: B018
+        finally:
+            shop.audit_getters = False
 
     def seen(self) -> Any:
         """All that can be seen of the database: rows, every relation from both sides, what is open."""
