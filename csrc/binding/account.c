@@ -118,31 +118,18 @@ subject(const sn_read_report *r)
     return Py_NewRef(found ? (PyObject *)found : Py_None);
 }
 
-/* What a cell was and is. Making the first value may run code, after which the engine may own neither: there are other owners. */
-static PyObject *
-cells_out(snpy_field *field, const sn_read_report *r)
-{
-    snpy_store *store = field->model->store;
-    sn_cell cells[2];
-    snpy_cell_copy(&cells[0], store, field, r->was);
-    snpy_cell_copy(&cells[1], store, field, r->is);
-    PyObject *was = snpy_cell_out(field, cells[0]);
-    PyObject *is = was ? snpy_cell_out(field, cells[1]) : NULL;
-    PyObject *pair = is ? PyTuple_Pack(2, was, is) : NULL;
-    Py_XDECREF(was);
-    Py_XDECREF(is);
-    snpy_cell_release(store, field, cells[0]);
-    snpy_cell_release(store, field, cells[1]);
-    return pair;
-}
-
 /* (was, is) of a cell, the number or target of what has one, the bounds of a time. New reference. */
 static PyObject *
 answer(const sn_read_report *r)
 {
     if (r->kind == SN_READ_CELL) {
         snpy_field *field = field_of(r->table, r->col);
-        return cells_out(field, r);
+        PyObject *was = field ? snpy_cell_out(field, r->was) : NULL;
+        PyObject *is = was ? snpy_cell_out(field, r->is) : NULL;
+        PyObject *pair = is ? PyTuple_Pack(2, was, is) : NULL;
+        Py_XDECREF(was);
+        Py_XDECREF(is);
+        return pair;
     }
     if (r->kind == SN_READ_TIME) {
         return Py_BuildValue("LL", (long long)r->low, (long long)r->high);
@@ -220,7 +207,6 @@ getter_report(PyObject *module, PyObject *args)
     sn_db_pin(store->engine); /* making objects may run code */
     PyObject *reads = list_reads(self, record, store);
     sn_db_unpin(store->engine);
-    snpy_drain(store);
     if (!reads) {
         return NULL;
     }
