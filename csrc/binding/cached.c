@@ -10,9 +10,10 @@
  */
 #include "getter.h"
 
-#define SAME_DEPTH 64 /* tuples in tuples that are compared */
-#define SAME_TUPLES                                                                                                    \
-    (1 << 20) /* tuples that are compared: one that is in another twice counts twice, and so do those in it */
+/* Of tuples that are compared: how deep they stand in each other; how many, a tuple that stands in another twice and all in it being
+ * compared twice. */
+#define SAME_DEPTH 64
+#define SAME_TUPLES (1 << 20)
 
 /* ---------------------------------------------------------------- the same value */
 
