@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sinew import Attr, BelongsTo, Database, HasMany, Model, belongs_to, field, has_many
+from sinew import Attr, BelongsTo, Database, HasMany, Model, belongs_to, field, getter, has_many
 
 from .workload import Workload, make
 
@@ -36,6 +36,10 @@ class Author(Stored):
     name: Attr[str] = field(unique=True)
     posts: HasMany[Post] = has_many(inverse=lambda: Post.author)
 
+    @getter
+    def length(self) -> int:
+        return sum([len(post.content) for post in self.posts])
+
 
 class Post(Stored):
     title: Attr[str]
@@ -45,6 +49,10 @@ class Post(Stored):
 
     def short(self) -> str:
         return self.title
+
+    @getter
+    def label(self) -> str:
+        return f"{self.title}: {self.content}"
 
 
 Run = Callable[[int], object]
@@ -267,6 +275,50 @@ def set_field(workload: Workload) -> Run:
     return run
 
 
+# ---------------------------------------------------------------- getters
+
+
+def getter_first(workload: Workload) -> Run:
+    posts = list(Post.all())
+
+    def run(times: int) -> None:
+        for post in posts[:times]:
+            post.label  # noqa: B018
+
+    return run
+
+
+def getter_kept(workload: Workload) -> Run:
+    run = getter_first(workload)
+    run(4_000)
+    return run
+
+
+def getter_after_write(workload: Workload) -> Run:
+    post = Post.all()[0]
+    assert post.label
+
+    def run(times: int) -> None:
+        for number in range(times):
+            post.published_at = workload.posts[number][3]
+            post.label  # noqa: B018
+
+    return run
+
+
+def getter_of_many(workload: Workload) -> Run:
+    posts, author = list(Post.all()), Author.all()[0]
+    others = [post for post in posts if post.author is not author]
+    assert author.length
+
+    def run(times: int) -> None:
+        for post in others[:times]:
+            post.content = "new"
+            author.length  # noqa: B018
+
+    return run
+
+
 OPERATIONS = [
     Operation("empty loop", loop),
     Operation("construct", construct, 2_000),
@@ -288,6 +340,10 @@ OPERATIONS = [
     Operation("filter by a range, a row", filter_range, 2, POSTS),
     Operation("order by a str and pluck, a row", order, 1, POSTS),
     Operation("where(id=).first()", small_query, 200),
+    Operation("a getter for the first time, 2 reads", getter_first),
+    Operation("a getter again", getter_kept),
+    Operation("set a field and read a getter of others", getter_after_write),
+    Operation("the same field of others, 100 reads", getter_of_many),
 ]
 
 
