@@ -149,13 +149,14 @@ fill(sn__value *v, sn__value *previous, void *handle, bool same, bool container)
     return !same;
 }
 
-static bool
-owns_container(const sn__value *v)
+static void
+sum_up(sn__value *v)
 {
-    bool owns = v->container;
-    for (size_t i = 0; i < v->n; i++)
-        owns |= v->reads[i].owns == SN__OWNS_CONTAINER;
-    return owns;
+    v->containers = v->container;
+    for (size_t i = 0; i < v->n; i++) {
+        v->containers |= v->reads[i].owns == SN__OWNS_CONTAINER;
+        v->derived |= v->reads[i].kind == SN_READ_GETTER || v->reads[i].kind == SN_READ_TIME;
+    }
 }
 
 bool
@@ -172,7 +173,7 @@ sn_frame_finish(sn_frame *f, void *handle, bool same, bool container)
     v->verified = v->computed = f->start;
     v->flags = f->once ? SN__VALUE_ONCE : 0;
     bool taken = fill(v, sn__value_at(f->getter, f->row), handle, same, container);
-    v->containers = owns_container(v);
+    sum_up(v);
     sn__value_put(f->getter, f->row, v);
     end(f);
     return taken;

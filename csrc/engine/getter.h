@@ -136,6 +136,7 @@ struct sn__value {
     uint8_t flags;
     bool container;  /* the handle may refer back to the store */
     bool containers; /* it does, or a read owns one that does */
+    bool derived;    /* a read is one of a getter or of the time */
     sn__read reads[];
 };
 

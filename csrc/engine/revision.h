@@ -90,6 +90,21 @@ sn__revise_all(sn_db *db)
 /* What has been read, as the bits of its places: `places` of columns and lives as a whole, `cells` of single cells. */
 typedef sn_trace sn_signature;
 
+/* What has been changed after `revision`, and what is being changed. */
+static inline sn_trace
+sn__traces_since(const sn_db *db, uint64_t revision)
+{
+    sn_trace all = {0, 0};
+    if (db->revision - revision >= SN_TRACES - 1)
+        return (sn_trace){UINT64_MAX, UINT64_MAX};
+    for (uint64_t r = revision + 1; r <= db->revision + 1; r++) {
+        const sn_trace *trace = &db->traces[r & (SN_TRACES - 1)];
+        all.places |= trace->places;
+        all.cells |= trace->cells;
+    }
+    return all;
+}
+
 /* Whether something that has been read since `revision` may have changed. */
 static inline bool
 sn__touched(const sn_db *db, const sn_signature *s, uint64_t revision)

@@ -73,7 +73,7 @@ look_at_getter(sn_verify *v, const sn__read *r, const sn__value *reader)
     return LOOK_COMPARE;
 }
 
-/* The signature and the time of what has been found right, those of the getters read as they are now. */
+/* The signature and the time of what has been found right, those of the getters read as they are now: of a derived value. */
 static void
 take_over(sn__value *value, sn_db *db)
 {
@@ -94,16 +94,26 @@ take_over(sn__value *value, sn_db *db)
     sn__value_set_time(value, db, low, high);
 }
 
+/* Nobody has written the cell that was read: known without looking at the cell, which may lie anywhere. */
+static inline bool
+is_untouched(const sn__read *r, sn_trace since)
+{
+    return r->kind == SN_READ_CELL && !(sn__cell_bit(r->on.table, r->row, r->col) & since.cells);
+}
+
 /* Looks at the value's reads from the level's next on. SAME: all of them are. */
 static look
 look_at_reads(sn_verify *v, const sn__value *value)
 {
     sn_verify_level *level = top(v);
+    const sn_trace since = sn__traces_since(v->db, value->verified);
     for (; level->next < value->n; level->next++) {
         const sn__read *r = &value->reads[level->next];
-        look found = r->kind == SN_READ_GETTER                  ? look_at_getter(v, r, value)
-                     : sn__read_same(r, v->db, value->verified) ? LOOK_SAME
-                                                                : LOOK_CHANGED;
+        look found = LOOK_SAME;
+        if (r->kind == SN_READ_GETTER)
+            found = look_at_getter(v, r, value);
+        else if (!is_untouched(r, since) && !sn__read_same(r, v->db, value->verified))
+            found = LOOK_CHANGED;
         if (found != LOOK_SAME)
             return found;
     }
@@ -133,7 +143,8 @@ value_of(const sn_verify *v)
 static void
 settle(sn_verify *v, sn__value *value)
 {
-    take_over(value, v->db);
+    if (value->derived)
+        take_over(value, v->db);
     value->verified = top(v)->start;
     top(v)->getter->counts.verified++;
     v->n--;
