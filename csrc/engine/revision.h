@@ -28,15 +28,28 @@ sn__place_hash(const sn_table *t, sn_col col)
 }
 
 static inline uint64_t
+sn__hash_bit(uint64_t hash)
+{
+    return UINT64_C(1) << (hash >> 58);
+}
+
+static inline uint64_t
 sn__place_bit(const sn_table *t, sn_col col)
 {
-    return UINT64_C(1) << (sn__place_hash(t, col) >> 58);
+    return sn__hash_bit(sn__place_hash(t, col));
+}
+
+/* That of a cell of a place. */
+static inline uint64_t
+sn__row_hash(uint64_t place, sn_row row)
+{
+    return place + row * UINT64_C(0xBF58476D1CE4E5B9);
 }
 
 static inline uint64_t
 sn__cell_bit(const sn_table *t, sn_row row, sn_col col)
 {
-    return UINT64_C(1) << ((sn__place_hash(t, col) + row * UINT64_C(0xBF58476D1CE4E5B9)) >> 58);
+    return sn__hash_bit(sn__row_hash(sn__place_hash(t, col), row));
 }
 
 static inline sn_trace *
@@ -77,6 +90,20 @@ sn__revise(sn_db *db)
 {
     db->revision++;
     *sn__trace_at(db, db->revision + 1) = (sn_trace){0, 0};
+}
+
+/* A cell has got another word, and that is the whole change: sn__note_cell and sn__revise at once. */
+static inline void
+sn__revise_cell(sn_table *t, sn_row row, sn_col col)
+{
+    sn_db *db = t->db;
+    uint64_t now = db->revision + 1, place = sn__place_hash(t, col);
+    sn_trace *trace = sn__trace_at(db, now);
+    t->columns[col].changed = now;
+    trace->places |= sn__hash_bit(place);
+    trace->cells |= sn__hash_bit(sn__row_hash(place, row));
+    *sn__trace_at(db, now + 1) = (sn_trace){0, 0};
+    db->revision = now;
 }
 
 /* Everything may have changed. */

@@ -430,9 +430,8 @@ exchange(sn_cell *old, sn_table *t, sn_row row, sn_col col, sn_cell cell)
     *old = (sn_cell){sn__word(t, row, col), sn__is_null(t, row, col)};
     if (same_cell(*old, cell))
         return true;
-    sn__note_cell(t, row, col);
     sn__table_store(t, row, col, cell);
-    sn__revise(t->db);
+    sn__revise_cell(t, row, col);
     return true;
 }
 
