@@ -18,7 +18,7 @@ PYTEST := -m pytest -q
 LEAN := $(CORE) --ignore=tests/memory --ignore=tests/stateful --ignore=tests/test_query_oracle.py
 
 .PHONY: help demo example test build deps lint format typecheck pyright lint-c analyze engine-tests fuzz-replay fuzz debug \
-	asan tiny sweep leaks pydebug valgrind coverage bench instructions growth coverage-run coverage-report prove dist clean
+	asan tiny sweep leaks pydebug valgrind coverage bench bench-getters instructions growth coverage-run coverage-report prove dist clean
 
 help:
 	@echo 'make demo          read the standard library into sinew and ask it questions'
@@ -39,6 +39,7 @@ help:
 	@echo 'make asan          the core suite under the address and undefined-behaviour sanitizers'
 	@echo 'make coverage      lines and branches of csrc that the core suite, the C tests and the corpus of the fuzzer reach'
 	@echo 'make bench         the benchmarks (ARGS=--quick)'
+	@echo 'make bench-getters getters beside other caches, and what a kept value takes (ARGS=--quick)'
 	@echo 'make instructions  instructions per operation against the baseline (valgrind; ARGS=--write)'
 	@echo 'make growth        memory and times from 100 thousand to 10 million posts (ARGS="--sizes 100000 1000000")'
 	@echo 'make prove         all of it, summed up in docs/proof.md'
@@ -78,6 +79,9 @@ test: $(VENV)/.built $(VENV)/.extra-test
 
 bench: $(VENV)/.built $(VENV)/.extra-bench
 	$(PY) -m benchmarks $(ARGS)
+
+bench-getters: $(VENV)/.built $(VENV)/.extra-bench
+	$(PY) -m benchmarks.getters $(ARGS)
 
 instructions: $(VENV)/.built
 	$(PY) -m benchmarks.instructions $(ARGS)
