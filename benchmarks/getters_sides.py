@@ -424,6 +424,7 @@ class Reaktiv(ClearedByHand):
 
     name = "reaktiv"
     imports = "import reaktiv"
+    parts: ClassVar[dict[str, int]] = {"first": 10}
     does: ClassVar[set[str]] = WHAT_ALL_DO
     Author = ReactiveOwner
     Post = Reactive

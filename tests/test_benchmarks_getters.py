@@ -1,4 +1,4 @@
-"""The benchmarks of getters run on a few rows: the sides agree, each does what it is there for, and what is absent is named."""
+"""The benchmarks of getters on a few rows: sides agree, each does what it is there for, what is absent is named."""
 
 from __future__ import annotations
 
