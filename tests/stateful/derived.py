@@ -37,7 +37,11 @@ class Derived(Base):
         yield Author, "unshared", lambda row: [each for each in self.categories(row) if each not in self.reviewed(row)]
         yield Category, "ancestors", self.ancestors
         yield Category, "descendants", self.descendants
-        yield Category, "writers", lambda row: once(self.to(post, "author") for post in self.posts(row))
+        yield (
+            Category,
+            "writers",
+            lambda row: once(each for post in self.posts(row) for each in self.maybe(post, "author")),
+        )
         yield Post, "originals", lambda row: self.closure(row, lambda post: self.maybe(post, "origin"))
 
     def compare_along(self, cls: Any, name: str, naive: Callable[[Row], list[Row]]) -> None:
@@ -55,11 +59,9 @@ class Derived(Base):
     # ------------------------------------------------------------ by loops
 
     def maybe(self, row: Row, name: str) -> list[Row]:
+        """Within a transaction a required reference may dangle, too."""
         target = self.oracle.target(row, self.reference(row.model, name))
         return [] if target is None else [target]
-
-    def to(self, row: Row, name: str) -> Row:
-        return self.maybe(row, name)[0]
 
     def posts(self, row: Row, name: str = "") -> list[Row]:
         return self.oracle.children(row, "Post", self.reference("Post", name or row.model.lower()))

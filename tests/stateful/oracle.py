@@ -270,7 +270,7 @@ class Oracle:
         return found
 
     def _restore(self, uids: list[int]) -> list[Row]:
-        named = [row for row in self.bin if row.uid in uids]
+        named = sorted((row for row in self.bin if row.uid in uids), key=lambda row: row.uid)
         fit = [row for row in self.bin if row.taken and row not in named]
         back = {row.uid for row in (*self.rows, *named)}
         while True:  # the most that miss nothing but each other
@@ -282,7 +282,8 @@ class Oracle:
         returned = list(named)
         for row in returned:  # which grows
             for other in fit:
-                if other not in returned and (self._refers(other, row) or (row.taken and self._refers(row, other))):
+                calls = row not in named and self._refers(row, other)  # who is named waits for what it misses
+                if other not in returned and (calls or self._refers(other, row)):
                     returned.append(other)
         self.bin = [row for row in self.bin if row not in returned]
         self.rows = sorted((*self.rows, *returned), key=lambda row: row.uid)
@@ -306,7 +307,7 @@ class Oracle:
                 for each in (*self.rows, *self.bin)
                 if each.uid in there and each.model == ref.target and each.get(ref.target_columns) == key
             ]
-            if ref.enforce and key and not targets and not self._refers(row, row):
+            if ref.enforce and key and not targets:
                 return True
         return False
 

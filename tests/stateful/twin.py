@@ -128,7 +128,7 @@ class World:
         self.seen: Counter[str] = Counter()
         self.running: set[tuple[Token, str]] = set()
         self.look = 0
-        self.epoch = 0  # of the models: after a redefinition everything may be computed anew
+        self.epoch = 0  # of the models: after a redefinition, or a refused one, everything may be computed anew
         self.kinds: dict[tuple[type, str], Any] = {}
         RUNS.clear()
 
@@ -221,9 +221,9 @@ class World:
         self.running.discard((token, name))
         where = f"{token.model}[{token.key}].{name}"
         assert same(self.plain(real), fresh), f"{where} is {self.plain(real)!r} and should be {fresh!r}"
-        self.judge(
-            where, node, Node(self.runs[token, name], self.look, self.epoch, fresh, id(real)), trace, kind, must, may
-        )
+        runs = self.runs[token, name]
+        epoch = self.epoch if runs > node.runs else node.epoch
+        self.judge(where, node, Node(runs, self.look, epoch, fresh, id(real)), trace, kind, must, may)
         return node
 
     def compare(self, record: Any, name: str, naive: Callable[[Any], Any]) -> None:
