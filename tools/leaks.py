@@ -105,6 +105,7 @@ def _once(item: pytest.Item) -> list[pytest.TestReport]:
     reports = runtestprotocol(item, log=False, nextitem=_Sibling(item))  # type: ignore[arg-type]
     for each, length in zip(finalizers, before, strict=True):
         del each[length:]
+    item._report_sections.clear()  # what it printed
     return reports
 
 
