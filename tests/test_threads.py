@@ -8,8 +8,8 @@ each of these tests runs (default: short).
 from __future__ import annotations
 
 import os
-import sys
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
