@@ -58,6 +58,7 @@ class Spec:
     parents: list[tuple[Ref, Spec]] = field(default_factory=list)
     branches: list[tuple[str, list[Spec]]] = field(default_factory=list)
     row: Row | None = None
+    named: Row | None = None  # whose key it holds, when the tree is made up
     bare: bool = False  # the record itself, nothing being said
     key: Any = None  # of a link, nothing else being said
     weight: int | None = None
@@ -94,13 +95,38 @@ class Nested(Links):
         row, choices = self.pick_crowded(model, which), Choices(picks)
         if row is None:
             return
-        root = Spec(model, row=row)
+        root = Spec(model, row=row, named=row)
         self.fill_fields(root, choices, whole=False)
         self.fill_relations(root, choices, 3, None)
         mapping, record = self.mapping(root), self.record(row)
         self.write_tree(root, lambda: record.assign_tree(mapping, remove_missing=remove), remove=remove)
 
+    @statement(model=st.sampled_from([model for model in PLAIN if BELOW[model]]), which=PICK, picks=PICKS)
+    def assign_what_is_there(self, model: str, which: int, picks: list[int]) -> None:
+        """A record's tree as it is, most of it; what is left out is missing."""
+        row, choices = self.pick_crowded(model, which), Choices(picks)
+        if row is None:
+            return
+        root = Spec(model, row=row, named=row)
+        self.repeat_relations(root, choices, 2)
+        mapping, record = self.mapping(root), self.record(row)
+        self.write_tree(root, lambda: record.assign_tree(mapping, remove_missing=True), remove=True)
+
     # ------------------------------------------------------------ a tree at random
+
+    def repeat_relations(self, spec: Spec, choices: Choices, depth: int) -> None:
+        for name in BELOW[spec.model]:
+            if depth == 0 or choices.of(3) == 2:
+                continue
+            nodes = [self.by_key(row) for row in self.rows_here(spec, name) if choices.of(6) < 5]
+            for node in nodes:
+                self.fill_fields(node, choices, whole=False)
+                self.repeat_relations(node, choices, depth - 1)
+            spec.branches.append((name, nodes[:: choices.among([1, 1, -1])]))
+
+    def by_key(self, row: Row) -> Spec:
+        key = {name: row.values[name] for name in self.oracle.shapes[row.model].key}
+        return Spec(row.model, key, dict(key), named=row)
 
     def fill_fields(self, spec: Spec, choices: Choices, *, whole: bool) -> None:
         for name, values in PLAIN[spec.model].items():
@@ -123,7 +149,7 @@ class Nested(Links):
         """To a row that is there, to none, or to what is nested."""
         how = choices.of(4)
         if how == 1 and depth:
-            parent = self.entry(ref.target, choices, depth - 1, None)
+            parent = self.entry(ref.target, self.oracle.of(ref.target), choices, depth - 1, None)
             if not parent.bare:
                 spec.parents.append((ref, parent))
                 return
@@ -150,15 +176,30 @@ class Nested(Links):
         kind = LINKS.get((spec.model, name))
         child, via = (kind.target, "") if kind else DIRECT[spec.model][name]
         count = choices.of(2) if name == "profile" else choices.of(4)
-        nodes = [self.entry(child, choices, depth, (child, via), kind) for _ in range(count)]
+        rows = (self.rows_here(spec, name) if choices.of(2) else []) or self.oracle.of(child)
+        nodes = [self.entry(child, rows, choices, depth, (child, via), kind) for _ in range(count)]
         spec.branches.append((name, nodes))
 
+    def rows_here(self, spec: Spec, name: str) -> list[Row]:
+        if spec.named is None:
+            return []
+        if kind := LINKS.get((spec.model, name)):
+            return self.targets(kind, spec.named)
+        child, ref = self.inverse(spec, name)
+        return self.oracle.children(spec.named, child, ref)
+
     def entry(
-        self, model: str, choices: Choices, depth: int, via: tuple[str, str] | None, kind: Kind | None = None
+        self,
+        model: str,
+        rows: Sequence[Row],
+        choices: Choices,
+        depth: int,
+        via: tuple[str, str] | None,
+        kind: Kind | None = None,
     ) -> Spec:
-        """0: a new one; else a record, one by its key (maybe of none), or by a key that none has."""
+        """0: a new one; else one of these records, one by its key (maybe of none), or by a key that none has."""
         how, spec = choices.of(6), Spec(model)
-        row = self.pick(model, choices.of(100)) if how in (1, 2, 3) else None
+        row = choices.among(rows) if rows and how in (1, 2, 3) else None
         if kind is not None and choices.of(2):
             spec.weight = choices.of(3)
         if row is not None and (how == 1 or (how == 2 and kind is not None)):
@@ -168,7 +209,7 @@ class Nested(Links):
             return spec
         self.fill_fields(spec, choices, whole=row is None)
         if row is not None:
-            names = self.oracle.shapes[model].key
+            spec.named, names = row, self.oracle.shapes[model].key
             spec.values |= {name: row.values[name] for name in names}
         elif how == 4 and "id" in self.oracle.shapes[model].fields:
             spec.values["id"] = -7 - choices.of(3)
