@@ -152,13 +152,16 @@ class Oracle:
         deferred = any(
             self.repeated(self.of(model), columns) for model, shape in self.shapes.items() for columns in shape.deferred
         )
-        dangling = any(
+        dangling = self.is_dangling()
+        if deferred or dangling:
+            raise Refused("late" if deferred and dangling else "unique" if deferred else "reference")
+
+    def is_dangling(self) -> bool:
+        return any(
             ref.enforce and ref.key(row) is not None and self.target(row, ref) is None
             for row in self.rows
             for ref in self.shapes[row.model].refs
         )
-        if deferred or dangling:
-            raise Refused("late" if deferred and dangling else "unique" if deferred else "reference")
 
     # ------------------------------------------------------------ statements
 

@@ -91,6 +91,14 @@ def test_a_relation_over_a_required_reference_that_dangles(state: Any) -> None:
     assert list(MODELS["Category"][1].writers) == []
 
 
+def test_rows_that_come_and_go_are_what_a_dangling_reference_names(state: Any) -> None:
+    state.grow(0)
+    state.move_remark(remark=0, name="seen", which=1037, to=841, way=2)
+    state.begin()
+    state.set_the_key_alone(0, "seen", 50)
+    state.churn("Post")
+
+
 def test_getters_may_run_again_after_a_redefinition_that_was_refused() -> None:
     """At the next write that is about them, which may be a while later."""
     state: Any = GetterMachine()
