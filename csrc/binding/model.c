@@ -374,8 +374,10 @@ laid_out(PyObject *Py_UNUSED(module), PyObject *cls)
     if (state_of_class(cls) == NULL)
         return NULL;
     snpy_model *model = snpy_model_peek((PyTypeObject *)cls);
-    if (model)
+    if (model) {
         model->partial = false;
+        sn_db_forget(model->store->engine); /* what getters of other threads have read meanwhile */
+    }
     Py_RETURN_NONE;
 }
 

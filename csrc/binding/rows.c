@@ -37,7 +37,10 @@ bool
 snpy_rows_alive(const snpy_rows *rows, sn_row row)
 {
     snpy_model *model = model_of(rows);
-    return rows->epoch == model->epoch && counts(rows->life, model->table, row);
+    bool alive = rows->epoch == model->epoch && counts(rows->life, model->table, row);
+    if (!alive)
+        snpy_note_row(rows, row);
+    return alive;
 }
 
 /* ---------------------------------------------------------------- making */
@@ -338,6 +341,10 @@ iter_next(PyObject *op)
         if (unwritten(rows) || counts(rows->life, model->table, row)) {
             return snpy_record_for(model, row);
         }
+        snpy_note_row(rows, row);
+    }
+    if (rows->epoch != model->epoch) {
+        snpy_note_once(rows->state);
     }
     return NULL;
 }

@@ -352,6 +352,15 @@ store_set_clock(PyObject *op, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *
+store_forget(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    snpy_store *self = (snpy_store *)op;
+    sn_db_forget(self->engine);
+    snpy_drain(self);
+    Py_RETURN_NONE;
+}
+
 static PyGetSetDef store_getset[] = {
     {"depth", store_depth, NULL, "How many transactions and statements are open, nested.", NULL},
     {"revision", store_revision, NULL, "Grows with every change.", NULL},
@@ -370,6 +379,7 @@ static PyMethodDef store_methods[] = {
     {"clear", store_clear_rows, METH_NOARGS, "Removes all rows."},
     {"close", store_close, METH_NOARGS, "Releases every value."},
     {"stats", store_stats, METH_NOARGS, "Numbers about the store."},
+    {"forget", store_forget, METH_NOARGS, "Drops all values of getters."},
     {"set_clock", store_set_clock, METH_VARARGS, "The time that getters see."},
     {"compact", store_compact, METH_NOARGS, "Compacts what is worth it."},
     {"add_field", (PyCFunction)(void (*)(void))snpy_store_add_field, METH_VARARGS, "Adds a column."},

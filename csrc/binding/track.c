@@ -71,6 +71,8 @@ snpy_note_row(const snpy_rows *rows, sn_row row)
     sn_frame *frame = snpy_frame(model->store);
     if (frame && rows->epoch == model->epoch) {
         sn_read_life(frame, model->table, row);
+    } else if (frame) {
+        sn_read_once(frame); /* its number means nothing any more */
     }
 }
 

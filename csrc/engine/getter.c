@@ -232,6 +232,12 @@ sn__schema_changes(sn_db *db)
     sn__revise_all(db);
 }
 
+void
+sn_db_forget(sn_db *db)
+{
+    sn__schema_changes(db);
+}
+
 /* ---------------------------------------------------------------- compaction */
 
 typedef struct follow {

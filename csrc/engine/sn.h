@@ -634,6 +634,9 @@ sn_getter_counts sn_getter_counts_of(const sn_getter *g);
 bool sn_db_timed(const sn_db *db);
 void sn_db_set_now(sn_db *db, int64_t now);
 
+/* All values die, and none that is being computed is kept: what they were computed from does not mean the same any more. */
+void sn_db_forget(sn_db *db);
+
 /* The value of a row if it is right without a doubt and whatever the time: borrowed; else NULL, and verifying tells. */
 void *sn_getter_hit(sn_getter *g, sn_row row);
 /* The value that is kept, right or not: borrowed, or NULL. */

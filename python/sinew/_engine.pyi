@@ -366,6 +366,8 @@ class Store:
         validators: Mapping[str, Sequence[Callable[[Any, Any], Any]]],
         /,
     ) -> None: ...
+    def forget(self) -> None:
+        """Drops all kept values of getters, and those that are being computed."""
     def set_clock(self, frozen: bool, microseconds: int, /) -> None:
         """The time that getters see: since 1970 in UTC if frozen, else how far it is ahead of the time of day."""
     audits: bool

@@ -39,7 +39,8 @@ class Table:
 
 
 class UnlaidRelation:
-    """The descriptor of a relation until the layout: gives the path at class level."""
+    """The descriptor of a relation until the layout: gives the path at class level. Of a record it is read while another
+    thread defines the model anew."""
 
     __slots__ = ("relation",)
 
@@ -47,6 +48,8 @@ class UnlaidRelation:
         self.relation = relation
 
     def __get__(self, record: Any, cls: Any = None) -> Any:
+        if record is not None:
+            _engine.track_once()
         return self.relation.column_path
 
 

@@ -106,6 +106,14 @@ def replace(definition: Definition, new: Definition) -> None:
     db, bound = definition.db, definition.table.bound
     if bound and db.store.depth:
         raise TransactionError(f"{definition.name} cannot be defined anew within a transaction; do it before or after")
+    try:
+        _replace(definition, new)
+    finally:
+        db.store.forget()  # what getters of other threads have read while models were in pieces
+
+
+def _replace(definition: Definition, new: Definition) -> None:
+    db, bound = definition.db, definition.table.bound
     old = _Old(definition)
     with _all_or_nothing() as undo:
         _take_over(definition, new, undo)
