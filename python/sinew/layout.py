@@ -39,8 +39,8 @@ class Table:
 
 
 class UnlaidRelation:
-    """The descriptor of a relation until the layout: gives the path at class level. Of a record it is read while another
-    thread defines the model anew."""
+    """The descriptor of a relation until the layout: gives the path at class level. Of a record it is read while
+    another thread defines the model anew."""
 
     __slots__ = ("relation",)
 
