@@ -111,19 +111,25 @@ refuse_cycle(snpy_getter *self, PyObject *record)
     return -1;
 }
 
+/* Not on the stack: code that swaps stacks (greenlets) may leave this function for one of the others in the list. */
 static PyObject *
 run_in(snpy_getter *self, PyObject *record, snpy_store *store, sn_frame *frame)
 {
     snpy_state *st = self->state;
+    snpy_run *run = PyMem_New(snpy_run, 1);
+    if (!run) {
+        return PyErr_NoMemory();
+    }
     const uint64_t thread = PyThreadState_GetID(PyThreadState_Get());
-    snpy_run run = {st->runs, ++st->run_numbers, thread, frame, self, record, store};
-    st->runs = &run;
+    *run = (snpy_run){st->runs, ++st->run_numbers, thread, frame, self, record, store};
+    st->runs = run;
     PyObject *value = snpy_getter_call(self, record);
     snpy_run **link = &st->runs; /* other threads may have begun, and not ended, some since */
-    while (*link != &run) {
+    while (*link != run) {
         link = &(*link)->outer;
     }
-    *link = run.outer;
+    *link = run->outer;
+    PyMem_Free(run);
     return value;
 }
 
