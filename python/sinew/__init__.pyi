@@ -1077,16 +1077,19 @@ class Stats:
     pins: int
     getters: Mapping[str, GetterStats]
 
+@dataclass(frozen=True)
 class GetterRead:
     """Something that a getter's function read: `str` is for people."""
 
     kind: str
     what: str
     same: bool
-    record: Any
-    was: Any
-    now: Any
+    record: Any = None
+    was: Any = None
+    now: Any = None
+    getter: Any = None
 
+@dataclass(frozen=True)
 class GetterReport:
     """What a getter read and when it was computed: `str` is for people."""
 
@@ -1094,13 +1097,14 @@ class GetterReport:
     name: str
     record: Any
     state: Literal["not computed", "right", "stale", "expired", "good for one read", "not kept"]
-    computed: int | None
-    verified: int | None
-    revision: int
-    reads: tuple[GetterRead, ...]
-    cause: GetterRead | None
-    through: tuple[GetterRead, ...]
+    computed: int | None = None
+    verified: int | None = None
+    revision: int = 0
+    reads: tuple[GetterRead, ...] = ...
+    cause: GetterRead | None = None
+    through: tuple[GetterRead, ...] = ...
 
+@dataclass(frozen=True)
 class GetterStats:
     """How often a getter was asked and computed: `str` is for people."""
 

@@ -47,10 +47,10 @@ class Clock:
     datetime.datetime(2030, 1, 2, 0, 0, tzinfo=datetime.timezone.utc)
     """
 
-    def __init__(self, store: _engine.Store | None = None, /) -> None:
+    def __init__(self) -> None:
         self._frozen: datetime | None = None
         self._shift = UNMOVED
-        self._store = store
+        self._store: _engine.Store | None = None
 
     def now(self) -> datetime:
         """The current moment, aware, in UTC. A getter that asks for it is good for one read; see `now()`."""
@@ -267,7 +267,8 @@ class Database:
 
     def __init__(self) -> None:
         self.store = _engine.Store(self)
-        self.clock = Clock(self.store)
+        self.clock = Clock()
+        self.clock._store = self.store
         self.definitions: dict[str, Definition] = {}
         self.pending: dict[str, Definition] = {}  # those without a table
         self.lock = threading.RLock()
