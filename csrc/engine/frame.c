@@ -311,6 +311,13 @@ is_new(sn_frame *f, const sn__read *r)
     return !f->once && !is_asked(f, r) && reserve(f);
 }
 
+static void
+note(sn_frame *f, const sn__read *r)
+{
+    if (is_new(f, r))
+        append(f, r);
+}
+
 /* ---------------------------------------------------------------- cells and rows */
 
 #define UNPLACED .row = SN_NO_ROW, .col = SN_NO_COL
@@ -346,8 +353,7 @@ sn_read_life(sn_frame *f, const sn_table *t, sn_row row)
     sn__read r = {.kind = SN_READ_LIFE, .row = row, .col = SN_NO_COL};
     r.on.table = (sn_table *)(uintptr_t)t;
     r.was.life = sn__alive(t, row) ? 1 : sn__parked(t, row) ? 2 : 0;
-    if (is_new(f, &r))
-        append(f, &r);
+    note(f, &r);
 }
 
 static void
@@ -356,8 +362,7 @@ read_place(sn_frame *f, sn_table *t, sn_col col)
     bool life = col == SN__LIFE;
     sn__read r = {.kind = life ? SN_READ_TABLE : SN_READ_COLUMN, .row = SN_NO_ROW, .col = col};
     r.on.table = t;
-    if (is_new(f, &r))
-        append(f, &r);
+    note(f, &r);
 }
 
 void
@@ -408,14 +413,20 @@ append_along(sn_frame *f, const sn__read *r)
     append(f, r);
 }
 
+static void
+note_along(sn_frame *f, const sn__read *r)
+{
+    if (is_new(f, r))
+        append_along(f, r);
+}
+
 void
 sn_read_target(sn_frame *f, const sn_reference *ref, sn_row row, sn_row target)
 {
     sn__read r = {.kind = SN_READ_TARGET, .row = row, .col = SN_NO_COL};
     r.on.reference = ref;
     r.was.target = target;
-    if (is_new(f, &r))
-        append(f, &r);
+    note(f, &r);
 }
 
 void
@@ -423,8 +434,7 @@ sn_read_first(sn_frame *f, const sn_path *p, sn_row from, sn_row target)
 {
     sn__read r = along(p, from, SN_READ_FIRST);
     r.was.target = target;
-    if (is_new(f, &r))
-        append_along(f, &r);
+    note_along(f, &r);
 }
 
 void
@@ -433,8 +443,7 @@ sn_read_count(sn_frame *f, const sn_path *p, sn_row from, size_t stop_at, size_t
     sn__read r = along(p, from, SN_READ_COUNT);
     r.was.number.count = count;
     r.was.number.stop_at = stop_at;
-    if (is_new(f, &r))
-        append_along(f, &r);
+    note_along(f, &r);
 }
 
 void
@@ -443,8 +452,7 @@ sn_read_contains(sn_frame *f, const sn_path *p, sn_row from, sn_row target, bool
     sn__read r = along(p, from, SN_READ_CONTAINS);
     r.was.member.target = target;
     r.was.member.inside = inside;
-    if (is_new(f, &r))
-        append_along(f, &r);
+    note_along(f, &r);
 }
 
 /* A copy of rows, as small as can be. False: no memory. */
