@@ -285,6 +285,16 @@ sn__index_list(const sn_index *ix, const sn_word *key)
     return (sn_posting_view){sn__list_rows(list), list->len, list->count};
 }
 
+sn_posting_view
+sn__index_view(const sn_index *ix, const sn_word *key, sn_row *one)
+{
+    if (ix->kind == SN_INDEX_MANY)
+        return sn__index_list(ix, key);
+    *one = sn__index_find(ix, key);
+    size_t n = *one != SN_NO_ROW;
+    return (sn_posting_view){one, n, n};
+}
+
 void
 sn__index_ask(const sn_index *ix, const sn_word *key)
 {

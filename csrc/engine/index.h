@@ -56,6 +56,8 @@ struct sn_index {
 sn_status sn__index_reserve(sn_index *ix, const sn_word *key, bool null);
 /* The live row that holds this key in a unique index, or SN_NO_ROW. */
 sn_row sn__index_find(const sn_index *ix, const sn_word *key);
+/* The rows of a unique or many index with this key; `one` is where a single row is put. */
+sn_posting_view sn__index_view(const sn_index *ix, const sn_word *key, sn_row *one);
 /* Asks the memory for where a unique or many index has this key, if it is found by position. */
 void sn__index_ask(const sn_index *ix, const sn_word *key);
 /* Another row than this one with this key in a (deferred) unique index, or SN_NO_ROW. */

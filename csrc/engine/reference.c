@@ -23,22 +23,6 @@
 
 #include "getter.h"
 
-static sn_posting_view
-unique_view(const sn_index *from, const sn_word *key, sn_row *slot)
-{
-    *slot = sn__index_find(from, key);
-    size_t n = *slot != SN_NO_ROW;
-    return (sn_posting_view){slot, n, n};
-}
-
-static sn_posting_view
-referring(const sn_reference *ref, const sn_word *key, sn_row *slot)
-{
-    if (ref->from->kind == SN_INDEX_MANY)
-        return sn__index_list(ref->from, key);
-    return unique_view(ref->from, key, slot);
-}
-
 bool
 sn__reference_dangles(const sn_reference *ref, sn_row row)
 {
@@ -50,14 +34,14 @@ size_t
 sn__reference_count(const sn_reference *ref, const sn_word *key)
 {
     sn_row slot;
-    return referring(ref, key, &slot).count;
+    return sn__index_view(ref->from, key, &slot).count;
 }
 
 sn_row
 sn__reference_first(const sn_reference *ref, const sn_word *key)
 {
     sn_row slot;
-    sn_posting_view view = referring(ref, key, &slot);
+    sn_posting_view view = sn__index_view(ref->from, key, &slot);
     for (size_t i = 0; i < view.len; i++) {
         if (view.rows[i] != SN_NO_ROW)
             return view.rows[i];

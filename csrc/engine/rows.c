@@ -225,7 +225,7 @@ grow_hash(sn_db *db, sn__seen *s, sn_row positions)
 }
 
 sn_status
-sn__seen_add(bool *fresh, sn_db *db, sn__seen *s, sn_row row, sn_row positions)
+sn__seen_add_slow(bool *fresh, sn_db *db, sn__seen *s, sn_row row, sn_row positions)
 {
     assert(row < positions);
     if (!s->bits && 2 * (s->n + 1) > s->cap) {
@@ -235,10 +235,7 @@ sn__seen_add(bool *fresh, sn_db *db, sn__seen *s, sn_row row, sn_row positions)
         }
     }
     if (s->bits) {
-        uint64_t bit = (uint64_t)1 << (row & 63), *word = &s->bits[row >> 6];
-        *fresh = !(*word & bit);
-        *word |= bit;
-        return SN_OK;
+        return sn__seen_add(fresh, db, s, row, positions);
     }
     sn_row *slot = slot_of(s->slots, s->cap, row);
     *fresh = *slot == 0;

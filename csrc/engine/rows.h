@@ -22,7 +22,20 @@ typedef struct sn__seen {
 } sn__seen;
 
 /* *fresh: the row was not met before; now it is. `positions`: of its table. */
-sn_status sn__seen_add(bool *fresh, sn_db *db, sn__seen *s, sn_row row, sn_row positions);
+sn_status sn__seen_add_slow(bool *fresh, sn_db *db, sn__seen *s, sn_row row, sn_row positions);
+
+static inline sn_status
+sn__seen_add(bool *fresh, sn_db *db, sn__seen *s, sn_row row, sn_row positions)
+{
+    if (!s->bits) {
+        return sn__seen_add_slow(fresh, db, s, row, positions);
+    }
+    uint64_t bit = (uint64_t)1 << (row & 63), *word = &s->bits[row >> 6];
+    *fresh = !(*word & bit);
+    *word |= bit;
+    return SN_OK;
+}
+
 bool sn__seen_has(const sn__seen *s, sn_row row);
 void sn__seen_free(sn_db *db, sn__seen *s);
 

@@ -31,12 +31,7 @@ sn__hop_rows(const sn__hop *h, sn_row row, sn_row *one)
     if (!(h->backward ? sn__reference_referring(key, r, row) : sn__reference_target(key, r, row))) {
         return (sn_posting_view){0};
     }
-    if (there->kind == SN_INDEX_MANY) {
-        return sn__index_list(there, key);
-    }
-    *one = sn__index_find(there, key);
-    size_t n = *one != SN_NO_ROW;
-    return (sn_posting_view){one, n, n};
+    return sn__index_view(there, key, one);
 }
 
 sn_status
