@@ -158,7 +158,7 @@ debug tiny: %: .build/%/.built $(VENV)/.extra-test
 sweep: .build/debug/.built $(VENV)/.extra-test
 	SINEW_SWEEP=whole PYTHONPATH=.build/debug/lib $(PY) $(PYTEST) -p no:cacheprovider tests/memory $(ARGS)
 
-# Optimised and without walks of the store: what is counted here is the same, and each test runs eight times.
+# Optimised and without walks of the store: what is counted here is the same, and each test runs several times.
 leaks: .build/plain/.built $(VENV)/.extra-test
 	SINEW_EXAMPLES=3 PYTHONPATH=.build/plain/lib:. $(PY) $(PYTEST) $(LEAN) -p tools.leaks $(ARGS)
 
@@ -185,7 +185,8 @@ SYSTEM_PYTHON ?= /usr/bin/python3
 UNSWEPT := --ignore=tests/memory --ignore=tests/binding/test_memory.py --ignore=tests/binding/test_memory_queries.py
 pydebug: .build/pydebug/.built
 	PYTHONPATH=.build/pydebug/lib .build/$@/venv/bin/python $(PYTEST) $(CORE) $(UNSWEPT) $(ARGS)
-	SINEW_EXAMPLES=3 PYTHONPATH=.build/pydebug/lib:. .build/$@/venv/bin/python $(PYTEST) $(LEAN) $(UNSWEPT) -p tools.leaks $(ARGS)
+	SINEW_EXAMPLES=3 PYTHONPATH=.build/pydebug/lib:. .build/$@/venv/bin/python $(PYTEST) $(LEAN) $(UNSWEPT) -p tools.leaks \
+		$(or $(ARGS),tests/binding tests/getters)
 
 valgrind: .build/valgrind/.built
 	SINEW_EXAMPLES=3 PYTHONPATH=.build/valgrind/lib \

@@ -2,7 +2,7 @@
 
     python -m pytest -p tools.leaks ...      (`make leaks`)
 
-After a few rounds to warm up, a round is followed by the collector and a count of
+A round is followed by the collector and a count of
 
     blocks       Python's allocated blocks
     engine       live blocks and bytes of the engine's own door, of all stores that are there
@@ -10,7 +10,8 @@ After a few rounds to warm up, a round is followed by the collector and a count 
     references   all of them, on a debug interpreter
 
 It is a leak if a count grows in each of ROUNDS rounds, and then again in each of MORE rounds by at least one: caches
-fill up, a leak does not. A test marked `keeps` runs once: CPython itself leaves something behind there.
+fill up, a leak does not. A test is done with as soon as a round has left no more of anything that grew until then,
+mostly after two. One marked `keeps` runs once: CPython itself leaves something behind there.
 """
 
 from __future__ import annotations
@@ -26,8 +27,7 @@ from _pytest.runner import runtestprotocol
 
 from sinew import _engine
 
-WARM_UP = 3
-ROUNDS = 5
+ROUNDS = 8
 MORE = 9
 
 
@@ -82,7 +82,7 @@ class Counts:
         return [name for name in NAMES if all(later > earlier for earlier, later in pairwise(self.of(name)))]
 
     def of(self, name: str) -> array[int]:
-        return self._counts[NAMES.index(name) :: len(NAMES)]
+        return self._counts[NAMES.index(name) : self._used : len(NAMES)]
 
 
 class _Sibling:
@@ -109,24 +109,27 @@ def _once(item: pytest.Item) -> list[pytest.TestReport]:
     return reports
 
 
-def measured(item: pytest.Item, rounds: int) -> Counts:
+def measured(item: pytest.Item, rounds: int) -> tuple[Counts, list[str]]:
+    """The counts, and the names of what has grown in all of the rounds."""
     counts = Counts(rounds)
+    growing = list(NAMES)
     for _ in range(rounds):
         _once(item)
         counts.add()
-    return counts
+        growing = counts.growing()
+        if not growing:
+            break
+    return counts, growing
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     found: list[str] = []
     if item.get_closest_marker("keeps") is None and all(report.passed for report in _once(item)):
-        for _ in range(WARM_UP):
-            _once(item)
-        found = measured(item, ROUNDS).growing()
+        _, found = measured(item, ROUNDS)
     if found:
-        counts = measured(item, MORE)
-        found = [name for name in counts.growing() if name in found]
+        counts, again = measured(item, MORE)
+        found = [name for name in again if name in found]
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     item._initrequest()  # type: ignore[attr-defined]
     for report in runtestprotocol(item, log=False, nextitem=nextitem):

@@ -2,8 +2,9 @@
 
 python tools/prove.py [--jobs n] [name ...]     only the named proofs: their rows are written anew
 
-Run by `make prove`, which installs and builds what is needed. Proofs run side by side, as many as there are processors;
-those that time something run alone, at the end. Takes most of an hour on two. What stands in docs/proof.md outside the
+Run by `make prove`, which installs and builds what is needed. Proofs run side by side, as many as there are
+processors, those first that took longest the last time; those that time something run alone, at the end. Takes about
+two hours on two processors. Each writes its row when it has come to its end. What stands in docs/proof.md outside the
 marks of the table is written by hand and stays.
 """
 
@@ -22,11 +23,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from threading import Lock
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "proof.md"
 MARKS = ("<!-- written by make prove -->\n", "<!-- to here -->\n")
 LOGS = ROOT / ".build" / "prove"
+UNKNOWN = 1_000_000  # seconds: what has never been run may take long
+WRITING = Lock()
 LONG_RUN = {"SINEW_EXAMPLES": "150", "SINEW_STEPS": "80"}
 
 
@@ -135,19 +139,30 @@ def run(proof: Proof) -> Outcome:
     (LOGS / f"{proof.name}.log").write_text(done.stdout + done.stderr)
     verdict = "passed" if outcome.passed else "FAILED"
     print(f"{proof.name}: {proof.command}\n    {verdict} in {outcome.seconds:.0f} s: {outcome.summary}", flush=True)
+    write(outcome)
     return outcome
 
 
 def run_all(proofs: Iterable[Proof], jobs: int) -> list[Outcome]:
-    """Those that may share the machine first, then the others one by one; in the order given."""
-    proofs = list(proofs)
+    """Those that may share the machine first, the longest of them foremost, then the others one by one; in the order
+    given."""
+    proofs, took = list(proofs), last_seconds()
+    together = sorted((each for each in proofs if not each.alone), key=lambda each: -took.get(each.name, UNKNOWN))
     with ThreadPoolExecutor(jobs) as pool:
-        shared = dict(zip(
-            [each.name for each in proofs if not each.alone],
-            pool.map(run, [each for each in proofs if not each.alone]),
-            strict=True,
-        ))  # fmt: skip
+        shared = dict(zip([each.name for each in together], pool.map(run, together), strict=True))
     return [run(each) if each.alone else shared[each.name] for each in proofs]
+
+
+def last_rows() -> dict[str, str]:
+    """The rows of the table as it stands, by name."""
+    table = PAGE.read_text().split(MARKS[0])[1].split(MARKS[1])[0]
+    return {line.split("|")[1].strip(): line for line in table.splitlines(keepends=True) if line.startswith("| ")}
+
+
+def last_seconds() -> dict[str, int]:
+    """How long each proof of that table took."""
+    found = {name: line.rstrip().rstrip("|").rpartition("|")[2].strip() for name, line in last_rows().items()}
+    return {name: int(seconds) for name, seconds in found.items() if seconds.isdigit()}
 
 
 def row(outcome: Outcome) -> str:
@@ -168,15 +183,14 @@ def table(rows: Iterable[str]) -> str:
     return head + "".join(rows)
 
 
-def write(outcomes: list[Outcome]) -> None:
-    """Puts the rows between the marks; those of proofs that were not run stay as they are."""
-    before, rest = PAGE.read_text().split(MARKS[0])
-    old, after = rest.split(MARKS[1])
-    rows = {line.split("|")[1].strip(): line for line in old.splitlines(keepends=True) if line.startswith("| ")}
-    rows |= {outcome.proof.name: row(outcome) for outcome in outcomes}
-    listed = [rows[proof.name] for proof in PROOFS if proof.name in rows]
-    PAGE.write_text(before + MARKS[0] + table(listed) + MARKS[1] + after)
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+def write(outcome: Outcome) -> None:
+    """Puts its row between the marks; those of other proofs stay as they are."""
+    with WRITING:
+        before, rest = PAGE.read_text().split(MARKS[0])
+        after = rest.split(MARKS[1])[1]
+        rows = last_rows() | {outcome.proof.name: row(outcome)}
+        listed = [rows[proof.name] for proof in PROOFS if proof.name in rows]
+        PAGE.write_text(before + MARKS[0] + table(listed) + MARKS[1] + after)
 
 
 def main() -> int:
@@ -188,7 +202,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no proof is called {', '.join(sorted(unknown))}")
     outcomes = run_all((proof for proof in PROOFS if not options.names or proof.name in options.names), options.jobs)
-    write(outcomes)
+    print(f"{PAGE.relative_to(ROOT)} has the table")
     return 0 if all(each.passed for each in outcomes) else 1
 
 
