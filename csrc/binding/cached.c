@@ -80,6 +80,17 @@ is_same(const snpy_getter *self, const void *a, const void *b)
 
 /* ---------------------------------------------------------------- running a function */
 
+/* Tells the functions that run within this one, in its thread, that they are part of a circle. */
+static void
+note_circle(const snpy_state *st, const snpy_run *run)
+{
+    for (const snpy_run *each = st->runs; each != run; each = each->outer) {
+        if (each->thread == run->thread && each->frame) {
+            sn_read_circle(each->frame);
+        }
+    }
+}
+
 /* RecursionError if this function runs for this record already, in this thread. 0 or -1. */
 static int
 refuse_cycle(snpy_getter *self, PyObject *record)
@@ -92,6 +103,7 @@ refuse_cycle(snpy_getter *self, PyObject *record)
     if (!run) {
         return 0;
     }
+    note_circle(self->state, run);
     PyObject *names = PyList_New(0);
     int result = names ? 0 : -1;
     for (const snpy_run *each = self->state->runs; result == 0 && each; each = each->outer) {

@@ -63,7 +63,7 @@ sn_frame_begin(sn_frame **out, sn_getter *g, sn_row row)
     f->row = row;
     f->start = db->revision;
     f->schema = db->schema;
-    f->once = f->slotted = false;
+    f->once = f->inside = f->slotted = false;
     *f->value = (sn__value){.low = INT64_MIN, .high = INT64_MAX, .cap = f->value->cap};
     f->next = db->frames;
     db->frames = f;
@@ -171,7 +171,7 @@ sn_frame_finish(sn_frame *f, void *handle, bool same, bool container)
     }
     sn__value *v = take_value(f);
     v->verified = v->computed = f->start;
-    v->flags = f->once ? SN__VALUE_ONCE : 0;
+    v->flags = f->once || f->inside ? SN__VALUE_ONCE : 0;
     bool taken = fill(v, sn__value_at(f->getter, f->row), handle, same, container);
     sum_up(v);
     sn__value_put(f->getter, f->row, v);
@@ -663,6 +663,12 @@ void
 sn_read_once(sn_frame *f)
 {
     f->once = true;
+}
+
+void
+sn_read_circle(sn_frame *f)
+{
+    f->inside = true;
 }
 
 /* ---------------------------------------------------------------- giving up */

@@ -230,6 +230,7 @@ struct sn_frame {
     sn_getter *getter;
     sn_row row;
     bool once;
+    bool inside;      /* of a circle: sn_read_circle */
     bool slotted;     /* reads are found by slots: they are more than a few */
     sn__value *value; /* of the spare frame: NULL, or without reads */
     uint64_t start;   /* the revision at which it began */

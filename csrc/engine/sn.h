@@ -741,6 +741,9 @@ bool sn_read_getter(sn_frame *f, sn_getter *g, sn_row row);
 void sn_read_time(sn_frame *f, int64_t low, int64_t high);
 /* Something that nobody can ask again. */
 void sn_read_once(sn_frame *f);
+/* The function was called by one that is being asked for again, which is refused. It may go on without, but what it comes to depends on
+ * what the other has read so far: it is good for one read. If it gives up, its reads are taken over, in the end by the other one. */
+void sn_read_circle(sn_frame *f);
 
 /* ---- what was read */
 

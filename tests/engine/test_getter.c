@@ -877,6 +877,28 @@ test_once(hostile *h)
     done_reading(&l);
 }
 
+/* Within a circle a value is good for one read; what an exception leaves to the function around is kept with that one's. */
+static void
+test_inside_circle(hostile *h)
+{
+    lab l;
+    sn_frame *outer, *f;
+    lab_value made = {.number = 1};
+    lab_start(&l, h);
+    sn_getter *g = l.getters[lab_add(&l, l.s.person, nothing, NULL)].getter;
+    CHECK_OK(sn_frame_begin(&outer, g, 0));
+    CHECK_OK(sn_frame_begin(&f, g, 1));
+    sn_read_circle(f);
+    CHECK(!sn_frame_finish(f, NULL, false, false) && sn_getter_report(g, 1).once);
+    CHECK_OK(sn_frame_begin(&f, g, 1));
+    sn_read_circle(f);
+    sn_read_life(f, l.s.person, 1);
+    sn_frame_abandon(f, outer);
+    CHECK(sn_frame_finish(outer, handle_new_bytes(&made, sizeof made), false, false));
+    CHECK(sn_getter_report(g, 0).kept && sn_getter_report(g, 0).reads == 1);
+    done_reading(&l);
+}
+
 static int64_t
 between_10_and_20(call *c)
 {
@@ -1698,6 +1720,7 @@ main(void)
     test_getter_of_a_dead_row(&h);
     test_frame_of_a_dead_row(&h);
     test_expire(&h);
+    test_inside_circle(&h);
     test_once(&h);
     test_time(&h);
     test_time_goes_on(&h);

@@ -112,3 +112,32 @@ def test_getters_may_run_again_after_a_redefinition_that_was_refused() -> None:
         world.begin_to_look()
         world.update(world.token(keeper), "tags")
     state.teardown()
+
+
+@pytest.mark.parametrize("change", ["retitle", "mend"])
+def test_getters_on_a_circle_may_run_again_for_all_of_it(change: str) -> None:
+    """For what its error shows of the records, and for the references of all of them, whichever was asked first."""
+    state: Any = GetterMachine()
+    state.start()
+    for title in "ab":
+        state.create_category(title, None, False)
+    state.world = world = World(state.oracle)
+    first, second = MODELS["Category"].all()
+    first.parent, second.parent = second, first
+
+    def look() -> None:
+        world.begin_to_look()
+        for record in (first, second):
+            world.update(world.token(record), "safe_depth")
+
+    look()
+    if change == "retitle":
+        second.title = "c"
+    else:
+        first.parent = None
+    look()
+    assert world.seen["checked"] == 2
+    first.parent = None
+    state.oracle.rows.clear()
+    MODELS["Category"].all().delete()
+    state.teardown()

@@ -126,7 +126,7 @@ class World:
         self.nodes: dict[tuple[Token, str], Node] = {}
         self.runs: Counter[tuple[Token, str]] = Counter()
         self.seen: Counter[str] = Counter()
-        self.running: set[tuple[Token, str]] = set()
+        self.running: dict[tuple[Token, str], list[Read | ReadOfGetter]] = {}  # what each has read so far
         self.look = 0
         self.epoch = 0  # of the models: after a redefinition, or a refused one, everything may be computed anew
         self.kinds: dict[tuple[type, str], Any] = {}
@@ -207,18 +207,19 @@ class World:
         node = self.nodes.setdefault((token, name), Node(epoch=self.epoch))
         if node.look == self.look:
             return node
-        if (token, name) in self.running:
-            raise RecursionError
+        assert (token, name) not in self.running
         record = self.resolve(token)
         real = outcome(lambda record: getattr(record, name), record)
         self.drain()
-        self.running.add((token, name))
-        must, may = self.changed(node)
-        trace: list[Read | ReadOfGetter] = []
+        trace = self.running[token, name] = []
         kind = self.kind(type(record), name)
         twin = TwinRecord(self, record, token, trace)
-        fresh = self.plain(outcome(kind.function.__wrapped__, twin))
-        self.running.discard((token, name))
+        try:
+            must, may = self.changed(node, trace)
+            trace.clear()
+            fresh = self.plain(outcome(kind.function.__wrapped__, twin))
+        finally:
+            del self.running[token, name]
         where = f"{token.model}[{token.key}].{name}"
         assert same(self.plain(real), fresh), f"{where} is {self.plain(real)!r} and should be {fresh!r}"
         runs = self.runs[token, name]
@@ -269,12 +270,14 @@ class World:
     def reads_fleeting(self, trace: list[Read | ReadOfGetter]) -> bool:
         return any(isinstance(read, ReadOfGetter) and self.nodes[read.owner, read.name].fleeting for read in trace)
 
-    def changed(self, node: Node) -> tuple[bool, bool]:
-        """Whether a read of its last run would give something else, surely or perhaps."""
+    def changed(self, node: Node, again: list[Read | ReadOfGetter]) -> tuple[bool, bool]:
+        """Whether a read of its last run would give something else, surely or perhaps. again: those that would not."""
         perhaps = False
         for read in node.trace:
             try:
                 if isinstance(read, ReadOfGetter):
+                    if (read.owner, read.name) in self.running:
+                        return True, True
                     child = self.update(read.owner, read.name)
                     equal = cut_off(read.value, child.value) is not False  # again, after it was another one
                     surely = isinstance(child.value, Raised) or (child.surely != read.surely and not equal)
@@ -284,10 +287,11 @@ class World:
                     surely = not same(self.plain(outcome(read.question, owner)), read.result)
                     if read.wide and not surely:
                         perhaps |= not same(self.plain(outcome(read.wide, owner)), read.wide_result)
-            except (Gone, RecursionError):
+            except Gone:
                 surely = True
             if surely:
                 return True, True
+            again.append(read)
         return False, perhaps
 
     # ------------------------------------------------------------ what twins read
@@ -314,7 +318,19 @@ class World:
         wide = lambda record: [getattr(record, column) for column in columns] + [getattr(record, name)]  # noqa: E731
         return self.note(twin, lambda record: getattr(record, name), wide, name in FILTERED)
 
+    def meet_circle(self, twin: TwinRecord, name: str) -> None:
+        """What raises the error of a circle: the reads of all that are part of it. The error shows their records, so
+        who catches it may run again for those."""
+        keys = list(self.running)
+        for key in keys[keys.index((twin._token, name)) :]:
+            shown = Read(key[0], lambda record: None, None, repr, repr(self.resolve(key[0])), False)
+            reads = self.running[key]
+            twin._trace.extend([shown] if reads is twin._trace else [*reads, shown])
+
     def read_getter(self, twin: TwinRecord, name: str) -> Any:
+        if (twin._token, name) in self.running:
+            self.meet_circle(twin, name)
+            raise RecursionError
         node = self.update(twin._token, name)
         if isinstance(node.value, Raised):
             twin._trace.extend(node.trace)
