@@ -19,6 +19,7 @@ from sinew import (
     FieldError,
     HasMany,
     HasOne,
+    IntegrityError,
     ManyToMany,
     Model,
     RecordDeleted,
@@ -642,3 +643,25 @@ def test_all_mistakes_are_listed(db: Database) -> None:
     with pytest.raises(DefinitionError) as caught:
         db.check()
     assert [str(each).partition(" ")[0] for each in caught.value.problems] == ["Thing.a", "Thing.b"]
+
+
+def test_over_a_required_reference_that_dangles_a_delegate_is_the_column(db: Database) -> None:
+    """The reference itself has no record to give, and says so; the column is None, wherever it is asked for."""
+    loud = getter(lambda self: self.name.upper())
+    Author = define("Author", {"name": str, "loud": loud}, db=db)
+    fields = {
+        "author": belongs_to("Author"),
+        "author_name": delegate(lambda: db.models["Post"].author.name),
+        "author_loud": delegate(lambda: db.models["Post"].author.loud),
+    }
+    Post = define("Post", fields, db=db)
+    with db.transaction():
+        post = Post(author_id=0)
+        with pytest.raises(IntegrityError, match=r"Post.author refers to Author\[0\], which does not exist"):
+            post.author.name  # noqa: B018
+        assert (post.author_name, post.author_loud) == (None, None)
+        assert Post.pluck(Post.author_name, Post.author_loud, Post.author.name) == [(None, None, None)]
+        assert Post.where(Post.author_name == None, Post.author_loud == None).one() is post  # noqa: E711
+        Author(id=0, name="Ann")
+        assert (post.author_name, post.author_loud) == ("Ann", "ANN")
+    assert Post.pluck(Post.author_name, Post.author_loud) == [("Ann", "ANN")]
