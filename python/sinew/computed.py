@@ -24,6 +24,7 @@ from .kinds import Kind
 from .path import Path, is_path, root_of, steps_of
 from .reach import over
 from .scope import Frame, ends
+from .steady import steadily
 from .ways import walk
 
 if TYPE_CHECKING:
@@ -195,7 +196,11 @@ class Declared(Computed):
 
     def _first(self, record: Any) -> Any:
         """Computes it of a record: the first time, when the models are there to be compiled for."""
-        read = self.descriptor.function = self.reader()
+        return steadily(self.definition.db, self._read_first, record)
+
+    def _read_first(self, record: Any) -> Any:
+        with self.definition.db.lock:
+            read = self.descriptor.function = self.reader()
         return read(record)
 
     @property

@@ -300,18 +300,21 @@ class Relation:
     @property
     def path(self) -> _engine.Path:
         """The compiled relation, where, order and limit included; after the layout."""
-        if self._path is None:
-            path = _engine.Path(self.definition.db.store, self.hops(), distinct=self.distinct)
-            self._path = path
-        return self._path
+        path = self._path
+        if path is None:
+            with self.definition.db.lock:  # another thread may define models anew
+                path = self._path = _engine.Path(self.definition.db.store, self.hops(), distinct=self.distinct)
+        return path
 
     @property
     def pair_path(self) -> _engine.Path:
         """Of a many-to-many: the first half of its path, to the rows of the pivot."""
-        if self._pair_path is None:
-            self.hops()  # lays the model out
-            self._pair_path = _engine.Path(self.definition.db.store, [pivots.pair_hop(self)])
-        return self._pair_path
+        path = self._pair_path
+        if path is None:
+            with self.definition.db.lock:
+                self.hops()  # lays the model out
+                path = self._pair_path = _engine.Path(self.definition.db.store, [pivots.pair_hop(self)])
+        return path
 
     @property
     def each_once(self) -> bool:
@@ -327,13 +330,15 @@ class Relation:
     def hops(self) -> tuple[routes.Hop, ...]:
         """The steps of the path, as the extension takes them; lays the model out. In a longer path that has each
         target once they may stand for the relation."""
-        if self._hops is None:
-            self.definition.ensure()
-            ends = (self.definition, self.target, self.target if self.link is None else self.link.pivot)
-            if not all(each.has_tables for each in ends):
-                raise resolve.NotLaidOut
-            self._hops = self._compiled_hops()
-        return self._hops
+        hops = self._hops
+        if hops is None:
+            with self.definition.db.lock:
+                self.definition.ensure()
+                ends = (self.definition, self.target, self.target if self.link is None else self.link.pivot)
+                if not all(each.has_tables for each in ends):
+                    raise resolve.NotLaidOut(f"{self.definition.name}.{self.spelling}")
+                hops = self._hops = self._compiled_hops()
+        return hops
 
     def whole(self) -> tuple[routes.Hop, ...]:
         """The same as one step, which gives each target as often as the relation itself does."""
@@ -411,10 +416,12 @@ class Fork(Relation):
         return self
 
     def hops(self) -> tuple[routes.Hop, ...]:
-        if self._hops is None:
-            self.definition.ensure()
-            self._hops = (routes.either(self.definition, self.steps, single=not self.to_many),)
-        return self._hops
+        hops = self._hops
+        if hops is None:
+            with self.definition.db.lock:
+                self.definition.ensure()
+                hops = self._hops = (routes.either(self.definition, self.steps, single=not self.to_many),)
+        return hops
 
     def whole(self) -> tuple[routes.Hop, ...]:
         if self.to_many:

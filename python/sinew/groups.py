@@ -65,6 +65,9 @@ class Groups:
         aggregates: count(), sum_(column), avg, min_, max_."""
         for name, aggregate in aggregates.items():
             self._check(name, aggregate)
+        return self._query._steadily(self._agg_now, aggregates)
+
+    def _agg_now(self, aggregates: dict[str, Any]) -> list[dict[str, Any]]:
         columns = [column for each in self._by for column in each.columns]
         query = self._query._over_links([*columns, *aggregates.values()])
         frame, rows = query._found()

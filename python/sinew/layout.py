@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from inspect import getattr_static
 from typing import TYPE_CHECKING, Any
 
 from . import _engine, collection, links
@@ -39,8 +40,7 @@ class Table:
 
 
 class UnlaidRelation:
-    """The descriptor of a relation until the layout: gives the path at class level. Of a record it is read while
-    another thread defines the model anew."""
+    """The descriptor of a relation until the layout: gives the path at class level."""
 
     __slots__ = ("relation",)
 
@@ -48,9 +48,44 @@ class UnlaidRelation:
         self.relation = relation
 
     def __get__(self, record: Any, cls: Any = None) -> Any:
-        if record is not None:
-            _engine.track_once()
         return self.relation.column_path
+
+
+class Unsettled:
+    """Stands in a class for the descriptor of an attribute while the model is defined anew. At class level it is that
+    one; of a record it waits for the thread that defines, and then is what the class has."""
+
+    __slots__ = ("_db", "_descriptor", "_name")
+
+    def __init__(self, db: Database, name: str, descriptor: Any) -> None:
+        self._db, self._name, self._descriptor = db, name, descriptor
+
+    def __get__(self, record: Any, cls: Any = None) -> Any:
+        if record is None:
+            return self._descriptor.__get__(None, cls)
+        if self._waited(record):
+            return getattr(record, self._name)
+        relation = type(record).__sinew__.relations.get(self._name)
+        if relation is None or relation.descriptor is None:
+            raise self._too_early(record)
+        return relation.descriptor.__get__(record, type(record))  # an error about rows goes along it
+
+    def __set__(self, record: Any, value: Any) -> None:
+        if not self._waited(record):
+            raise self._too_early(record)
+        setattr(record, self._name, value)
+
+    def _waited(self, record: Any) -> bool:
+        """Waits until nobody defines. False if it is this thread that does."""
+        _engine.track_once()
+        with self._db.lock:
+            return getattr_static(type(record), self._name, None) is not self
+
+    def _too_early(self, record: Any) -> SinewError:
+        return SinewError(
+            f"{type(record).__name__}.{self._name} is used by code that runs while the model is defined anew; use it "
+            "when that is done"
+        )
 
 
 def attach(cls: type[Any], name: str, value: object) -> None:

@@ -21,6 +21,7 @@ from . import _engine, declare, errors, expressions, notyet, query, report, soft
 from .annotations import Attr
 from .errors import DefinitionError, FieldError, SinewError, UnknownName, kind_of, show, suggest
 from .fields import MISSING, FieldDeclaration, implicit_id
+from .steady import steadily
 
 ModelMeta = _engine.ModelMeta
 
@@ -94,6 +95,11 @@ _engine.install(
 # ---------------------------------------------------------------- records
 
 
+def _stored(record: Any) -> dict[str, Any]:
+    fields = type(record).__sinew__.fields
+    return dict(zip(fields, _engine.values(record, [info.engine for info in fields.values()]), strict=True))
+
+
 class KeyedModel(_engine.Record):
     """The base of models that declare their own key.
 
@@ -134,8 +140,7 @@ class KeyedModel(_engine.Record):
         {'id': 1, 'title': 'News', 'parent_id': None}
         """
         definition = type(self).__sinew__  # type: ignore[attr-defined]
-        fields = definition.fields
-        result = dict(zip(fields, _engine.values(self, [info.engine for info in fields.values()]), strict=True))
+        result = steadily(definition.db, _stored, self)
         for name in names:
             relation = definition.relations.get(name)
             value = getattr(self, name)

@@ -22,7 +22,7 @@ from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _engine, host, kinds, pivots, soft
 from .columns import Operand, Ordering
@@ -33,6 +33,7 @@ from .predicates import And, Compare, Expr
 from .queryable import Queryable
 from .reach import as_operand, speaks_of_link
 from .scope import Frame, relation_now
+from .steady import steadily
 
 if TYPE_CHECKING:
     from .compile import Slot
@@ -42,6 +43,7 @@ MOST = sys.maxsize
 """More rows than there can be."""
 
 Predicate = Callable[[Any], object]
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True, eq=False)
@@ -243,7 +245,8 @@ class Query(Queryable, metaclass=ABCMeta):
             return self._compiled
         self._definition.ensure()
         try:
-            made = self._compile()
+            with self._definition.db.lock:  # another thread may define models anew
+                made = self._compile()
         except RecursionError:
             raise FieldError(
                 f"the conditions of this query of {self._definition.name} are nested too deep; a chain joined by one "
@@ -333,10 +336,27 @@ class Query(Queryable, metaclass=ABCMeta):
         stop = len(rows) if self._limit is None else min(len(rows), self._offset + self._limit)
         return frame, rows.slice(min(self._offset, stop), stop)
 
+    def _steadily(self, read: Callable[..., _T], *given: object) -> _T:
+        """What a read of this query gives, whoever defines models meanwhile."""
+        return steadily(self._definition.db, read, *given)
+
     def _rows(self) -> _engine.Rows:
         """The rows of the model, now."""
+        return self._steadily(self._rows_now)
+
+    def _rows_now(self) -> _engine.Rows:
         frame, rows = self._found()
         return rows if frame.link is None else frame.link.step.path.expand(rows)[0]
+
+    def _first_now(self) -> Any:
+        made = self._prepared()
+        return made.plan.first() if made.frame.link is None else self._at(0)
+
+    def _count_now(self) -> int:
+        return self._plan().count()
+
+    def _exists_now(self) -> bool:
+        return self._plan().exists()
 
     def _changing(self) -> _engine.Rows:
         """The rows of the model, now, each once: to be changed."""
@@ -377,10 +397,16 @@ class Query(Queryable, metaclass=ABCMeta):
                 yield batch
 
     def _values(self, operands: list[Operand]) -> list[list[Any]]:
+        return self._steadily(self._values_now, operands)
+
+    def _values_now(self, operands: list[Operand]) -> list[list[Any]]:
         frame, rows = self._over_links(operands)._found()
         return host.columns(frame, operands, rows, host.start(self._definition.db))
 
     def _aggregate(self, op: str, column: Any) -> Any:
+        return self._steadily(self._aggregate_now, op, column)
+
+    def _aggregate_now(self, op: str, column: Any) -> Any:
         value = as_operand(column, op)
         kind = kinds.of_value(value)
         result = kinds.aggregated(op, value, kind)

@@ -177,8 +177,7 @@ class Queryable:
         query = self._query()
         if query._tests:
             return query._at(0)
-        made = query._prepared()
-        return made.plan.first() if made.frame.link is None else query._at(0)
+        return query._steadily(query._first_now)
 
     def last(self) -> Any:
         """The last record in the query's order, or None."""
@@ -211,14 +210,14 @@ class Queryable:
     def count(self) -> int:
         """How many rows."""
         query = self._query()
-        return len(query._rows()) if query._tests else query._plan().count()
+        return len(query._rows()) if query._tests else query._steadily(query._count_now)
 
     def exists(self) -> bool:
         """Whether there is a row."""
         query = self._query()
         if query._tests:
             return len(query._rows()) > 0
-        return query._plan().exists()
+        return query._steadily(query._exists_now)
 
     def pluck(self, /, *columns: Any) -> list[Any]:
         """The values of a column as a list; of several as a list of tuples.

@@ -109,7 +109,8 @@ def replace(definition: Definition, new: Definition) -> None:
     try:
         _replace(definition, new)
     finally:
-        db.store.forget()  # what getters of other threads have read while models were in pieces
+        db.redefinitions += 1  # what other threads have made of models in pieces
+        db.store.forget()  # and what their getters have read
 
 
 def _replace(definition: Definition, new: Definition) -> None:
@@ -139,6 +140,7 @@ def _replace(definition: Definition, new: Definition) -> None:
         leaving += _settle_pivots(definition, old, undo)
         _put_up(definition, old, found, leading, undo)
         _exchange_getters(definition, undo)
+        _settle(definition)
     for getter in old.getters.values():
         getter.unbind()
     for index in leaving:
@@ -169,25 +171,25 @@ class _Old:
 
 def _take_over(definition: Definition, new: Definition, undo: Undo) -> None:
     undo.add(lambda: _forget_getters(definition))
-    cls, contents = definition.cls, dict(vars(definition.cls))
-    undo.add(lambda: _exchange_contents(cls, contents))
+    cls, before = definition.cls, dict(vars(definition.cls))
+    undo.add(lambda: _exchange_contents(cls, before))
     undo.attributes(definition, _STATE)
-    bound = definition.table.bound
+    parts: list[FieldInfo | Relation | computed.Computed] = [*new.declared.values(), *new.relations.values()]
+    parts += new.getters.values()
+    for part in parts:
+        part.move_to(definition)  # before anybody can find it: nobody is to lay out `new`
+    new.table = layout.Table(bound=definition.table.bound)
     for name in _STATE:
         setattr(definition, name, getattr(new, name))
-    definition.table = layout.Table(bound=bound)
-    for info in definition.declared.values():
-        info.move_to(definition)
-    for relation in definition.relations.values():
-        relation.move_to(definition)
-    for getter in definition.getters.values():
-        getter.move_to(definition)
     _forget_getters(definition)
     bases = cls.__bases__
     if new.cls.__bases__ != bases:  # abstract bases and mixins that were run again are other classes
         undo.add(lambda: layout.attach(cls, "__bases__", bases))
         layout.attach(cls, "__bases__", new.cls.__bases__)
-    _exchange_contents(cls, dict(vars(new.cls)))
+    contents = dict(vars(new.cls))
+    for name in (*definition.fields, *definition.relations, *definition.getters):
+        contents[name] = layout.Unsettled(definition.db, name, contents[name])
+    _exchange_contents(cls, contents)
 
 
 def _exchange_contents(cls: type[Any], contents: dict[str, Any]) -> None:
@@ -277,7 +279,7 @@ def _keep_fields(definition: Definition, old: _Old, undo: Undo) -> None:
             definition.fields[name] = before
             if name in definition.declared:
                 definition.declared[name] = before
-        layout.attach(definition.cls, name, definition.fields[name].engine)
+            layout.attach(definition.cls, name, before.engine)
 
 
 def _same_column(before: FieldInfo, info: FieldInfo) -> bool:
@@ -482,7 +484,6 @@ def _put_up(definition: Definition, old: _Old, found: list[Definition], leading:
                 _show(relation)
             else:
                 relation.descriptor = layout.make_descriptor(relation)
-        layout.attach(cls, relation.name, relation.descriptor)
     store.set_parameters(cls, layout.parameters_of(definition), definition.validator_calls())
     undo.add(lambda: store.set_parameters(cls, old.parameters(), old.validators))
     undo.add(lambda: _drop_added(definition, old, table))
@@ -504,6 +505,15 @@ def _exchange_getters(definition: Definition, undo: Undo) -> None:
     for info in computed.all_of(definition):
         if info.definition is not definition and info.definition.resolved:
             info.check()
+
+
+def _settle(definition: Definition) -> None:
+    """All that records of the class need is there: puts it into the class."""
+    descriptors: dict[str, Any] = {name: info.engine for name, info in definition.fields.items()}
+    descriptors |= {name: relation.descriptor for name, relation in definition.relations.items()}
+    descriptors |= {name: info.descriptor for name, info in definition.getters.items()}
+    for name, descriptor in descriptors.items():
+        layout.attach(definition.cls, name, descriptor)
 
 
 def _show(relation: Relation) -> None:

@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     from .definition import Definition, Relation
 
 
-class NotLaidOut(Exception):
-    """A path was asked for while models are still being resolved: what needs it is compiled again after the layout."""
+class NotLaidOut(SinewError):
+    """A path was asked for by what runs while models are still being resolved. The conditions of relations are compiled
+    again after the layout; whoever else asks is code of a definition, and learns what it has done."""
+
+    def __init__(self, spelling: str) -> None:
+        super().__init__(
+            f"{spelling} is used by code that runs while models are being defined; use it when that is done"
+        )
 
 
 def resolve_all(db: Database, definitions: Iterable[Definition]) -> tuple[list[Definition], list[DefinitionError]]:

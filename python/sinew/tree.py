@@ -23,6 +23,7 @@ from .explain import NodePlan, TreePlan
 from .nodes import Level, Node, frame_of, including, levels, lower
 from .query import MOST, Query, _bound, _index
 from .scope import Frame
+from .steady import steadily
 from .views import Branch, View
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class Tree:
         >>> Author.include(Author.posts).include(Author.posts.category, only=["title"])[1].posts[0].category.title
         'Art'
         """
-        return Tree(self._query, including(self._root, self._query._definition, paths, options))
+        definition = self._query._definition
+        return Tree(self._query, steadily(definition.db, including, self._root, definition, paths, options))
 
     def where(self, /, *predicates: Any, **equalities: Any) -> Tree:
         """Only roots for which everything given holds: see Query.where."""
@@ -224,7 +226,8 @@ class _Growth:
     def __init__(self, root: Node, query: Query, window: slice | None = None) -> None:
         self.query = query
         self.window = window
-        self.levels = levels(root, query._definition)
+        self.root = root
+        self.levels: tuple[Level, ...] | list[Level] = ()  # from the first branch on
         self.db = query._definition.db
 
     def branch(self) -> Branch:
@@ -232,12 +235,13 @@ class _Growth:
         store = self.db.store
         for _ in range(ATTEMPTS):
             revision = store.revision
-            found = self._grown()
+            found = steadily(self.db, self._grown)
             if store.revision == revision:
                 break
         return found.root()  # type: ignore[no-any-return]
 
     def _grown(self) -> _engine.Levels:
+        self.levels = levels(self.root, self.query._definition)
         run = host.start(self.db)
         rows = self.query._rows()
         if self.window is not None:
@@ -265,6 +269,10 @@ class _Growth:
                 host.fill(each.path, each.lowering.slots, run, found.rows(number) if links is None else links)
 
     def _found(self, rows: _engine.Rows, paths: Sequence[_engine.Path]) -> _engine.Levels:
+        with self.db.lock:  # fields are those of settled models
+            return _engine.Levels(rows, self._nodes(paths), View, Branch)
+
+    def _nodes(self, paths: Sequence[_engine.Path]) -> tuple[Any, ...]:
         nodes: list[tuple[Any, ...]] = []
         for level, path in zip(self.levels, (None, *paths), strict=True):
             relation = level.relation
@@ -273,7 +281,7 @@ class _Growth:
             own = relation is not None and relation.inverse_of is not None  # the children of others are others
             beyond = None if level.link is None else level.link.step.path
             nodes.append((name, level.node, level.known(), level.parent, path, beyond, single, own))
-        return _engine.Levels(rows, tuple(nodes), View, Branch)
+        return tuple(nodes)
 
     def sheets(self, found: _engine.Levels) -> tuple[Any, ...]:
         """What the dicts of each level show."""
