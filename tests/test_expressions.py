@@ -83,6 +83,8 @@ def test_kinds_of_expressions() -> None:
         (lambda: Post.score.not_in({3}), "Post.score.not_in([3])"),
         (lambda: Post.score.between(1, Post.id), "Post.score.between(1, Post.id)"),
         (lambda: Post.category.is_null(), "Post.category.is_null()"),
+        (lambda: ~Post.category.in_([None]), "~Post.category.in_([None])"),
+        (lambda: Post.category.not_in([]), "Post.category.not_in([])"),
         (lambda: Post.score.is_null(), "Post.score.is_null()"),
         (lambda: (Post.score + 1) * 2 > 3, "((Post.score + 1) * 2) > 3"),
         (lambda: 1 - Post.score / 2, "1 - (Post.score / 2)"),

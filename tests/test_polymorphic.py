@@ -504,6 +504,22 @@ def test_asking_by_record() -> None:
     assert Comment.where(subject=Post[0]).explain().rows_examined == 2
 
 
+def test_asking_by_several_records() -> None:
+    subject = Comment.subject
+    assert bodies(Comment.where(subject.in_([Photo[0], Post[1]]))) == ["on photo 0", "on post 1"]
+    assert bodies(Comment.where(subject.in_([Photo[0], None, Photo[1]]))) == ["on photo 0", "on photo 1", "on nothing"]
+    assert bodies(Comment.where(subject.not_in([Photo[0], Photo[1], Post[0], None]))) == ["on post 1"]
+    assert bodies(Comment.where(subject.not_in([Post[0]]))) == ["on photo 0", "on photo 1", "on nothing", "on post 1"]
+    assert bodies(Comment.where(subject.in_([]))) == []
+    assert bodies(Comment.where(subject.of(Post).in_([Post[0]]))) == ["on post 0", "on post 0 too"]
+    assert bodies(Comment.where(subject.of(Post).not_in(Post.all()))) == ["on photo 0", "on photo 1", "on nothing"]
+    assert bodies(Comment.where(subject.author.in_([User[0]]))) == ["on post 0", "on post 0 too"]
+    assert bodies(Comment.where(subject.author.not_in([User[0], None]))) == ["on photo 0", "on photo 1"]
+    assert User.where(User.comments.subject.in_([Photo[1], Post[2]])).pluck(User.name) == ["Bob"]
+    assert User.where(User.comments.subject.in_(Photo.all())).pluck(User.name) == ["Ann", "Bob"]
+    assert repr(~subject.of(Post).in_([Post[1]])) == f"~Comment.subject.of(Post).in_([{Post[1]!r}])"
+
+
 def test_asking_by_model() -> None:
     assert bodies(Comment.where(Comment.subject.is_a(Photo))) == ["on photo 0", "on photo 1"]
     assert bodies(Comment.where(~Comment.subject.is_a(Photo))) == [
@@ -694,6 +710,8 @@ def test_changing_many() -> None:
         (lambda: Comment.where(subject=3), FieldError, ["`subject_type` and `subject_id`"]),
         (lambda: Comment.subject.is_(User[0]), FieldError, ["Post, Photo"]),
         (lambda: Comment.subject.of(Post).is_(Photo[0]), FieldError, ["a record of Post", "Photo"]),
+        (lambda: Comment.subject.in_([Post[0], User[0]]), FieldError, ["in_() takes records of Post or Photo", "User"]),
+        (lambda: Comment.subject.of(Post).not_in([Photo[0]]), FieldError, ["not_in() takes records of Post", "Photo"]),
         (lambda: Comment.subject.of(User), RelationError, ["Post or Photo", "never to User"]),
         (lambda: Comment.subject.of(Post).of(Photo), RelationError, ["leads to Post", "never to Photo"]),
         (lambda: Comment.subject.of(int), FieldError, ["takes a model", "of(Post)"]),

@@ -141,6 +141,24 @@ ON_POSTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: Post.author.is_(Author[0]), lambda p: p.author is Author[0]),
     (lambda: ~Post.author.is_(Author[0]), lambda p: p.author is not Author[0]),
     (lambda: Post.category.is_(Category[0]), lambda p: p.category is Category[0]),
+    (lambda: Post.author.in_([Author[0], Author[2]]), lambda p: p.author in (Author[0], Author[2])),
+    (lambda: Post.author.not_in((Author[0], Author[0])), lambda p: p.author is not Author[0]),
+    (lambda: Post.author.in_([]), lambda p: False),
+    (lambda: Post.author.not_in([]), lambda p: True),
+    (lambda: Post.author.in_(Author.where(Author.karma > 2)), lambda p: p.author.karma > 2),
+    (lambda: Post.author.in_(post.author for post in Category[2].posts), lambda p: p.author.id in (0, 1)),
+    (lambda: Post.category.in_({Category[2], None}), lambda p: p.category in (Category[2], None)),
+    (lambda: Post.category.in_([None]), lambda p: p.category is None),
+    (lambda: Post.category.in_([Category[2]]), lambda p: p.category is Category[2]),
+    (lambda: Post.category.not_in([Category[2]]), lambda p: p.category is not Category[2]),
+    (lambda: Post.category.not_in([Category[2], None]), lambda p: p.category not in (Category[2], None)),
+    (lambda: Post.category.parent.in_([Category[0]]), lambda p: bool(p.category and p.category.parent)),
+    (lambda: Post.category.parent.not_in([Category[0]]), lambda p: not (p.category and p.category.parent)),
+    (lambda: Post.category.parent.in_([None]), lambda p: not (p.category and p.category.parent)),
+    (lambda: Post.author.profile.in_([Profile[1], Profile[3]]), lambda p: p.author is Author[0]),
+    (lambda: Post.author.profile.in_([Profile[1], None]), lambda p: p.author.profile in (Profile[1], None)),
+    (lambda: Post.author.profile.not_in([Profile[1]]), lambda p: p.author.profile is not Profile[1]),
+    (lambda: Post.author.profile.not_in([None]), lambda p: p.author.profile is not None),
     (lambda: exists(Post.category), lambda p: p.category is not None),
     (lambda: ~exists(Post.category), lambda p: p.category is None),
     (lambda: exists(Post.category, Category.title == "art"),
@@ -199,6 +217,19 @@ ON_AUTHORS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (lambda: Author.posts.category.is_null(), lambda a: any(p.category is None for p in a.posts)),
     (lambda: ~Author.posts.category.is_null(), lambda a: not any(p.category is None for p in a.posts)),
     (lambda: Author.posts.category.is_(Category[2]), lambda a: any(p.category is Category[2] for p in a.posts)),
+    (lambda: Author.posts.category.in_([Category[0], Category[1]]),
+     lambda a: any(p.category in (Category[0], Category[1]) for p in a.posts)),
+    (lambda: Author.posts.category.in_([Category[0], None]),
+     lambda a: any(p.category in (Category[0], None) for p in a.posts)),
+    (lambda: Author.posts.category.not_in([Category[0], None]),
+     lambda a: any(p.category not in (Category[0], None) for p in a.posts)),
+    (lambda: Author.posts.category.not_in([]), lambda a: len(a.posts) > 0),
+    (lambda: Author.posts.in_([Post[0], Post[1], Post[3]]), lambda a: a.id < 2),
+    (lambda: Author.posts.not_in([Post[3], Post[0]]), lambda a: any(p.id not in (0, 3) for p in a.posts)),
+    (lambda: Author.posts.in_([]), lambda a: False),
+    (lambda: Author.hits.in_([Post[0], Post[1]]), lambda a: a.id == 0),
+    (lambda: Author.posts.comments.post.author.in_([Author[0], Author[3]]), lambda a: a.id == 0),
+    (lambda: Author.posts.author.profile.not_in([Profile[1]]), lambda a: a.id in (1, 2)),
     (lambda: Author.posts.category.parent.title == "root", lambda a: a.name in ("Ann", "Bob")),
     (lambda: Author.posts.title == Author.posts.state, lambda a: False),
     (lambda: Author.posts.score > Author.posts.id, lambda a: any(less(p.id, p.score) for p in a.posts)),
@@ -339,6 +370,13 @@ def test_conditions_on_composite_keys() -> None:
     assert ids(Note.where(Note.item.is_(Item[1, 2]))) == [1, 2]
     assert ids(Note.where(Note.item.is_null())) == [3]
     assert ids(Note.where(item=[Item[1, 2], None])) == [1, 2, 3]
+    assert ids(Note.where(Note.item.in_([Item[2, 1], Item[1, 2], Item[1, 1]]))) == [1, 2]
+    assert ids(Note.where(Note.item.not_in([Item[1, 2]]))) == [3]
+    assert ids(Note.where(Note.item.not_in([Item[1, 1], Item[2, 2], None]))) == [1, 2]
+    assert ids(Note.where(Note.item.in_([]))) == [] and ids(Note.where(Note.item.not_in([]))) == [1, 2, 3]
+    assert Item.where(Item.notes.in_([Note[1], Note[3]])).one() is Item[1, 2]
+    assert ids(Order.where(Order.items.in_([Item[1, 1], Item[2, 2]]))) == [1, 2]
+    assert ids(Order.where(Order.items.not_in([Item[1, 1], Item[1, 2]]))) == [2]
     assert ids(Note.where(Note.item.order.total == Decimal("10.5"))) == [1, 2]
     assert ids(Note.where(~exists(Note.item))) == [3]
     assert [(item.order_id, item.number) for item in Item.where(exists(Item.notes))] == [(1, 2)]
@@ -1040,9 +1078,47 @@ def test_several_records_are_looked_up_in_the_index() -> None:
     assert ids(Author.where(posts=[Post[0], Post[3]])) == having(
         Author, lambda a: Post[0] in a.posts or Post[3] in a.posts
     )
-    assert ids(Post.where(author=[])) == [] and repr(Post.where(author=[])) == "<Query Post where Post.author in []>"
+    assert ids(Post.where(author=[])) == [] and repr(Post.where(author=[])) == "<Query Post where Post.author.in_([])>"
     with pytest.raises(FieldError, match="Post.author takes a record of Author, several, or None, not 1; a key goes"):
         Post.where(author=[Author[0], 1])
+
+
+def test_membership_of_records_uses_what_there_is() -> None:
+    authors = [Author[0], Author[1]]
+    assert Post.where(Post.author.in_(authors)).explain().index == ("author_id",)
+    assert Post.where(Post.author.in_(authors)).explain().rows_examined == 4
+    assert "backwards over a relation" in str(Author.where(Author.posts.in_([Post[0], Post[3]])).explain())
+    query = Post.where(Post.author.in_(Author.where(karma=2)))
+    Author[0].karma = 2
+    assert ids(query) == [3]  # what a query found when it was given
+    changed = Post.where(Post.author.in_(authors))
+    authors.clear()
+    assert ids(changed) == [0, 1, 2, 3] and Post.where(Post.author.not_in(Author.all())).delete() == 0
+
+
+def test_membership_of_what_is_no_record() -> None:
+    other = Database()
+    stranger = define("Author", {"name": str}, db=other)
+    gone = Author(name="gone")
+    said = Post.author.in_([gone])
+    gone.delete()
+    post, several = Post.author, "takes several records, such as a list or a query, not "
+    single = r"one record is compared by is_\(record\), and .* by exists\(Post.author, \.\.\.\)"
+    for wrong in (Author[0], None, 3, "ab", b"ab", Author, Author.name, Author.posts.author):
+        for verb in (post.in_, post.not_in):
+            with pytest.raises(FieldError, match=rf"{several}.*; {single}"):
+                verb(wrong)
+    with pytest.raises(FieldError, match="takes several records"):
+        post.in_()
+    for wrong in (Post[0], 0, Author, stranger(name="x")):
+        with pytest.raises(FieldError, match=r"Post\.author\.not_in\(\) takes records of Author, and .* is none"):
+            post.not_in([Author[0], wrong])
+    with pytest.raises(FieldError, match=r"takes records of Author, and <Post 0"):
+        post.in_(Post.all())
+    with pytest.raises(RecordDeleted, match="this Author has been deleted"):
+        Post.where(said)
+    with pytest.raises(RelationError, match=r"is a collection and has no key; .* ~exists\(Author\.posts\)"):
+        Author.posts.in_([Post[0], None])
 
 
 def test_chains_may_be_of_any_length() -> None:

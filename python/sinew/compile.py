@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 IR: TypeAlias = tuple[Any, ...]
 NEVER: IR = ("or",)
+Held: TypeAlias = "tuple[Any, ...] | None"
+"""A key, or None where it is null."""
 
 
 def both(parts: Sequence[IR]) -> IR | None:
@@ -263,27 +265,36 @@ class Lowering:
         return self._some(keys[:1], frame, lambda f: ("and", *(self._compare("==", k, v, f) for k, v in pairs)))
 
     def _key_among(self, expr: KeyAmong, frame: Frame) -> IR:
-        """One membership test where the key is one column, which an index can answer."""
+        """Membership of the foreign key at the end of steps; where another relation ends them, of the target's key."""
         root, steps = root_of(expr.path), steps_of(expr.path)
         last = ways(root, steps)[0][-1]
-        keys = _key_columns(root, steps, last) if last.kind == "belongs_to" else ()
-        if last.base.members and len(keys) == 2:
-            return self._some(keys[:1], frame, lambda f: self._among_several(keys, last.base, expr.records, f))
-        if len(keys) != 1:
-            return ("or", *(self._key_is(KeyIs(expr.path, record), frame) for record in expr.records))
-        values = tuple(None if each is None else self._key_values(last, each)[0] for each in expr.records)
-        return self.predicate(Member(keys[0], values, negated=False), frame)
+        if last.kind == "belongs_to":
+            keys = _key_columns(root, steps, last)
+            held = self._keys_held(last.base if steps[-1].members else last, expr.records)
+        else:
+            target = walk(root, steps)[-1].target
+            names = target.primary_key
+            keys = tuple(Column(root, tuple(steps), target.fields[name]) for name in names)
+            held = [None if each is None else _engine_values(each, target, names) for each in expr.records]
+        typed = last.kind == "belongs_to" and bool(last.base.members)
 
-    def _among_several(self, keys: tuple[Column, ...], relation: Relation, records: Sequence[Any], frame: Frame) -> IR:
-        """For each model among the records: the type field says it, and the key is one of theirs."""
-        said: list[IR] = [self._null(keys[0], frame)] if None in records else []
-        for way in relation.members:
-            chosen = [record for record in records if type(record) is way.target.cls]
-            if chosen:
-                values = tuple(self._key_values(way, record)[1] for record in chosen)
-                member = self._member(Member(keys[1], values, negated=False), frame)
-                said.append(("and", self._compare("==", keys[0], way.value, frame), member))
-        return ("or", *said)
+        def say(inner: Frame) -> IR:
+            among = self._among(keys, held, typed, inner)
+            return ("not", among) if expr.negated else among
+
+        return self._some(keys[:1], frame, say)
+
+    def _among(self, keys: Sequence[Column], held: Sequence[Held], typed: bool, frame: Frame) -> IR:
+        """A key is one of several, a missing one among them or not: one membership test for a key of one column, or one
+        for each value of the type field before it, which an index can answer."""
+        if len(keys) == 1:
+            return self._member(Member(keys[0], tuple(each and each[0] for each in held), negated=False), frame)
+        said = [self._null(key, frame) for key in keys] if None in held else []
+        for each in _alike(held, typed and len(keys) == 2):
+            first = [self._compare("==", key, value, frame) for key, value in zip(keys, each[0][:-1], strict=False)]
+            last = Member(keys[-1], tuple(key[-1] for key in each), negated=False)
+            said.append(("and", *first, self._member(last, frame)))
+        return said[0] if len(said) == 1 else ("or", *said)
 
     def _is_a(self, expr: IsA, frame: Frame) -> IR:
         """The type field is that of one of the models."""
@@ -313,6 +324,15 @@ class Lowering:
         if names != relation.target.primary_key:  # other keys may change
             self.volatile = True
         return relation.key_of(record)
+
+    def _keys_held(self, step: Relation, records: Iterable[Any]) -> list[Held]:
+        """The foreign keys of those that refer to some records by a belongs_to, if it leads to them."""
+        found: list[Held] = []
+        for record in records:
+            way = step if record is None or not step.members else step.towards(type(record).__sinew__)
+            if way is not None:
+                found.append(None if record is None else self._key_values(way, record))
+        return found
 
     def _compare(self, op: str, left: Any, right: Any, frame: Frame) -> IR:
         if right is None:
@@ -648,6 +668,15 @@ def _key_columns(root: Definition, steps: Sequence[Relation], last: Relation) ->
     if len(steps) == 1:
         return tuple(info.column for info in last.foreign_key)
     return tuple(Column(root, tuple(steps[:-1]), info) for info in last.foreign_key)
+
+
+def _alike(held: Iterable[Held], typed: bool) -> list[list[tuple[Any, ...]]]:
+    """Keys apart, or, of the pairs of type field and key, those of one model together."""
+    found: dict[object, list[tuple[Any, ...]]] = {}
+    for number, key in enumerate(held):
+        if key is not None:
+            found.setdefault(key[0] if typed else number, []).append(key)
+    return list(found.values())
 
 
 def _engine_values(record: Any, definition: Definition, names: Iterable[str]) -> tuple[Any, ...]:

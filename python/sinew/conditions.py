@@ -100,7 +100,7 @@ def _related(definition: Definition, relation: Relation, value: Any) -> Expr | P
                 path.is_(None)  # which a collection refuses
             elif type(each) not in classes:
                 raise _no_record(definition, relation, each)
-        return KeyAmong(path, records)
+        return KeyAmong(path, records, negated=False)
     raise _no_record(definition, relation, value)
 
 

@@ -433,7 +433,10 @@ class _Work:
             probe = _prober(self.relation, index, self.owner)
             found = [(record, probe(record)) for record in records]
             return [(record, row) for record, row in found if row is not None]
-        among: list[Expr] = [KeyAmong(link.far.column_path, tuple(records)) for link in pivots.branches(self.relation)]
+        chosen = tuple(records)
+        among: list[Expr] = [
+            KeyAmong(link.far.column_path, chosen, negated=False) for link in pivots.branches(self.relation)
+        ]
         pairs = _pairs(self.relation, self.owner, self._rows(among[0] if len(among) == 1 else among[0] | among[1]))
         wanted = set(records)
         return [(record, row) for record, row in pairs if record in wanted]

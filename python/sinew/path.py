@@ -13,9 +13,9 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
-from .columns import Column
+from .columns import Column, Operand
 from .errors import DefinitionError, FieldError, RelationError, UnknownName, show, suggest
-from .predicates import Expr, IsA, KeyIs
+from .predicates import Expr, IsA, KeyAmong, KeyIs
 from .ways import ways
 
 if TYPE_CHECKING:
@@ -230,6 +230,36 @@ def _is_null(path: Path) -> Expr:
     return KeyIs(path, None)
 
 
+def _in(path: Path, records: Any = None, /) -> Expr:
+    """`Post.author.in_([ann, bob])`: the step's key is that of one of several records; a None among them: or null. A
+    query stands for the records that it finds now."""
+    return KeyAmong(path, _records(path, "in_", records), negated=False)
+
+
+def _not_in(path: Path, records: Any = None, /) -> Expr:
+    """`Post.author.not_in([ann, bob])`: it is none of theirs. Over a to-many path: some target is none of them."""
+    return KeyAmong(path, _records(path, "not_in", records), negated=True)
+
+
+def _records(path: Path, verb: str, records: Any) -> tuple[Any, ...]:
+    """The records that in_() or not_in() was given. FieldError for what is none of the path's models."""
+    wrong = is_path(records) or isinstance(records, (str, bytes, type, Operand))
+    if wrong or not isinstance(records, Iterable):
+        raise FieldError(
+            f"{path!r}.{verb}() takes several records, such as a list or a query, not {show(records)}; one record is "
+            f"compared by is_(record), and what conditions say of the target by exists({path!r}, ...)"
+        )
+    found = tuple(records)
+    classes = {target.cls for target in targets_of(path)}
+    for each in found:
+        if each is None:
+            _is_null(path)  # which a collection refuses
+        elif type(each) not in classes:
+            listed = " or ".join(target.name for target in targets_of(path))
+            raise FieldError(f"{path!r}.{verb}() takes records of {listed}, and {show(each)} is none")
+    return found
+
+
 def _is_a(path: Path, /, *models: Any) -> Expr:
     """`Comment.subject.is_a(Post, Photo)`: the record is one of these models."""
     if not models:
@@ -274,6 +304,8 @@ def _some_model(path: Path) -> str:
 _VERBS: dict[str, Callable[..., Any]] = {
     "is_": _is,
     "is_null": _is_null,
+    "in_": _in,
+    "not_in": _not_in,
     "is_a": _is_a,
     "of": _of,
 }

@@ -270,15 +270,17 @@ class IsA(Expr):
 
 
 class KeyAmong(Expr):
-    """The key of a step is that of one of several records, or null if None is among them; as KeyIs for each."""
+    """The key of a step is (or is not) that of one of several records, or null if None is among them; as Member of a
+    column: at the end of a to-many path it is some target's."""
 
-    __slots__ = ("path", "records")
+    __slots__ = ("negated", "path", "records")
+    _closed = True
 
-    def __init__(self, path: Path, records: tuple[Any, ...]) -> None:
-        self.path, self.records = path, records
+    def __init__(self, path: Path, records: tuple[Any, ...], negated: bool) -> None:
+        self.path, self.records, self.negated = path, records, negated
 
     def __repr__(self) -> str:
-        return f"{self.path!r} in {show(list(self.records))}"
+        return f"{self.path!r}.{'not_in' if self.negated else 'in_'}({show(list(self.records))})"
 
 
 class Exists(Expr):

@@ -494,6 +494,9 @@ Post.where(Post.author.is_(ann), Post.category.is_(None), Post.category.parent.i
 Comment.where(Comment.subject.of(Post).title == "x", Comment.subject.is_a(Post))
 assert_type(Comment.subject.of(Post), type[Post])
 Comment.where(Comment.subject.of(Post).is_(post))
+Post.where(Post.author.in_([ann]), Post.category.not_in([None]), Post.author.in_(Author.where(name="Ann")))
+Author.where(Author.posts.in_({post}), ~Author.posts.category.in_(()))
+Comment.where(Comment.subject.of(Post).in_([post]))
 Note.where(Note.about.of(Place).name == "x", exists(Note.about), Note.about.is_null())
 Post.order_by(Post.author.name, Post.title.desc().nulls_first(), Author.surname.nulls_first())
 

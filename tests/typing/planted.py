@@ -200,6 +200,9 @@ Post.where(Post.author.full_name == 3)  # E
 Post.where(Post.category.parent.titel == "x")  # E
 Post.where(Post.author == ann)  # E
 Post.where(Post.author.is_(post))  # E
+Post.where(Post.author.in_([post]))  # E
+Post.where(Post.author.not_in(ann))  # E
+Post.where(Post.author.in_(Post.all()))  # E
 Post.where(Post.id.startswith("x"))  # E
 Post.where("title = 'x'")  # E
 Post.where(Post.title)  # E
