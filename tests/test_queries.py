@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -932,6 +933,72 @@ def test_a_prefix_is_a_range_of_an_ordered_index(base: type[Model]) -> None:
     assert Word.where(~Word.text.startswith("ab")).explain().access == "scan"
     Word.where(Word.text.startswith("ab")).delete()
     assert Word.where(Word.text.startswith("ab")).explain().rows_found == 0
+
+
+def like(pattern: str) -> re.Pattern[str]:
+    """What a pattern of like means, as a regular expression."""
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    made = {"%": ".*", "_": "."}
+    return re.compile("".join(made.get(part) or re.escape(part[-1]) for part in parts), re.DOTALL)
+
+
+def test_a_pattern_is_looked_up_by_its_prefix(base: type[Model]) -> None:
+    keys = {"ordered": "ordered", "many": True, "bare": False}
+    Word = define("Word", {name: field(type=str | None, index=index) for name, index in keys.items()}, base=base)
+    rand = random.Random(5)
+    texts: list[str | None] = [
+        "".join(rand.choices("aB%_\\\n\ud800\U0010ffff", k=rand.randrange(5))) for _ in range(600)
+    ]
+    texts[::9] = [None] * len(texts[::9])
+    Word.insert_many(dict.fromkeys(keys, texts))
+    assert Word.where(Word.ordered.like("%")).explain().access == "scan"
+    for _ in range(600):
+        pattern = "".join(
+            rand.choices(["a", "a", "B", "%", "_", "\\", "\\%", "\\_", "\\\\", "\n", "\ud800"], k=rand.randrange(6))
+        )
+        meant = like(pattern)
+        expected = [number for number, text in enumerate(texts, 1) if text is not None and meant.fullmatch(text)]
+        for column in (Word.ordered, Word.many, Word.bare):
+            assert Word.where(column.like(pattern)).pluck(Word.id) == expected, (pattern, column)
+        assert Word.where(~Word.ordered.like(pattern)).count() == len(texts) - len(expected), pattern
+
+
+@pytest.mark.parametrize(
+    ("pattern", "access", "index", "examined"),
+    [
+        ("ab%", "range", "text", 3),
+        ("ab%%", "range", "text", 3),
+        ("ab%d", "range", "text", 3),
+        ("a_c%", "range", "text", 4),
+        ("abc", "range", "text", 1),
+        ("a\\%%", "range", "text", 1),
+        ("\\ab%", "range", "text", 3),
+        ("%ab", "scan", None, 300),
+        ("_b%", "scan", None, 300),
+    ],
+)
+def test_patterns_and_what_they_look_at(
+    base: type[Model], pattern: str, access: str, index: str | None, examined: int
+) -> None:
+    Word = define("Word", {"text": field(type=str, index="ordered"), "name": field(type=str)}, base=base)
+    Note = define("Note", {"word": belongs_to("Word")}, base=base)
+    texts = ["abc", "abd", "a%", "ab"]
+    Word.insert_many({"text": texts + [f"x{n}" for n in range(296)], "name": [str(n) for n in range(300)]})
+    plan = Word.where(Word.text.like(pattern)).explain()
+    assert (plan.access, plan.index, plan.rows_examined) == (access, index and (index,), examined)
+    assert Word.where(Word.text.ilike(pattern)).explain().access == "scan"
+    first = Note(word=Word[1])
+    assert Note.where(Note.word.text.like(pattern)).all()[:] == [first] * bool(like(pattern).fullmatch("abc"))
+
+
+def test_a_pattern_for_what_is_no_plain_column() -> None:
+    assert ids(Author.where(max_(Author.posts.title).like("a"))) == having(
+        Author, lambda a: max((p.title for p in a.posts), default="") == "a"
+    )
+    with pytest.raises(FieldError, match="like works on text, and Post.state is a Literal"):
+        Post.where(Post.state.like("draft"))
+    assert ids(Author.where(Author.posts.comments.body.like("c_d%"))) == [0, 1]
+    assert ids(Post.where(Post.title.like(Post.title))) == [0, 1, 2, 3, 4, 5]
 
 
 def test_membership_looks_an_ordered_index_up(base: type[Model]) -> None:

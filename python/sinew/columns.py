@@ -103,7 +103,13 @@ class Operand:
         return Between(self, _operand(low), _operand(high))
 
     def like(self, pattern: object, /) -> Expr:
-        """Matches a pattern with `%` (any characters) and `_` (one), case-sensitive."""
+        r"""Matches a pattern with `%` (any characters) and `_` (one), case-sensitive; a backslash takes what follows
+        literally. What it begins with before the first of these is looked up in an ordered index.
+
+        >>> from sinew._example import Post
+        >>> Post.where(Post.title.like("_el%")).pluck(Post.title)
+        ['Hello']
+        """
         return Text("like", self, _operand(pattern))
 
     def ilike(self, pattern: object, /) -> Expr:

@@ -13,6 +13,7 @@ A Lowering translates predicates, values and orderings for a frame (scope.py). I
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -428,9 +429,11 @@ class Lowering:
     def _text(self, expr: Text, frame: Frame) -> IR:
         for operand in (expr.value, expr.pattern):
             self._need_text(expr, expr.op, operand)
-        pattern = expr.pattern
-        lowered = self.computed(pattern, frame) if isinstance(pattern, Operand) else ("const", "str", pattern)
-        return ("text", expr.op, self.computed(expr.value, frame), lowered)
+        value, pattern = self.computed(expr.value, frame), expr.pattern
+        if isinstance(pattern, Operand):
+            return ("text", expr.op, value, self.computed(pattern, frame))
+        said: IR = ("text", expr.op, value, ("const", "str", pattern))
+        return _like(said, value, pattern, isinstance(expr.value, Column)) if expr.op == "like" else said
 
     def _need_text(self, expr: Expr, op: str, operand: object) -> None:
         kind = self.kind(operand)
@@ -629,6 +632,29 @@ class Lowering:
             )
         depth, here = next(iter(found.items()))
         return here, depth
+
+
+def _like(said: IR, value: IR, pattern: str, twice: bool) -> IR:
+    """A like by what indexes know: a pattern of text alone is equality, one that goes on with anything is a prefix, any
+    other has one that is asked for beside it (twice: if the value may be looked at again)."""
+    prefix, rest = _literal_start(pattern)
+    if not rest:
+        return ("compare", "==", value, ("const", "str", prefix))
+    if not prefix:
+        return said
+    starts = ("text", "startswith", value, ("const", "str", prefix))
+    return starts if not rest.strip("%") else ("and", starts, said) if twice else said
+
+
+def _literal_start(pattern: str) -> tuple[str, str]:
+    """What a like pattern begins with before its first wildcard, and the rest of it from there on."""
+    start = _LITERAL.match(pattern)
+    assert start is not None
+    return _ESCAPED.sub(r"\1", start[0]), pattern[start.end() :]
+
+
+_LITERAL = re.compile(r"(?:[^%_\\]|\\.|\\\Z)*", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _way_to(frame: Frame) -> tuple[_engine.Path, ...] | None:
