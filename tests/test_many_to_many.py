@@ -1154,3 +1154,83 @@ def test_a_pivot_that_could_not_be_restored_is_refused() -> None:
         DefinitionError, match="Tagging.post has on_delete=.cascade. to Post, whose records are deleted"
     ):
         own.check()
+
+
+# ---------------------------------------------------------------- how many
+
+
+def agree(*links: Any) -> list[int]:
+    """How many each has, by every way to ask, which all are to say the same."""
+    found = []
+    for each in links:
+        n = len(list(each))
+        assert len(each) == n == each.count() == len(each.where()) and bool(each) == (n > 0) == each.exists()
+        assert each.limit(2).count() == min(n, 2)
+        found.append(n)
+    return found
+
+
+def test_how_many_while_links_come_and_go(w: World) -> None:
+    links = (w.one.tags, w.two.tags, w.three.tags, w.a.posts, w.d.posts, w.one.heavy, w.one.marks)
+    assert agree(*links) == [3, 2, 0, 2, 0, 1, 0]
+    with pytest.raises(ZeroDivisionError), db.transaction():
+        w.one.tags.attach(w.d)
+        w.a.delete()
+        assert agree(*links[:3], links[4]) == [3, 1, 0, 1]
+        raise ZeroDivisionError
+    assert agree(*links) == [3, 2, 0, 2, 0, 1, 0]
+    w.one.marks.attach([w.a, w.b], at=1)
+    w.one.marks.attach([w.a], at=2)
+    Mark(post=w.one)  # leads nowhere
+    assert agree(w.one.marks, w.a.marked) == [3, 2] and Mark.count() == 4
+    assert Post.pluck(count(Post.tags)) == [3, 2, 0]
+    assert Post.pluck(count(Post.marks)) == [3, 0, 0]
+    w.b.delete()
+    assert agree(*links[:3]) == [2, 1, 0] and agree(w.one.marks) == [2]
+
+
+def test_how_many_while_a_target_is_missing(w: World) -> None:
+    with db.transaction():
+        Tagging(post=w.three, tag_id=9)
+        Tagging(post=w.three, tag=w.d)
+        assert agree(w.three.tags, w.one.tags) == [1, 3] and Post.pluck(count(Post.tags)) == [3, 2, 1]
+        Tag(id=9, label="nine")
+        assert agree(w.three.tags, w.one.tags) == [2, 3]
+    assert agree(w.three.tags) == [2] and Post.pluck(count(Post.tags)) == [3, 2, 2]
+
+
+def test_how_many_where_one_may_be_linked_to_itself(w: World) -> None:
+    ann, bob = User(name="ann"), User(name="bob")
+    ann.following.attach([ann, bob])
+    bob.following.attach(ann)
+    ann.friends.attach([ann, bob])
+    assert agree(ann.following, ann.followers, bob.followers, ann.friends, bob.friends) == [2, 2, 1, 2, 1]
+    shelf = Shelf(room="a", number=0)
+    shelf.books.attach([Book(isbn="x"), Book(isbn="y")])
+    assert agree(shelf.books, Book["x"].shelves) == [2, 1]
+
+
+def test_how_many_where_references_are_not_enforced_or_deleted_softly() -> None:
+    loose = Database()
+    target = {"name": str, "gone_at": deleted_at()}
+    tag = define("Tag", target, db=loose)
+    post = define(
+        "Post",
+        {**target, "tags": many_to_many("Tag", pivot="Link"), "weak": many_to_many("Tag", pivot="Weak")},
+        db=loose,
+    )
+    define("Link", {"post": belongs_to("Post"), "tag": belongs_to("Tag"), "gone_at": deleted_at()}, db=loose)
+    weak = {"post": belongs_to("Post"), "tag": belongs_to("Tag", enforce=False, on_delete="keep")}
+    define("Weak", {**weak, "gone_at": deleted_at()}, db=loose)
+    one, tags = post(name="one"), [tag(name=name) for name in "abc"]
+    one.tags.attach(tags)
+    one.weak.attach(tags)
+    assert agree(one.tags, one.weak) == [3, 3]
+    tags[0].delete()
+    assert agree(one.tags, one.weak) == [2, 2]
+    loose.models["Link"].first().delete()
+    assert agree(one.tags) == [1]
+    tags[0].restore()
+    tags[1].delete(force=True)
+    assert agree(one.tags, one.weak) == [len(list(one.tags)), 2]
+    loose.store.check()

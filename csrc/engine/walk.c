@@ -8,8 +8,8 @@
  * Each target once: each joint (path.c) has a set of the rows met; passing over a row met before loses nothing, since the same row
  * leads to the same targets. Paths without joints need no set and no memory.
  *
- * Costs: first O(hops) without conditions; tally O(1) for one hop along a reference without conditions, else the rows walked, except
- * those of a last hop of that kind.
+ * Costs: first O(hops) without conditions; tally O(1) for one hop along a reference without conditions, and
+ * for the entries of a many-to-many without any; else the rows walked, except those of a last hop of that kind.
  * Memory (SN_NOMEM): joints, ordered hops, hops along recursive or several paths.
  */
 #include "path.h"
@@ -320,7 +320,34 @@ visit_count(sn__visit *visit, sn_row row)
     return SN_OK;
 }
 
-/* The rows of a single hop without conditions are not walked: their list knows its count. */
+/* Whether the hop leads from each row to exactly one: along a foreign key that is never null, and whose targets are all there. That
+ * is so unless the open unit has an item of one that may not be (pending.c). */
+static bool
+is_total(const sn__hop *h)
+{
+    const sn_reference *r = h->reference;
+    if (!is_forward(h) || h->where != SN_NO_NODE || r->member || !r->enforce || r->to->table->db->pending_len > 0) {
+        return false;
+    }
+    bool nullable = false;
+    for (size_t i = 0; i < r->from->column_count; i++) {
+        nullable |= r->from->table->columns[r->from->columns[i]].def.nullable;
+    }
+    return !nullable;
+}
+
+/* The rows of a single hop without conditions are not walked: their list knows its count. Nor are those of one from which each leads to
+ * exactly one target: entries of links are as many as the links. */
+static bool
+is_counted(const sn_path *p, bool distinct)
+{
+    bool counted = sn__hop_is_plain(&p->hops[0]) && (p->n == 1 || !distinct);
+    for (size_t i = 1; i < p->n && counted; i++) {
+        counted = is_total(&p->hops[i]);
+    }
+    return counted;
+}
+
 static size_t
 plain_count(const sn__hop *h, sn_row from)
 {
@@ -333,14 +360,13 @@ sn__path_tally(size_t *out, const sn_path *p, sn_row from, bool distinct, size_t
 {
     count_visit v = {.visit = {.at = visit_count, .stop = stop_at == 0}, .stop_at = stop_at};
     walk w = {.path = p, .visit = &v.visit, .counted = &v.n, .stop_at = stop_at};
-    if (p->sweeps && stop_at == SIZE_MAX) {
+    bool counted = is_counted(p, distinct);
+    if (counted) {
+        v.n = plain_count(&p->hops[0], from);
+    } else if (p->sweeps && stop_at == SIZE_MAX) {
         return sn__path_sweep_count(out, p, from, distinct);
     }
-    bool alone = p->n == 1 && sn__hop_is_plain(&p->hops[0]);
-    if (alone) {
-        v.n = plain_count(&p->hops[0], from);
-    }
-    sn_status status = alone ? SN_OK : run_walk(&w, from, distinct);
+    sn_status status = counted ? SN_OK : run_walk(&w, from, distinct);
     *out = v.n < stop_at ? v.n : stop_at;
     return status;
 }

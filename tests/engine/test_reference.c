@@ -3,6 +3,8 @@
  */
 #include "fixture.h"
 
+#include "path.h"
+
 static void
 test_accessors(hostile *h)
 {
@@ -174,6 +176,85 @@ test_nullify_key_in_use(hostile *h)
     free_shop(&s);
 }
 
+/* ---------------------------------------------------------------- counting what all lead somewhere */
+
+/* The owners of a team's tasks, as many as there are; whether the list of tasks has said so: going along them takes memory. */
+static size_t
+owners(bool *listed, const shop *s, const sn_path *p)
+{
+    size_t n, again;
+    sn_rows rows = {0};
+    hostile_arm(s->h, 0, false);
+    CHECK_OK(sn_path_count(&n, p, 0, SIZE_MAX));
+    *listed = s->h->calls == 0;
+    hostile_disarm(s->h);
+    CHECK_OK(sn_path_each(&rows, p, 0));
+    CHECK_OK(sn_path_count(&again, p, 0, 3));
+    CHECK(rows.n == n && again == (n < 3 ? n : 3));
+    sn_rows_free(s->db, &rows);
+    return n;
+}
+
+/* The list counts while every task must have an owner, and no unit is open in which one might have none. */
+static void
+test_counted_by_the_list(hostile *h)
+{
+    shop s;
+    sn_path *p, *each;
+    bool listed;
+    make_shop(&s, h);
+    fill_shop(&s);
+    sn_hop_def hops[2] = {{.reference = s.membership, .backward = true, .where = SN_NO_NODE, .limit = SIZE_MAX},
+                          {.reference = s.owner, .where = SN_NO_NODE, .limit = SIZE_MAX}};
+    CHECK_OK(sn_path_new(&p, s.db, hops, 2, false));
+    CHECK_OK(sn_path_new(&each, s.db, hops, 2, true));
+    CHECK(owners(&listed, &s, p) == 7 && !listed);
+    CHECK_OK(sn_table_set_nullable(s.task, TASK_OWNER, false));
+    CHECK(owners(&listed, &s, p) == 7 && listed);
+    CHECK(owners(&listed, &s, each) == 4 && !listed); /* each owner once */
+    CHECK_OK(sn_begin(s.db));
+    add_task(&s, "lost", 9, 1, "red", 1);
+    CHECK(owners(&listed, &s, p) == 7 && !listed);
+    sn_rollback(s.db);
+    CHECK(owners(&listed, &s, p) == 7 && listed);
+    CHECK_OK(sn_begin(s.db));
+    sn_row found = add_task(&s, "found", 2, 1, "red", 1);
+    CHECK(owners(&listed, &s, p) == 8 && listed);
+    size_t deleted;
+    CHECK_OK(sn_table_delete(&deleted, s.task, &found, 1));
+    CHECK_OK(sn_commit(s.db));
+    CHECK(owners(&listed, &s, p) == 7 && listed);
+    drain(s.db);
+    sn_path_free(p);
+    sn_path_free(each);
+    free_shop(&s);
+}
+
+static void
+test_not_counted_by_the_list(hostile *h)
+{
+    shop s;
+    sn_path *p;
+    bool listed;
+    make_shop(&s, h);
+    fill_shop(&s);
+    CHECK_OK(sn_table_set_nullable(s.task, TASK_OWNER, false));
+    CHECK_OK(sn_reference_drop(s.owner));
+    CHECK_OK(sn_reference_new(&s.owner, s.task_owner, s.person_id, SN_KEEP, false, NULL)); /* its targets may be gone */
+    sn_hop_def hops[2] = {{.reference = s.membership, .backward = true, .where = SN_NO_NODE, .limit = SIZE_MAX},
+                          {.reference = s.owner, .where = SN_NO_NODE, .limit = SIZE_MAX}};
+    CHECK_OK(sn_path_new(&p, s.db, hops, 2, false));
+    CHECK(owners(&listed, &s, p) == 7 && !listed);
+    size_t deleted;
+    CHECK_OK(sn_begin(s.db));
+    CHECK_OK(sn_table_delete(&deleted, s.person, (sn_row[]){1}, 1));
+    CHECK_OK(sn_commit(s.db));
+    CHECK(owners(&listed, &s, p) == 5 && !listed);
+    drain(s.db);
+    sn_path_free(p);
+    free_shop(&s);
+}
+
 static sn_status
 run_new(shop *s)
 {
@@ -192,6 +273,8 @@ main(void)
     test_not_enforced(&h);
     test_long_cascade(&h);
     test_nullify_key_in_use(&h);
+    test_counted_by_the_list(&h);
+    test_not_counted_by_the_list(&h);
     sweep(&h, (shop_sweep){NULL, run_new, false});
     return harness_done("reference", &h);
 }
