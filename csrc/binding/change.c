@@ -278,7 +278,7 @@ update_reference(updating *u, snpy_reference *ref, PyObject *value)
     return r;
 }
 
-/* The Field or Reference that a name sets, borrowed; NULL with UnknownName. */
+/* The Field or Reference that a name sets, borrowed; NULL with UnknownName, or FieldError for a getter. */
 static PyObject *
 settable(snpy_model *model, PyObject *name)
 {

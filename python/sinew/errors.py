@@ -330,8 +330,8 @@ def missing_arguments(cls: Any, names: Sequence[str]) -> FieldError:
     )
 
 
-def unknown_argument(cls: Any, name: str) -> UnknownName:
-    """A keyword that is no field and no belongs_to."""
+def unknown_argument(cls: Any, name: str) -> UnknownName | FieldError:
+    """A keyword that is no field and no belongs_to. FieldError for a getter, whose name is known."""
     definition = getattr(cls, "__sinew__", None)
     if definition is not None and name in definition.relations:
         relation = definition.relations[name]
@@ -381,9 +381,9 @@ def computed(getter: Any, *value: object) -> FieldError:
     return FieldError(f"{model_name(getter.model)}.{getter.name} is computed by a getter and cannot be {what}")
 
 
-def given_getter(getter: Any) -> UnknownName:
-    """A getter among values for a record. getter: a Computed."""
-    return UnknownName(
+def given_getter(getter: Any) -> FieldError:
+    """A getter among values for a record: as when one is set. getter: a Computed."""
+    return FieldError(
         f"{model_name(getter.model)}.{getter.name} is computed by a getter and cannot be given; give what it reads"
     )
 

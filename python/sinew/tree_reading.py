@@ -170,7 +170,7 @@ class _Reader:
             raise placed(FieldError(_not_an_entry(relation, value)), node.place)
 
 
-def _unknown(node: Node, name: Any) -> UnknownName:
+def _unknown(node: Node, name: Any) -> UnknownName | FieldError:
     definition = node.definition
     shown = f"`{name}`" if isinstance(name, str) else show(name)
     if isinstance(name, str) and name in definition.getters:
