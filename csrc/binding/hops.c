@@ -2,7 +2,8 @@
  * hops.c - the steps of a Path: from plain data to what the engine takes.
  *
  * A hop is a tuple (along, backward, single, P | None, sequence of O, cut). `along` is a Reference; a Path, for a hop through it; or
- * (kind, Path, ...) for a recursive one and for sets. `cut` is None, a limit, or (offset, limit | None).
+ * (kind, Path, ...) for a recursive one and for sets. A union may have ways in place of its paths, (Path, P | None, sequence of O), and has
+ * no order of its own then. `cut` is None, a limit, or (offset, limit | None).
  *
  * Conditions and orders run Python code while they are compiled (conversions). What points into the engine, references and the paths
  * along which hops go, is therefore taken last, when no such code runs any more.
@@ -10,6 +11,7 @@
 #include "hops.h"
 
 enum { ALONG, BACKWARD, SINGLE, WHERE, ORDER, CUT, HOP_SIZE };
+enum { WAY_PATH, WAY_WHERE, WAY_ORDER, WAY_SIZE };
 
 static const struct {
     const char *name;
@@ -40,13 +42,31 @@ path_count(snpy_state *st, PyObject *along)
 static snpy_path *
 path_at(snpy_state *st, PyObject *along, Py_ssize_t i)
 {
-    return (snpy_path *)(Py_IS_TYPE(along, st->Path) ? along : PyTuple_GET_ITEM(along, i + 1));
+    PyObject *at = Py_IS_TYPE(along, st->Path) ? along : PyTuple_GET_ITEM(along, i + 1);
+    return (snpy_path *)(PyTuple_Check(at) ? PyTuple_GET_ITEM(at, WAY_PATH) : at);
 }
 
 static bool
 is_path_of(snpy_store *store, PyObject *object)
 {
     return Py_IS_TYPE(object, store->state->Path) && ((snpy_path *)object)->store == store;
+}
+
+static bool
+has_ways(PyObject *along)
+{
+    return PyTuple_Check(along) && PyTuple_Check(PyTuple_GET_ITEM(along, 1));
+}
+
+/* A path of a set; of one with ways, a way. */
+static bool
+is_part(snpy_store *store, PyObject *part, bool ways)
+{
+    if (!ways) {
+        return is_path_of(store, part);
+    }
+    return PyTuple_Check(part) && PyTuple_GET_SIZE(part) == WAY_SIZE
+           && is_path_of(store, PyTuple_GET_ITEM(part, WAY_PATH));
 }
 
 /* The kind of a hop that has no reference; false if it is none. */
@@ -61,14 +81,14 @@ kind_of(sn_hop_kind *out, snpy_store *store, PyObject *along)
         return false;
     }
     for (Py_ssize_t i = 1; i < PyTuple_GET_SIZE(along); i++) {
-        if (!is_path_of(store, PyTuple_GET_ITEM(along, i))) {
+        if (!is_part(store, PyTuple_GET_ITEM(along, i), has_ways(along))) {
             return false;
         }
     }
     for (size_t i = 0; i < Py_ARRAY_LENGTH(kinds); i++) {
         if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(along, 0), kinds[i].name) == 0) {
             *out = kinds[i].kind;
-            return PyTuple_GET_SIZE(along) - 1 <= kinds[i].most;
+            return PyTuple_GET_SIZE(along) - 1 <= kinds[i].most && (*out == SN_HOP_UNION || !has_ways(along));
         }
     }
     return false;
@@ -177,6 +197,37 @@ compile_conditions(snpy_hops *h, snpy_store *store, PyObject *hop, size_t i)
     return 0;
 }
 
+/* What each way of a hop that has some says. */
+static int
+compile_ways(snpy_hops *h, snpy_store *store, PyObject *along, size_t i)
+{
+    sn_hop_def *def = &h->defs[i];
+    if (def->order_len > 0) {
+        return malformed(store);
+    }
+    h->ways[i] = PyMem_Calloc(def->path_count, sizeof *h->ways[i]);
+    if (!h->ways[i]) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    def->ways = h->ways[i];
+    for (size_t k = 0; k < def->path_count; k++) {
+        PyObject *way = PyTuple_GET_ITEM(along, (Py_ssize_t)k + 1);
+        size_t order_len = 0;
+        sn_order *order = NULL;
+        h->ways[i][k].where = snpy_ir_predicate(&h->ir, PyTuple_GET_ITEM(way, WAY_WHERE));
+        if (PyErr_Occurred() || snpy_ir_order(&h->ir, PyTuple_GET_ITEM(way, WAY_ORDER), &order, &order_len) < 0) {
+            return -1;
+        }
+        h->ways[i][k].order = order;
+        if (k > 0 && order_len != def->order_len) {
+            return malformed(store);
+        }
+        def->order_len = order_len;
+    }
+    return 0;
+}
+
 /* Room for the paths of a hop that has some. */
 static int
 compile_kind(snpy_hops *h, snpy_store *store, PyObject *hop, size_t i)
@@ -250,14 +301,17 @@ snpy_hops_compile(snpy_hops *h, snpy_store *store, PyObject *hops)
     h->n = (size_t)PyTuple_GET_SIZE(hops);
     h->defs = PyMem_Calloc(h->n, sizeof *h->defs);
     h->orders = PyMem_Calloc(h->n, sizeof *h->orders);
+    h->ways = PyMem_Calloc(h->n, sizeof *h->ways);
     h->paths = PyMem_Calloc(h->n, sizeof *h->paths);
-    if (!h->defs || !h->orders || !h->paths) {
+    if (!h->defs || !h->orders || !h->ways || !h->paths) {
         PyErr_NoMemory();
         return -1;
     }
     for (size_t i = 0; i < h->n; i++) {
         PyObject *hop = PyTuple_GET_ITEM(hops, (Py_ssize_t)i);
-        if (compile_kind(h, store, hop, i) < 0 || compile_conditions(h, store, hop, i) < 0) {
+        PyObject *along = PyTuple_GET_ITEM(hop, ALONG);
+        if (compile_kind(h, store, hop, i) < 0 || compile_conditions(h, store, hop, i) < 0
+            || (has_ways(along) && compile_ways(h, store, along, i) < 0)) {
             return -1;
         }
     }
@@ -267,11 +321,16 @@ snpy_hops_compile(snpy_hops *h, snpy_store *store, PyObject *hops)
 void
 snpy_hops_fini(snpy_hops *h)
 {
-    for (size_t i = 0; h->orders && h->paths && i < h->n; i++) {
+    for (size_t i = 0; h->orders && h->ways && h->paths && i < h->n; i++) {
+        for (size_t k = 0; h->ways[i] && k < h->defs[i].path_count; k++) {
+            PyMem_Free((void *)(uintptr_t)h->ways[i][k].order);
+        }
         PyMem_Free(h->orders[i]);
+        PyMem_Free(h->ways[i]);
         PyMem_Free(h->paths[i]);
     }
     PyMem_Free(h->orders);
+    PyMem_Free(h->ways);
     PyMem_Free(h->paths);
     PyMem_Free(h->defs);
     snpy_ir_fini(&h->ir);

@@ -11,6 +11,7 @@ typedef struct snpy_hops {
     snpy_ir ir;
     sn_hop_def *defs;
     sn_order **orders;      /* one array for each hop */
+    sn_way **ways;          /* the same: NULL for a hop without ways; their orders are owned */
     const sn_path ***paths; /* the same: NULL for a hop along a reference */
     size_t n;
 } snpy_hops;

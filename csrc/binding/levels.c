@@ -24,6 +24,8 @@ typedef struct node {
     Py_ssize_t parent;
     snpy_path *path;   /* owned; NULL: the root */
     snpy_path *beyond; /* owned; from the targets of path, which are the links, to the rows of the level; or NULL */
+    snpy_path *near; /* owned; from the rows of the parent to links whose other end is at `beyond`; or NULL: all are */
+    snpy_path *turned; /* owned; from the links that near does not lead to, to the rows of the level; or NULL */
     int single;
     int fresh; /* no row has two parents */
 } node;
@@ -54,6 +56,8 @@ node_fini(node *d)
     Py_CLEAR(d->known);
     Py_CLEAR(d->path);
     Py_CLEAR(d->beyond);
+    Py_CLEAR(d->near);
+    Py_CLEAR(d->turned);
 }
 
 static void
@@ -71,15 +75,38 @@ search_fini(search *s)
     PyMem_Free(s->nodes);
 }
 
-/* A Path, or NULL for None. Borrowed. -1 with an exception. */
+/* A Path, or NULL for None. A new reference. -1 with an exception. */
 static int
 path_argument(snpy_path **out, snpy_state *st, PyObject *object)
 {
-    *out = object == Py_None ? NULL : (snpy_path *)object;
-    if (*out && !Py_IS_TYPE(object, st->Path)) {
+    if (object != Py_None && !Py_IS_TYPE(object, st->Path)) {
         PyErr_SetString(PyExc_TypeError, "a node's paths are Paths or None");
         return -1;
     }
+    *out = object == Py_None ? NULL : (snpy_path *)Py_NewRef(object);
+    return 0;
+}
+
+/* What leads on from links: a Path, None, or (near, beyond, turned). */
+static int
+beyond_argument(node *d, snpy_state *st, PyObject *object)
+{
+    if (!PyTuple_Check(object)) {
+        return path_argument(&d->beyond, st, object);
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); i++) {
+        if (!Py_IS_TYPE(PyTuple_GET_ITEM(object, i), st->Path)) {
+            PyErr_SetString(PyExc_TypeError, "a node's paths are Paths or None");
+            return -1;
+        }
+    }
+    if (!PyArg_ParseTuple(object, "OOO:Levels", &d->near, &d->beyond, &d->turned)) {
+        d->near = d->beyond = d->turned = NULL;
+        return -1;
+    }
+    Py_INCREF(d->near);
+    Py_INCREF(d->beyond);
+    Py_INCREF(d->turned);
     return 0;
 }
 
@@ -95,16 +122,29 @@ node_init(node *d, snpy_state *st, PyObject *given)
         }
         return -1;
     }
-    if (path_argument(&d->path, st, path) < 0 || path_argument(&d->beyond, st, beyond) < 0) {
-        d->path = d->beyond = NULL;
-        return -1;
-    }
     d->name = Py_NewRef(name);
     d->node = Py_NewRef(described);
     d->known = Py_NewRef(known);
-    Py_XINCREF(d->path);
-    Py_XINCREF(d->beyond);
-    return 0;
+    return path_argument(&d->path, st, path) < 0 ? -1 : beyond_argument(d, st, beyond);
+}
+
+static bool
+leads(const search *s, const snpy_path *path, PyObject *from, PyObject *to)
+{
+    return path->source == from && path->target == to && path->store == s->store;
+}
+
+/* The paths on from the links go together. */
+static bool
+chains_on(const search *s, const node *d)
+{
+    PyObject *links = d->path->target;
+    if (!d->beyond) {
+        return true;
+    }
+    return leads(s, d->beyond, links, d->beyond->target)
+           && (!d->near
+               || (leads(s, d->near, d->path->source, links) && leads(s, d->turned, links, d->beyond->target)));
 }
 
 /* Each path starts where the level above has its rows. */
@@ -116,8 +156,7 @@ check_chain(const search *s, PyObject *root)
         bool below = d->path && d->parent >= 0 && (size_t)d->parent < i;
         const node *above = below ? &s->nodes[d->parent] : NULL;
         PyObject *from = !above ? NULL : d->parent == 0 ? root : (above->beyond ? above->beyond : above->path)->target;
-        if (!below || d->path->source != from || d->path->store != s->store
-            || (d->beyond && (d->beyond->source != d->path->target || d->beyond->store != s->store))) {
+        if (!below || !leads(s, d->path, from, d->path->target) || !chains_on(s, d)) {
             PyErr_Format(PyExc_ValueError, "node %zu does not start where its parent ends", i);
             return -1;
         }
@@ -148,22 +187,30 @@ search_init(search *s, snpy_rows *rows, PyObject *given)
     return check_chain(s, rows->cls);
 }
 
-/* Brings all paths up to date, which may run Python code that makes others old. */
+/* Brings the paths of a node up to date. *ran: some had to be, which ran Python code. */
+static int
+make_node_ready(const node *d, bool *ran)
+{
+    snpy_path *paths[] = {d->path, d->beyond, d->near, d->turned};
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(paths); i++) {
+        *ran |= paths[i] && !snpy_path_is_current(paths[i]);
+        if (paths[i] && snpy_path_ready(paths[i]) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Brings all paths up to date, until none had to be: that runs Python code which may make others old. */
 static int
 make_ready(const search *s)
 {
-    bool current = false;
-    while (!current) {
+    for (bool ran = true; ran;) {
+        ran = false;
         for (size_t i = 1; i < s->n; i++) {
-            const node *d = &s->nodes[i];
-            if (snpy_path_ready(d->path) < 0 || (d->beyond && snpy_path_ready(d->beyond) < 0)) {
+            if (make_node_ready(&s->nodes[i], &ran) < 0) {
                 return -1;
             }
-        }
-        current = true;
-        for (size_t i = 1; i < s->n; i++) {
-            const node *d = &s->nodes[i];
-            current = current && snpy_path_is_current(d->path) && (!d->beyond || snpy_path_is_current(d->beyond));
         }
     }
     return snpy_store_open(s->store) ? 0 : -1;
@@ -177,6 +224,15 @@ check_status(const search *s, sn_status status)
     return status == SN_OK ? 0 : snpy_raise_status(s->store, status);
 }
 
+static void
+note_path(const search *s, const snpy_path *path)
+{
+    sn_frame *frame = snpy_frame(s->store);
+    if (frame) {
+        sn_read_path(frame, path->path);
+    }
+}
+
 /* The targets of each of the rows, and where those of each begin, in memory that is the caller's. */
 static int
 expand(const search *s, const snpy_path *path, const sn_rows *from, sn_rows *targets, size_t **starts)
@@ -186,10 +242,7 @@ expand(const search *s, const snpy_path *path, const sn_rows *from, sn_rows *tar
         PyErr_NoMemory();
         return -1;
     }
-    sn_frame *frame = snpy_frame(s->store);
-    if (frame) {
-        sn_read_path(frame, path->path);
-    }
+    note_path(s, path);
     return check_status(s, sn_path_expand(targets, *starts, path->path, from->rows, from->n));
 }
 
@@ -228,21 +281,66 @@ drop_loose(sn_rows *links, size_t *starts, size_t parents, const size_t *ends)
     starts[parents] = links->n = kept;
 }
 
+/* The row to which each link leads, without the links that lead nowhere. */
+static int
+follow_links(const search *s, const node *d, find *f, const sn_rows *from, sn_rows *targets)
+{
+    size_t *ends = NULL;
+    int result = expand(s, d->beyond, &f->links, targets, &ends);
+    if (result == 0) {
+        drop_loose(&f->links, f->starts, from->n, ends);
+    }
+    PyMem_Free(ends);
+    return result;
+}
+
+/* The row at the other end of a link, or SN_NO_ROW. */
+static sn_status
+other_end(sn_row *out, const node *d, sn_row parent, sn_row link)
+{
+    bool near;
+    sn_status status = sn_path_contains(&near, d->near->path, parent, link);
+    return status ? status : sn_path_first(out, (near ? d->beyond : d->turned)->path, link);
+}
+
+/* The same of links that may lead to their parent from either end. */
+static int
+follow_both_ways(const search *s, const node *d, find *f, const sn_rows *from, sn_rows *targets)
+{
+    sn_rows *links = &f->links;
+    size_t kept = 0, link = 0;
+    note_path(s, d->near);
+    note_path(s, d->beyond);
+    note_path(s, d->turned);
+    sn_status status = sn_rows_reserve(s->store->engine, targets, links->n);
+    for (size_t p = 0; p < from->n; p++) {
+        size_t stop = f->starts[p + 1];
+        f->starts[p] = kept;
+        for (; link < stop && status == SN_OK; link++) {
+            sn_row end;
+            status = other_end(&end, d, from->rows[p], links->rows[link]);
+            if (status == SN_OK && end != SN_NO_ROW) {
+                links->rows[kept++] = links->rows[link];
+                targets->rows[targets->n++] = end;
+            }
+        }
+    }
+    f->starts[from->n] = links->n = kept;
+    return check_status(s, status);
+}
+
 /* A level over links: entries are the links that lead to a row. */
 static int
 find_linked(const search *s, const node *d, find *f, const sn_rows *from)
 {
     sn_rows targets = {0};
-    size_t *ends = NULL;
     f->link_model = snpy_model_peek((PyTypeObject *)d->path->target);
     f->link_epoch = f->link_model->epoch;
     int result = expand(s, d->path, from, &f->links, &f->starts);
-    result = result < 0 ? -1 : expand(s, d->beyond, &f->links, &targets, &ends);
     if (result == 0) {
-        drop_loose(&f->links, f->starts, from->n, ends);
-        result = settle(s, f, &targets, false);
+        result = (d->near ? follow_both_ways : follow_links)(s, d, f, from, &targets);
     }
-    PyMem_Free(ends);
+    result = result < 0 ? -1 : settle(s, f, &targets, false);
     sn_rows_free(s->store->engine, &targets);
     return result;
 }

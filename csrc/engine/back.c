@@ -14,14 +14,14 @@
 
 #include <assert.h>
 
-/* The rows of a list for which the hop's condition holds. */
+/* Appends the rows of a list for which a condition of the hop holds. */
 static sn_status
-holding(sn_rows *out, sn_db *db, const sn__hop *h, const sn_rows *rows)
+holding(sn_rows *out, sn_db *db, const sn__hop *h, sn_node where, const sn_rows *rows)
 {
     sn_status status = sn_rows_reserve(db, out, rows->n);
     for (size_t i = 0; i < rows->n && status == SN_OK; i++) {
         bool holds;
-        status = sn__hop_holds(&holds, h, rows->rows[i]);
+        status = sn__hop_test(&holds, h, where, rows->rows[i]);
         if (status == SN_OK && holds) {
             out->rows[out->n++] = rows->rows[i];
         }
@@ -55,7 +55,7 @@ back_along_paths(sn_rows *out, sn_db *db, const sn__hop *h, const sn_rows *rows)
     sn_status status = SN_OK;
     for (size_t i = 0; i < h->path_count && status == SN_OK; i++) {
         sn_rows found = {0};
-        status = copy(&found, db, rows);
+        status = holding(&found, db, h, sn__hop_way_where(h, i), rows);
         status = status ? status : sn__path_back(&found, h->paths[i]);
         status = status ? status : copy(out, db, &found);
         sn_rows_free(db, &found);
@@ -115,7 +115,7 @@ hop_back(sn_rows *out, sn_db *db, const sn__hop *h, const sn_rows *rows)
 {
     sn_rows held = {0};
     bool all = h->where == SN_NO_NODE;
-    sn_status status = all ? SN_OK : holding(&held, db, h, rows);
+    sn_status status = all ? SN_OK : holding(&held, db, h, h->where, rows);
     status = status ? status : back_from(out, db, h, all ? rows : &held);
     sn_rows_free(db, &held);
     sn__rows_settle(db, out, 0);

@@ -2,7 +2,7 @@
  * hops.c - the hops along other paths: through one, recursive, union, intersection, difference.
  *
  * Each gives rows of one table to a visitor, in its order, and lets the visitor end it. Through passes the visitor on to the walk along
- * the path: nothing is kept. A union keeps the set of the rows met. An intersection or a difference walks all paths but the first
+ * the path: nothing is kept. A union keeps the set of the rows met, of those for which the condition of their path holds. An intersection or a difference walks all paths but the first
  * beforehand, into a set each; then the first one's rows are sifted.
  *
  * Recursive is a search in breadth: `queue` holds the rows met, in order of distance; the front is given to the visitor, then what it
@@ -33,8 +33,11 @@ static sn_status
 visit_once(sn__visit *visit, sn_row row)
 {
     once *o = (once *)visit;
-    bool fresh;
-    sn_status status = sn__seen_add(&fresh, o->db, &o->met, row, o->hop->to->positions);
+    bool fresh = false, holds;
+    sn_status status = sn__hop_test(&holds, o->hop, sn__hop_way_where(o->hop, o->on->way), row);
+    if (status == SN_OK && holds) {
+        status = sn__seen_add(&fresh, o->db, &o->met, row, o->hop->to->positions);
+    }
     if (status == SN_OK && fresh) {
         status = o->on->at(o->on, row);
         visit->stop = o->on->stop;
@@ -48,6 +51,7 @@ each_of_any(const sn__hop *h, sn_db *db, sn_row from, sn__visit *v)
     once o = {{.at = visit_once, .stop = v->stop}, v, h, db, {0}};
     sn_status status = SN_OK;
     for (size_t i = 0; i < h->path_count && status == SN_OK && !o.visit.stop; i++) {
+        v->way = i;
         status = sn__path_walk(h->paths[i], from, h->paths[i]->distinct, &o.visit);
     }
     sn__seen_free(db, &o.met);

@@ -9,6 +9,8 @@
  *                  texts. Runs of equal keys of 8 are sorted by their next seven bytes, after the bytes that all of the
  *                  run share
  *
+ * Rows of several ways (sn_way) are evaluated by the terms of their own way, and sorted as one.
+ *
  * Terms go from the first on: the rows are sorted by a term, then each run of equal rows by the next one. Values are
  * evaluated once for each term and run. Nulls are set apart before sorting, behind the others unless nulls_first,
  * whatever the direction; descending inverts the keys, so that rows which are equal keep the order in which they came.
@@ -38,9 +40,11 @@ typedef struct sorter {
     sn_db *db;
     const sn_expr *expr;
     const sn_table *table;
-    const sn_order *order;
+    const sn_order *order; /* of the first way, if there are ways */
     size_t order_len;
-    item *items; /* working space for n of each */
+    const sn_way *ways; /* NULL: one order for all */
+    const size_t *ends; /* where the rows of each way end among those given; 0: it has none */
+    item *items;        /* working space for n of each */
     item *spare;
     sn_cell *cells;
     sn_bytes *texts; /* NULL when no term is text */
@@ -345,12 +349,43 @@ part_nulls(sorter *s, item *items, size_t n, bool nulls_first)
     return first;
 }
 
+/* The value of a term at the row that was given at this place. */
+static sn_node
+value_at(const sorter *s, size_t at, size_t term)
+{
+    size_t way = 0;
+    while (s->ways && at >= s->ends[way]) {
+        way++;
+    }
+    return (s->ways ? s->ways[way].order : s->order)[term].value;
+}
+
 static sn_status
-eval_cells(sorter *s, const item *items, size_t n, sn_node value)
+eval_cells(sorter *s, const item *items, size_t n, size_t term)
 {
     sn_status status = SN_OK;
     for (size_t i = 0; i < n && status == SN_OK; i++) {
-        status = sn__eval_rows(&s->cells[items[i].at], s->expr, value, s->table, &s->given[items[i].at], 1);
+        size_t at = items[i].at;
+        status = sn__eval_rows(&s->cells[at], s->expr, value_at(s, at, term), s->table, &s->given[at], 1);
+    }
+    return status;
+}
+
+/* The first term at all rows, as they were given. */
+static sn_status
+eval_first(sorter *s)
+{
+    if (!s->ways) {
+        return sn__eval_rows(s->cells, s->expr, s->order->value, s->table, s->given, s->n);
+    }
+    sn_status status = SN_OK;
+    size_t start = 0;
+    for (size_t way = 0; start < s->n && status == SN_OK; way++) {
+        if (s->ends[way] > start) {
+            sn_node value = s->ways[way].order->value;
+            status = sn__eval_rows(s->cells + start, s->expr, value, s->table, s->given + start, s->ends[way] - start);
+            start = s->ends[way];
+        }
     }
     return status;
 }
@@ -376,8 +411,7 @@ sort_by(sorter *s, item *items, size_t n, size_t term, size_t need)
         return SN_OK;
     }
     const sn_order *order = &s->order[term];
-    sn_status status = term == 0 ? sn__eval_rows(s->cells, s->expr, order->value, s->table, s->given, n)
-                                 : eval_cells(s, items, n, order->value);
+    sn_status status = term == 0 ? eval_first(s) : eval_cells(s, items, n, term);
     if (status) {
         return status;
     }
@@ -435,19 +469,35 @@ sorter_init(sorter *s, const sn_row *rows)
     return SN_OK;
 }
 
+static sn_status
+sort_rows(sorter *s, sn_row *rows, size_t need)
+{
+    if (s->n < 2 || s->order_len == 0) {
+        return SN_OK;
+    }
+    sn_status status = sorter_init(s, rows);
+    status = status ? status : sort_by(s, s->items, s->n, 0, need);
+    for (size_t i = 0; i < s->n && status == SN_OK; i++) {
+        rows[i] = s->given[s->items[i].at];
+    }
+    sorter_fini(s);
+    return status;
+}
+
 sn_status
 sn__order_rows(sn_db *db, const sn_expr *e, const sn_table *t, const sn_order *order, size_t order_len, sn_row *rows,
                size_t n, size_t need)
 {
-    if (n < 2 || order_len == 0) {
-        return SN_OK;
-    }
     sorter s = {.db = db, .expr = e, .table = t, .order = order, .order_len = order_len, .n = n};
-    sn_status status = sorter_init(&s, rows);
-    status = status ? status : sort_by(&s, s.items, n, 0, need);
-    for (size_t i = 0; i < n && status == SN_OK; i++) {
-        rows[i] = s.given[s.items[i].at];
-    }
-    sorter_fini(&s);
-    return status;
+    return sort_rows(&s, rows, need);
+}
+
+sn_status
+sn__order_ways(sn_db *db, const sn__hop *h, const size_t *ends, sn_row *rows, size_t n, size_t need)
+{
+    const sn_order *first = h->ways[0].order;
+    sorter s = {.db = db, .expr = h->expr, .table = h->to, .order = first, .order_len = h->order_len, .n = n};
+    s.ways = h->ways;
+    s.ends = ends;
+    return sort_rows(&s, rows, need);
 }

@@ -4,7 +4,8 @@
  * A hop along a reference goes forward (from a referring row, through its foreign key and the unique index of the other table, to at
  * most one row) or backward (from a row, through its key and the index over the foreign key, to the rows that refer to it, in order of
  * arrival). A hop along paths takes the targets of one, of one again and again, or of several as a set (hops.c). The where, order,
- * offset and limit of either apply to the rows of that step from one row. A single step takes the first.
+ * offset and limit of either apply to the rows of that step from one row; a union may have a where and an order for each of its paths.
+ * A single step takes the first.
  *
  * Each target once. A row has one parent by a given reference, so going backward from distinct rows gives distinct rows: such a hop
  * *spreads*, and so does a hop along a path of such hops. Any other hop after a to-many step, and a hop along a path that does not give each
@@ -24,17 +25,52 @@
 /* ---------------------------------------------------------------- compiling */
 
 static bool
-hop_fits(const sn_hop_def *def, const sn_table *to)
+where_fits(const sn_hop_def *def, sn_node where, const sn_table *to)
 {
-    if (def->where != SN_NO_NODE && !sn__expr_fits(def->expr, def->where, true, to)) {
-        return false;
-    }
+    return where == SN_NO_NODE || sn__expr_fits(def->expr, where, true, to);
+}
+
+static bool
+order_fits(const sn_hop_def *def, const sn_order *order, const sn_table *to)
+{
     for (size_t i = 0; i < def->order_len; i++) {
-        if (!sn__order_fits(def->expr, &def->order[i], to)) {
+        if (!sn__order_fits(def->expr, &order[i], to)) {
             return false;
         }
     }
     return true;
+}
+
+/* Whether rows sorted by the one can be sorted among rows sorted by the other. */
+static bool
+orders_agree(const sn_hop_def *def, const sn_order *a, const sn_order *b)
+{
+    for (size_t i = 0; i < def->order_len; i++) {
+        if (sn__term_at(def->expr, a[i].value)->type != sn__term_at(def->expr, b[i].value)->type
+            || a[i].descending != b[i].descending || a[i].nulls_first != b[i].nulls_first) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+ways_fit(const sn_hop_def *def, const sn_table *to)
+{
+    for (size_t k = 0; k < def->path_count; k++) {
+        const sn_way *way = &def->ways[k];
+        if (!where_fits(def, way->where, to) || !order_fits(def, way->order, to)
+            || !orders_agree(def, def->ways[0].order, way->order)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+hop_fits(const sn_hop_def *def, const sn_table *to)
+{
+    return where_fits(def, def->where, to) && (def->ways ? ways_fit(def, to) : order_fits(def, def->order, to));
 }
 
 static void
@@ -63,7 +99,7 @@ find_ends(sn__hop *h, const sn_hop_def *def)
         return true;
     }
     bool one = def->kind == SN_HOP_THROUGH || def->kind == SN_HOP_RECURSIVE;
-    if (def->path_count == 0 || (one && def->path_count > 1)) {
+    if (def->path_count == 0 || (one && def->path_count > 1) || (def->ways && def->kind != SN_HOP_UNION)) {
         return false;
     }
     h->from = sn_path_from(def->paths[0]);
@@ -106,8 +142,40 @@ nature_of(const sn_hop_def *def)
 /* The parts of the path's block behind its hops. */
 typedef struct tail {
     const sn_path **paths;
+    sn_way *ways;
     sn_order *order;
 } tail;
+
+static void
+take_where(sn_path *p, const sn_hop_def *def, sn_node where)
+{
+    if (where != SN_NO_NODE) {
+        note_node(p, def->expr, where);
+    }
+}
+
+static const sn_order *
+take_order(sn_path *p, const sn_hop_def *def, const sn_order *order, tail *t)
+{
+    const sn_order *taken = t->order;
+    for (size_t i = 0; i < def->order_len; i++) {
+        note_node(p, def->expr, order[i].value);
+        *t->order++ = order[i];
+    }
+    return taken;
+}
+
+static const sn_way *
+take_ways(sn_path *p, const sn_hop_def *def, tail *t)
+{
+    const sn_way *taken = t->ways;
+    for (size_t k = 0; k < def->path_count; k++) {
+        const sn_way *way = &def->ways[k];
+        take_where(p, def, way->where);
+        *t->ways++ = (sn_way){way->where, take_order(p, def, way->order, t)};
+    }
+    return taken;
+}
 
 static void
 take_parts(sn_path *p, sn__hop *h, const sn_hop_def *def, tail *t)
@@ -118,14 +186,9 @@ take_parts(sn_path *p, sn__hop *h, const sn_hop_def *def, tail *t)
         note_path(p, def->paths[i]);
         *t->paths++ = def->paths[i];
     }
-    h->order = t->order;
-    for (size_t i = 0; i < def->order_len; i++) {
-        note_node(p, def->expr, def->order[i].value);
-        *t->order++ = def->order[i];
-    }
-    if (def->where != SN_NO_NODE) {
-        note_node(p, def->expr, def->where);
-    }
+    take_where(p, def, def->where);
+    h->ways = def->ways ? take_ways(p, def, t) : NULL;
+    h->order = def->ways ? NULL : take_order(p, def, def->order, t);
 }
 
 static bool
@@ -171,15 +234,17 @@ add_hop(sn_path *p, const sn_hop_def *def, tail *t)
 }
 
 static size_t
-block_size(const sn_hop_def *hops, size_t n, size_t *paths)
+block_size(const sn_hop_def *hops, size_t n, size_t *paths, size_t *ways)
 {
     size_t size = sizeof(sn_path) + n * sizeof(sn__hop);
-    *paths = 0;
+    *paths = *ways = 0;
     for (size_t i = 0; i < n; i++) {
-        size += hops[i].order_len * sizeof(sn_order);
+        size_t several = hops[i].ways ? hops[i].path_count : 0;
+        size += (several ? several : 1) * hops[i].order_len * sizeof(sn_order);
         *paths += hops[i].kind == SN_HOP_REFERENCE ? 0 : hops[i].path_count;
+        *ways += several;
     }
-    return size + *paths * sizeof(sn_path *);
+    return size + *paths * sizeof(sn_path *) + *ways * sizeof(sn_way);
 }
 
 sn_status
@@ -188,14 +253,15 @@ sn_path_new(sn_path **out, sn_db *db, const sn_hop_def *hops, size_t n, bool dis
     if (n == 0 || n > SN_MAX_HOPS) {
         return sn__failed(db, n == 0 ? SN_MISUSE : SN_LIMIT);
     }
-    size_t paths, size = block_size(hops, n, &paths);
+    size_t paths, ways, size = block_size(hops, n, &paths, &ways);
     sn_path *p = sn_mem_zero(&db->mem, size);
     if (!p) {
         return sn__failed(db, SN_NOMEM);
     }
     *p = (sn_path){.db = db, .size = size, .distinct = distinct, .single = true, .spreads = true, .invertible = true};
-    tail t = {(const sn_path **)(void *)(p->hops + n), NULL};
-    t.order = (sn_order *)(void *)(t.paths + paths);
+    tail t = {.paths = (const sn_path **)(void *)(p->hops + n)};
+    t.ways = (sn_way *)(void *)(t.paths + paths);
+    t.order = (sn_order *)(void *)(t.ways + ways);
     sn_status status = SN_OK;
     for (size_t i = 0; i < n && status == SN_OK; i++) {
         status = add_hop(p, &hops[i], &t);

@@ -12,8 +12,9 @@
 /* Rows are looked up through references' indexes at each use: nothing here points into a table. */
 typedef struct sn__hop {
     const sn_reference *reference; /* NULL: a hop along paths */
-    const sn_path *const *paths;   /* behind the hops, in the path's block, as is `order` */
+    const sn_path *const *paths;   /* behind the hops, in the path's block, as are `ways` and orders */
     size_t path_count;
+    const sn_way *ways; /* of a union: for each path, and `order` is NULL; or NULL */
     const sn_table *from, *to;
     const sn_expr *expr;
     sn_node where;
@@ -63,12 +64,21 @@ typedef struct sn__visit sn__visit;
 struct sn__visit {
     sn_status (*at)(sn__visit *v, sn_row row);
     bool stop;
+    size_t way; /* of the rows of a union: the path by which they come */
 };
 
 /* The rows along the hop's reference, before its conditions. `one` is where a single row is put. */
 sn_posting_view sn__hop_rows(const sn__hop *h, sn_row row, sn_row *one);
 /* Whether the hop's condition holds at a row that it leads to. */
 sn_status sn__hop_holds(bool *out, const sn__hop *h, sn_row row);
+/* The condition on the rows of one of its paths, beside that. SN_NO_NODE: none. */
+static inline sn_node
+sn__hop_way_where(const sn__hop *h, size_t way)
+{
+    return h->ways ? h->ways[way].where : SN_NO_NODE;
+}
+/* Whether a condition of the hop's expression holds at a row. */
+sn_status sn__hop_test(bool *out, const sn__hop *h, sn_node where, sn_row row);
 /* A list of the reference's index that needs no looking at each row. */
 bool sn__hop_is_plain(const sn__hop *h);
 

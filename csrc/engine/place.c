@@ -26,6 +26,18 @@ visit_order(const sn_expr *e, const sn_order *order, size_t n, sn__place_visit *
         sn__node_visit(e, order[i].value, v);
 }
 
+/* What is said of the rows of a hop. */
+static void
+visit_said(const sn__hop *h, sn__place_visit *v)
+{
+    sn__node_visit(h->expr, h->where, v);
+    visit_order(h->expr, h->order, h->ways ? 0 : h->order_len, v);
+    for (size_t k = 0; h->ways && k < h->path_count; k++) {
+        sn__node_visit(h->expr, h->ways[k].where, v);
+        visit_order(h->expr, h->ways[k].order, h->order_len, v);
+    }
+}
+
 void
 sn__path_visit(const sn_path *p, sn__place_visit *v)
 {
@@ -37,8 +49,7 @@ sn__path_visit(const sn_path *p, sn__place_visit *v)
         }
         for (size_t k = 0; k < h->path_count; k++)
             sn__path_visit(h->paths[k], v);
-        sn__node_visit(h->expr, h->where, v);
-        visit_order(h->expr, h->order, h->order_len, v);
+        visit_said(h, v);
     }
 }
 

@@ -489,6 +489,9 @@ typedef struct sn_order {
  *
  * where, order, offset and limit apply to the rows of this step from one row; single: only the first (has_one). The nodes live in
  * `expr`, in which depth 0 is the row stepped to. expr and paths must outlive the path.
+ *
+ * A union may have ways, one for each path: then the rows of a path count for which its way's condition holds, and a row is sorted by
+ * the terms of the first way by which it comes. Terms at the same place agree in type and direction, and in where nulls go.
  */
 typedef enum sn_hop_kind {
     SN_HOP_REFERENCE,
@@ -498,6 +501,12 @@ typedef enum sn_hop_kind {
     SN_HOP_INTERSECTION,
     SN_HOP_DIFFERENCE
 } sn_hop_kind;
+
+/* What is said of the rows by which one path of a union gives: so that each path may say the same in its own words. */
+typedef struct sn_way {
+    sn_node where;         /* SN_NO_NODE: none */
+    const sn_order *order; /* the hop's order_len terms */
+} sn_way;
 
 typedef struct sn_hop_def {
     const sn_reference *reference;
@@ -512,6 +521,7 @@ typedef struct sn_hop_def {
     sn_hop_kind kind;
     const sn_path *const *paths; /* of all kinds but REFERENCE */
     size_t path_count;
+    const sn_way *ways; /* of UNION: path_count, and `order` is not looked at; or NULL */
 } sn_hop_def;
 
 /* Hops in sequence, each starting where the one before ended. Immutable. distinct: each target once, in order of first

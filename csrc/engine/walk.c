@@ -35,10 +35,16 @@ sn__hop_rows(const sn__hop *h, sn_row row, sn_row *one)
 }
 
 sn_status
-sn__hop_holds(bool *out, const sn__hop *h, sn_row row)
+sn__hop_test(bool *out, const sn__hop *h, sn_node where, sn_row row)
 {
     *out = true;
-    return h->where == SN_NO_NODE ? SN_OK : sn__test(out, h->expr, h->where, &(sn__scope){NULL, row});
+    return where == SN_NO_NODE ? SN_OK : sn__test(out, h->expr, where, &(sn__scope){NULL, row});
+}
+
+sn_status
+sn__hop_holds(bool *out, const sn__hop *h, sn_row row)
+{
+    return sn__hop_test(out, h, h->where, row);
 }
 
 bool
@@ -155,6 +161,7 @@ typedef struct gather {
     const walk *walk;
     const sn__hop *hop;
     sn_rows rows;
+    size_t *ends; /* where the rows of each way end that has some; NULL: the hop has no ways */
 } gather;
 
 static sn_status
@@ -163,7 +170,11 @@ visit_gather(sn__visit *visit, sn_row row)
     gather *g = (gather *)visit;
     bool holds;
     sn_status status = sn__hop_holds(&holds, g->hop, row);
-    return status || !holds ? status : sn_rows_push(g->walk->path->db, &g->rows, row);
+    status = status || !holds ? status : sn_rows_push(g->walk->path->db, &g->rows, row);
+    if (g->ends) {
+        g->ends[visit->way] = g->rows.n;
+    }
+    return status;
 }
 
 /* How many of n rows, in order, are wanted: the offset and what follows it. */
@@ -173,17 +184,35 @@ rows_wanted(const sn__hop *h, size_t n)
     return h->offset >= n || h->limit >= n - h->offset ? n : h->offset + h->limit;
 }
 
+/* The rows of the hop, of which the first `wanted` stand in order. */
+static sn_status
+gather_rows(gather *g, size_t at, sn_row row, size_t *wanted)
+{
+    const sn__hop *h = g->hop;
+    sn_db *db = g->walk->path->db;
+    if (h->ways && !(g->ends = sn_mem_zero(&db->mem, h->path_count * sizeof *g->ends))) {
+        return SN_NOMEM;
+    }
+    sn_status status = each_row(g->walk, at, row, &g->visit);
+    *wanted = rows_wanted(h, g->rows.n);
+    if (status || g->rows.n < 2) {
+        return status;
+    }
+    if (h->ways) {
+        return sn__order_ways(db, h, g->ends, g->rows.rows, g->rows.n, *wanted);
+    }
+    return sn__order_rows(db, h->expr, h->to, h->order, h->order_len, g->rows.rows, g->rows.n, *wanted);
+}
+
 static sn_status
 step_ordered(walk *w, size_t at, sn_row row)
 {
     const sn__hop *h = &w->path->hops[at];
     sn_db *db = w->path->db;
-    gather g = {{.at = visit_gather}, w, h, {0}};
-    sn_status status = each_row(w, at, row, &g.visit);
-    size_t wanted = rows_wanted(h, g.rows.n);
-    if (status == SN_OK && g.rows.n > 1) {
-        status = sn__order_rows(db, h->expr, h->to, h->order, h->order_len, g.rows.rows, g.rows.n, wanted);
-    }
+    gather g = {.visit = {.at = visit_gather}, .walk = w, .hop = h};
+    size_t wanted = 0;
+    sn_status status = gather_rows(&g, at, row, &wanted);
+    sn_mem_free(&db->mem, g.ends, g.ends ? h->path_count * sizeof *g.ends : 0);
     for (size_t i = h->offset; i < wanted && status == SN_OK && !w->visit->stop; i++) {
         status = arrive(w, at, g.rows.rows[i]);
     }

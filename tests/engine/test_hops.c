@@ -1,6 +1,6 @@
 /*
  * test_hops.c - hops along paths against their definitions by nested loops: random relations made of random relations, of every
- * kind, with conditions, orders, offsets and limits, over rows with cycles among them; what is refused; refused memory.
+ * kind, with conditions, orders, offsets and limits, of unions also for each path by itself, over rows with cycles among them; what is refused; refused memory.
  */
 #include "world.h"
 
@@ -24,6 +24,8 @@ typedef struct relation {
     const struct relation *parts[PARTS];
     int64_t above; /* the condition: an id above this; -1: none */
     bool descending;
+    bool ways; /* of a union: each path has a condition, and an order by what id_key says */
+    int64_t way_above[PARTS];
     size_t offset, limit;
     bool single;
     sn_path *path;
@@ -130,20 +132,47 @@ id_of(const world *w, const relation *r, sn_row row)
     return sn_word_int(sn_table_get(w->t[r->to], row, 0).word);
 }
 
-/* The conditions of a hop on its rows. */
+/* What a row that comes by a path is sorted by: of the second path's, the other way round. */
+static int64_t
+id_key(const world *w, const relation *r, size_t way, sn_row row)
+{
+    return way == 1 ? 30 - id_of(w, r, row) : id_of(w, r, row);
+}
+
+/* The rows of a union with ways, and what each is sorted by. */
 static void
-naive_conditions(list *out, const world *w, const relation *r, const list *rows)
+naive_ways(list *out, int64_t *keys, const world *w, const relation *r, sn_row from)
+{
+    list some;
+    out->n = 0;
+    for (size_t k = 0; k < r->n; k++) {
+        naive(&some, w, r->parts[k], from);
+        for (size_t i = 0; i < some.n; i++) {
+            if (id_of(w, r, some.rows[i]) > r->way_above[k] && !is_in(out, some.rows[i])) {
+                keys[out->n] = id_key(w, r, k, some.rows[i]);
+                put(out, some.rows[i], false);
+            }
+        }
+    }
+}
+
+/* The conditions of a hop on its rows. keys: what they are sorted by. */
+static void
+naive_conditions(list *out, const world *w, const relation *r, const list *rows, const int64_t *keys)
 {
     list held = {.n = 0};
+    int64_t held_keys[WORLD_ROWS];
     for (size_t i = 0; i < rows->n; i++) {
         if (id_of(w, r, rows->rows[i]) <= r->above) {
             continue;
         }
         size_t at = held.n++;
-        for (; r->descending && at > 0 && id_of(w, r, held.rows[at - 1]) < id_of(w, r, rows->rows[i]); at--) {
+        for (; r->descending && at > 0 && held_keys[at - 1] < keys[i]; at--) {
             held.rows[at] = held.rows[at - 1];
+            held_keys[at] = held_keys[at - 1];
         }
         held.rows[at] = rows->rows[i];
+        held_keys[at] = keys[i];
     }
     size_t limit = r->single && r->limit > 1 ? 1 : r->limit;
     for (size_t i = r->offset; i < held.n && i - r->offset < limit; i++) {
@@ -155,6 +184,7 @@ static void
 naive(list *out, const world *w, const relation *r, sn_row from)
 {
     list rows = {.n = 0};
+    int64_t keys[WORLD_ROWS];
     out->n = 0;
     if (r->form == LEAF) {
         out->n = naive_walk(w, r->steps, r->n, from, r->distinct, out->rows, 0);
@@ -166,10 +196,15 @@ naive(list *out, const world *w, const relation *r, sn_row from)
             naive(&rows, w, r->parts[0], from);
         } else if (r->kind == SN_HOP_RECURSIVE) {
             naive_reached(&rows, NULL, w, r->parts[0], from);
-        } else {
+        } else if (!r->ways) {
             naive_set(&rows, w, r, from);
+        } else {
+            naive_ways(&rows, keys, w, r, from);
         }
-        naive_conditions(out, w, r, &rows);
+        for (size_t i = 0; i < rows.n && !r->ways; i++) {
+            keys[i] = id_key(w, r, 0, rows.rows[i]);
+        }
+        naive_conditions(out, w, r, &rows, keys);
     }
 }
 
@@ -222,6 +257,20 @@ make_path(pool *p, relation *r, sn_hop_def *hops, size_t n)
     CHECK_OK(sn_path_new(&r->path, p->w.db, hops, n, r->distinct));
 }
 
+/* Conditions and orders for each path of a union. */
+static void
+make_ways(pool *p, relation *r, sn_node id, sn_way *ways, sn_order *orders)
+{
+    sn_node turned = sn_expr_arith(p->e, SN_SUB, sn_expr_const(p->e, SN_INT, int_cell(30)), id);
+    r->ways = true;
+    for (size_t k = 0; k < r->n; k++) {
+        r->way_above[k] = world_pick(&p->w, 2) == 0 ? (int64_t)world_pick(&p->w, 15) : -1;
+        sn_node floor = sn_expr_const(p->e, SN_INT, int_cell(r->way_above[k]));
+        orders[k] = (sn_order){.value = k == 1 ? turned : id, .descending = true};
+        ways[k] = (sn_way){r->way_above[k] < 0 ? SN_NO_NODE : sn_expr_compare(p->e, SN_GT, id, floor), &orders[k]};
+    }
+}
+
 static bool
 make_hop(pool *p, relation *r)
 {
@@ -256,6 +305,13 @@ make_hop(pool *p, relation *r)
                       .path_count = r->n};
     if (r->above >= 0) {
         hop.where = sn_expr_compare(p->e, SN_GT, id, sn_expr_const(p->e, SN_INT, int_cell(r->above)));
+    }
+    sn_way ways[PARTS];
+    sn_order orders[PARTS];
+    if (r->kind == SN_HOP_UNION && world_pick(&p->w, 2)) {
+        make_ways(p, r, id, ways, orders);
+        hop.order = NULL;
+        hop.ways = ways;
     }
     make_path(p, r, &hop, 1);
     return true;
@@ -421,6 +477,48 @@ test_random(uint64_t seed)
 
 /* ---------------------------------------------------------------- refusals */
 
+static sn_status
+union_of_ways(pool *p, sn_path *path, sn_hop_kind kind, const sn_way *ways, size_t order_len)
+{
+    const sn_path *paths[] = {path, path};
+    sn_hop_def hop = {.expr = p->e,
+                      .where = SN_NO_NODE,
+                      .limit = ALL,
+                      .kind = kind,
+                      .paths = paths,
+                      .path_count = 2,
+                      .ways = ways,
+                      .order_len = order_len};
+    sn_path *made = NULL;
+    sn_status status = sn_path_new(&made, p->w.db, &hop, 1, true);
+    if (made) {
+        sn_path_free(made);
+    }
+    return status;
+}
+
+static void
+test_ways_that_disagree(pool *p, sn_path *parent)
+{
+    sn_node id = sn_expr_column(p->e, 0, p->w.t[CATEGORY], 0), truth = sn_expr_compare(p->e, SN_EQ, id, id);
+    sn_order by_id = {.value = id}, down = {.value = id, .descending = true},
+             nulls = {.value = id, .nulls_first = true};
+    sn_order by_half = {.value = sn_expr_arith(p->e, SN_DIV, id, sn_expr_const(p->e, SN_FLOAT, float_cell(2.0)))};
+    sn_order by_truth = {.value = truth}, *others[] = {&down, &nulls, &by_half, &by_truth};
+    sn_way ways[] = {{truth, &by_id}, {SN_NO_NODE, &by_id}};
+    CHECK_OK(sn_expr_status(p->e));
+    CHECK_OK(union_of_ways(p, parent, SN_HOP_UNION, ways, 1));
+    CHECK_STATUS(union_of_ways(p, parent, SN_HOP_INTERSECTION, ways, 1), SN_MISUSE);
+    ways[1].where = id; /* no condition */
+    CHECK_STATUS(union_of_ways(p, parent, SN_HOP_UNION, ways, 1), SN_MISUSE);
+    ways[1].where = truth;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        ways[1].order = others[i];
+        CHECK_STATUS(union_of_ways(p, parent, SN_HOP_UNION, ways, 1), SN_MISUSE);
+        CHECK_OK(union_of_ways(p, parent, SN_HOP_UNION, ways, 0));
+    }
+}
+
 static void
 test_misuse(void)
 {
@@ -439,6 +537,7 @@ test_misuse(void)
     hop =
         (sn_hop_def){.where = SN_NO_NODE, .limit = ALL, .kind = SN_HOP_RECURSIVE, .paths = paths + 1, .path_count = 1};
     CHECK_STATUS(sn_path_new(&made, p.w.db, &hop, 1, true), SN_MISUSE); /* it does not end where it starts */
+    test_ways_that_disagree(&p, parent);
     sn_rows rows = {0}, levels = {0};
     for (sn_row row = 0; row < sn_table_positions(p.w.t[CATEGORY]); row++) {
         CHECK_STATUS(sn_path_levels(&rows, &levels, parent, row), SN_MISUSE);
