@@ -379,7 +379,9 @@ class Store:
 class Path:
     """A compiled relation. hops: (along, backward, single, P | None, sequence of O, cut), each starting where the one
     before ended. along: a Reference; a Path, to go through it; ("recursive", Path), again and again; or ("union" |
-    "intersection" | "difference", Path, ...). cut: None, a limit, or (offset, limit | None)."""
+    "intersection" | "difference", Path, ...). A union without O may have ways in place of its paths, (Path, P | None,
+    sequence of O): what each says of the rows of its path, with O that agree. cut: None, a limit, or (offset, limit |
+    None)."""
 
     def __new__(cls, store: Store, hops: Sequence[tuple[Any, ...]], /, *, distinct: bool = True) -> Self: ...
     single: Final[bool]
@@ -500,8 +502,9 @@ class Levels:
     layer's description, by which views are told apart. known: what a view answers by name: a Field, which is read; the
     number of a level below (or a tuple of them: the first that has something); None, a field that is not shown.
     parent: a number before its own. path: from the parent's rows (None for the root). beyond: None, or a Path from the
-    targets of path, which are links then, to the level's rows. single: at most one target for each row. fresh: no
-    target has two rows. view, branch: the classes of what is given out."""
+    targets of path, which are links then, to the level's rows; or (near, Path, turned), where links to which the Path
+    near does not lead from the parent's row go on along the Path turned. single: at most one target for each row.
+    fresh: no target has two rows. view, branch: the classes of what is given out."""
 
     def __new__(
         cls, rows: Rows, nodes: tuple[tuple[Any, ...], ...], view: type[View], branch: type[Branch], /

@@ -202,6 +202,8 @@ class Relation:
         """The path is compiled anew at its next use."""
         self._path: _engine.Path | None = None
         self._pair_path: _engine.Path | None = None
+        self._way_paths: tuple[_engine.Path, ...] | None = None
+        self._near_path: _engine.Path | None = None
         self.known_index: tuple[int, _engine.Index | None] | None = (
             None  # over the pairs of a many-to-many; kept by links
         )
@@ -314,6 +316,27 @@ class Relation:
             with self.definition.db.lock:
                 self.hops()  # lays the model out
                 path = self._pair_path = _engine.Path(self.definition.db.store, [pivots.pair_hop(self)])
+        return path
+
+    @property
+    def way_paths(self) -> tuple[_engine.Path, ...]:
+        """Of a many-to-many: to the rows of the pivot, by each of the ways."""
+        paths = self._way_paths
+        if paths is None:
+            with self.definition.db.lock:
+                hops = [pivots.near_hop(self, link) for link in pivots.branches(self)]
+                paths = self._way_paths = tuple(_engine.Path(self.definition.db.store, [hop]) for hop in hops)
+        return paths
+
+    @property
+    def near_path(self) -> _engine.Path:
+        """Of a many-to-many: to all rows of the pivot whose reference to this side leads here."""
+        path = self._near_path
+        if path is None:
+            with self.definition.db.lock:
+                assert self.link is not None
+                hop = (self.link.near.descriptor, True, False, None, (), None)
+                path = self._near_path = _engine.Path(self.definition.db.store, [hop])
         return path
 
     @property

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from . import _engine
+from . import _engine, pivots
 from .columns import Column, Operand, Ordering
 from .compile import Lowering
 from .errors import DefinitionError, FieldError, RelationError, UnknownName, one_of, show, suggest
@@ -252,26 +252,20 @@ def _try(relation: Relation, written: str, options: Options) -> None:
         target.ensure()
     except DefinitionError:
         return
-    link = link_of(relation)
+    link = relation.link
     if link is not None and ("pivot" in target.fields or "pivot" in target.relations):
         raise RelationError(
             f"{written} cannot be included: `pivot` of a view is the row of {link.pivot.name} that links it, and "
             f"{target.name} has a `pivot` of its own"
         )
-    frame = frame_of(relation)
-    where, order = lower(Lowering(target.db), frame, options)
-    _engine.Plan(frame.definition.cls, where=where, order=order)
+    for frame in frames_of(relation):
+        where, order = lower(Lowering(target.db), frame, options)
+        _engine.Plan(frame.definition.cls, where=where, order=order)
 
 
-def link_of(relation: Relation) -> Link | None:
-    """How a many-to-many goes, of which each link has one target, whatever side it is seen from; else None."""
-    return None if relation.declaration.symmetric else relation.link
-
-
-def frame_of(relation: Relation) -> Frame:
-    """What conditions on a node look at: the target, or the link that leads to it."""
-    link = link_of(relation)
-    return Frame(relation.target) if link is None else Frame(link.pivot, link=link)
+def frames_of(relation: Relation) -> tuple[Frame, ...]:
+    """What conditions on a node look at: the target, or the link that leads to it, by each of the ways."""
+    return (Frame(relation.target),) if relation.link is None else pivots.frames(relation)
 
 
 def lower(lowering: Lowering, frame: Frame, options: Options) -> tuple[Any, tuple[Any, ...]]:
@@ -332,7 +326,7 @@ class Level:
     @property
     def link(self) -> Link | None:
         """How the targets are linked, by a many-to-many."""
-        return None if self.relation is None else link_of(self.relation)
+        return None if self.relation is None else self.relation.link
 
     def add(self, relation: Relation, number: int) -> None:
         """A level below."""
@@ -366,8 +360,6 @@ class Level:
         known.pop("record", None)
         if self.link is not None:
             known.pop("pivot", None)
-        elif self.relation is not None and self.relation.link is not None:
-            known.setdefault("pivot", None)
         return known
 
 

@@ -418,12 +418,27 @@ def far_hop(link: Link) -> Hop:
     return (link.far.descriptor, False, False, None, (), None)
 
 
+def frames(relation: Relation) -> tuple[Frame, ...]:
+    """What conditions on the links look at, by each of the ways."""
+    return tuple(Frame(link.pivot, link=link) for link in branches(relation))
+
+
+def orders(relation: Relation) -> tuple[tuple[Any, ...], ...]:
+    """The relation's order, about the rows of the pivot, by each of the ways."""
+    return tuple(tuple(compile.order_ir(relation.ordering, frame)) for frame in frames(relation))
+
+
 def pair_hop(relation: Relation) -> Hop:
     """To the rows of the pivot, in the relation's order."""
-    first, *others = (near_hop(relation, link) for link in branches(relation))
-    if not others:
-        return (*first[:4], relation.compile_conditions()[1], None)
-    return _union(relation, [[hop] for hop in (first, *others)])
+    order = orders(relation)
+    if len(order) == 1:
+        return (*near_hop(relation, branches(relation)[0])[:4], order[0], None)
+    return by_ways([(path, None, each) for path, each in zip(relation.way_paths, order, strict=True)])
+
+
+def by_ways(ways: Sequence[tuple[_engine.Path, Any, Any]], cut: Any = None) -> Hop:
+    """To the rows of the pivot by several ways, of which each says its own condition and order."""
+    return (("union", *ways), False, False, None, (), cut)
 
 
 def hops_of(relation: Relation) -> tuple[Hop, ...]:
@@ -449,7 +464,7 @@ def _union(relation: Relation, ways: Sequence[Sequence[Hop]], order: Any = ()) -
 
 class OtherSide:
     """The step from a row of the pivot to the record at the other end, seen from one that is at either; to that record
-    itself if it is at both. Takes the place of a belongs_to in paths."""
+    itself if it is at both; nowhere if nothing is at the other end. Takes the place of a belongs_to in paths."""
 
     kind, to_many, distinct = "belongs_to", False, True
     link = along = None
@@ -463,14 +478,16 @@ class OtherSide:
         keys = zip(infos, _engine.values(owner, infos), strict=True)
         is_owner = ("and", *(("compare", "==", ("column", 0, info), ("const", info, key)) for info, key in keys))
         far, near = link.far.descriptor, link.near.descriptor
+        store = relation.definition.db.store
+        both = [_engine.Path(store, [(end, False, False, is_owner, (), None)]) for end in (far, near)]
         ways: list[list[Hop]] = [
             [(far, False, False, ("not", is_owner), (), None)],
             [(near, False, False, ("not", is_owner), (), None)],
-            [(near, False, False, None, (), None)],
+            [(("intersection", *both), False, False, None, (), None)],
         ]
         along = _union(relation, ways)[0]
         self._hops = ((along, False, True, None, (), None),)
-        self.path = _engine.Path(relation.definition.db.store, self._hops)
+        self.path = _engine.Path(store, self._hops)
 
     def hops(self) -> tuple[Hop, ...]:
         """The steps of the path, as the extension takes them."""

@@ -53,6 +53,8 @@ _RESOLVED = (
     "descriptor",
     "_path",
     "_pair_path",
+    "_way_paths",
+    "_near_path",
     "_hops",
 )
 

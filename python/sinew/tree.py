@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from . import _engine, host
-from .compile import Lowering
+from . import _engine, compile, host, pivots
+from .compile import Lowering, Slot
 from .errors import NotFound, SinewError, UnknownName, suggest
 from .explain import NodePlan, TreePlan
-from .nodes import Level, Node, frame_of, including, levels, lower
+from .nodes import Level, Node, Options, frames_of, including, levels, lower
 from .query import MOST, Query, _bound, _index
 from .scope import Frame
 from .steady import steadily
@@ -28,6 +28,7 @@ from .views import Branch, View
 
 if TYPE_CHECKING:
     from .definition import Definition, Relation
+    from .pivots import Link
 
 ATTEMPTS = 10
 """How often a question begins again because somebody has written meanwhile."""
@@ -214,10 +215,16 @@ class Tree:
 
 @dataclass(slots=True, eq=False)
 class _Path:
-    """The way to a level. lowering: None where nothing in it depends on the run."""
+    """The way to a level. slots: what Python computes for it, of all rows of the level or, where links lead there by
+    several ways, of those of each: the path to these."""
 
     path: _engine.Path
-    lowering: Lowering | None = None
+    slots: tuple[tuple[_engine.Path | None, Sequence[Slot]], ...] = ()
+
+    @property
+    def asks(self) -> bool:
+        """Whether Python computes anything for it."""
+        return any(slots for _, slots in self.slots)
 
 
 class _Growth:
@@ -247,7 +254,7 @@ class _Growth:
         if self.window is not None:
             rows = self._end(rows)
         paths = [_path(level, run) for level in self.levels[1:]]
-        if any(path.lowering is not None and path.lowering.slots for path in paths):
+        if any(path.asks for path in paths):
             self._fill(paths, rows, run)
         return self._found(rows, [path.path for path in paths])
 
@@ -258,15 +265,19 @@ class _Growth:
 
     def _fill(self, paths: Sequence[_Path], rows: _engine.Rows, run: host.Run) -> None:
         """Computes what only Python can, for the rows that there are without asking it."""
-        bare = [
-            each.path if each.lowering is None or not each.lowering.slots else _plain(level)
-            for each, level in zip(paths, self.levels[1:], strict=True)
-        ]
+        bare = [_plain(level) if each.asks else each.path for each, level in zip(paths, self.levels[1:], strict=True)]
         found = self._found(rows, bare)
         for number, each in enumerate(paths, 1):
-            if each.lowering is not None:
-                links = found.links(number)
-                host.fill(each.path, each.lowering.slots, run, found.rows(number) if links is None else links)
+            for way, slots in each.slots:
+                if slots:
+                    host.fill(each.path, slots, run, self._asked(found, number, way))
+
+    def _asked(self, found: _engine.Levels, number: int, way: _engine.Path | None) -> _engine.Rows:
+        """The rows of which the conditions of a level speak: its own, or links; those to which a way leads."""
+        if way is not None:
+            return way.expand(found.rows(self.levels[number].parent))[0]
+        links = found.links(number)
+        return found.rows(number) if links is None else links
 
     def _found(self, rows: _engine.Rows, paths: Sequence[_engine.Path]) -> _engine.Levels:
         with self.db.lock:  # fields are those of settled models
@@ -279,8 +290,7 @@ class _Growth:
             name = "" if relation is None else relation.name
             single = relation is not None and not relation.to_many
             own = relation is not None and relation.inverse_of is not None  # the children of others are others
-            beyond = None if level.link is None else level.link.step.path
-            nodes.append((name, level.node, level.known(), level.parent, path, beyond, single, own))
+            nodes.append((name, level.node, level.known(), level.parent, path, _beyond(level), single, own))
         return tuple(nodes)
 
     def sheets(self, found: _engine.Levels) -> tuple[Any, ...]:
@@ -306,20 +316,59 @@ def _plain(level: Level) -> _engine.Path:
     return relation.path if level.link is None else relation.pair_path
 
 
+def _beyond(level: Level) -> Any:
+    """What leads from the links of a level to its rows: a path, or what tells the ways apart, and a path for either."""
+    if level.link is None:
+        return None
+    first, *others = (link.far.path for link in pivots.branches(_relation(level)))
+    return (_relation(level).near_path, first, *others) if others else first
+
+
 def _path(level: Level, run: host.Run) -> _Path:
     """The relation's path; with options, a path that goes along it and leaves what they leave of each row's targets."""
-    relation, options, plain = _relation(level), level.node.options, _plain(level)
+    relation, options = _relation(level), level.node.options
     if not any(replace(options, only=None).given()):
-        return _Path(plain)
-    lowering = run.lowering()
-    where, order = lower(lowering, frame_of(relation), options)
-    if level.link is not None:  # links that lead nowhere are not counted
-        there = ("exists", 0, level.link.step.path, None)
-        where = there if where is None else ("and", there, where)
+        return _Path(_plain(level))
     cut = (min(options.offset or 0, MOST), None if options.limit is None else min(options.limit, MOST))
-    hop = (plain, False, not relation.to_many, where, order, cut)
+    lowering = run.lowering()
+    said = [_said(lowering, frame, options) for frame in frames_of(relation)]
+    store = level.definition.db.store
+    if len(said) > 1:
+        return _by_ways(relation, said, cut)
+    where, order, slots = said[0]
+    hop = (_plain(level), False, not relation.to_many, where, order, cut)
     distinct = level.link is not None or relation.distinct
-    return _Path(_engine.Path(level.definition.db.store, (hop,), distinct=distinct), lowering)
+    return _Path(_engine.Path(store, (hop,), distinct=distinct), ((None, slots),))
+
+
+_Said: TypeAlias = tuple[Any, tuple[Any, ...], list[Slot]]
+"""A condition and an order, and what Python computes for them."""
+
+
+def _said(lowering: Lowering, frame: Frame, options: Options) -> _Said:
+    """What options say of the rows of a frame."""
+    before = len(lowering.slots)
+    where, order = lower(lowering, frame, options)
+    if frame.link is not None:  # links that lead nowhere are not counted
+        where = compile.both([_there(frame.link), *([] if where is None else [where])])
+    return where, order, lowering.slots[before:]
+
+
+def _there(link: Link) -> Any:
+    return ("exists", 0, link.far.path, None)
+
+
+def _by_ways(relation: Relation, said: Sequence[_Said], cut: Any) -> _Path:
+    """The same to links that are seen from both sides; the relation's own order is that of what is equal."""
+    store, links = relation.definition.db.store, pivots.branches(relation)
+    ways, asked = [], []
+    for path, link, own, (where, order, slots) in zip(
+        relation.way_paths, links, pivots.orders(relation), said, strict=True
+    ):
+        ways.append((path, where, order + own))
+        leading = _engine.Path(store, ((path, False, False, _there(link), (), None),)) if slots else None
+        asked.append((leading, slots))
+    return _Path(_engine.Path(store, (pivots.by_ways(ways, cut),)), tuple(asked))
 
 
 def _sheet(

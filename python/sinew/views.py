@@ -36,11 +36,6 @@ class View(_engine.View):
 
     def _sinew_hidden(self, name: str) -> NoReturn:
         node: Node = self._sinew_node
-        if name == "pivot" and node.relation is not None and node.relation.link is not None:
-            raise UnknownName(
-                f"{node.written} is symmetric, and its links are seen from both sides: a view has no `pivot`; take it "
-                "from the pairs() of the record above"
-            )
         listed = ", ".join(map(repr, node.options.only or ()))
         raise UnknownName(
             f"the views of {node.written} do not show `{name}` (only=[{listed}]); name it there, or read it from "

@@ -49,7 +49,7 @@ def ways(model: str) -> Iterator[Way]:
         yield Way(name, child)
     for kind in KINDS:
         if kind.owner == model:
-            yield Way(kind.name, kind.target, pivot="" if kind.symmetric else kind.pivot)
+            yield Way(kind.name, kind.target, pivot=kind.pivot)
     for name, target in ALONG.get(model, {}).items():
         yield Way(name, target)
     for name, target in SINGLE.get(model, {}).items():
