@@ -23,6 +23,7 @@ from sinew import (
     RelationError,
     UnknownName,
     belongs_to,
+    count,
     deleted_at,
     field,
     getter,
@@ -52,7 +53,19 @@ class User(Base):
         where=lambda: Friendship.since > 1,
         order_by=lambda: User.name.desc(),
     )
+    dated: ManyToMany[User, Friendship] = many_to_many(
+        symmetric=True,
+        unique=False,
+        foreign_key="one",
+        other_key="other",
+        order_by=lambda: (Friendship.since.desc(), User.name),
+    )
     notes: HasMany[Note] = has_many(inverse=lambda: Note.user)
+    noted: HasMany[Note] = has_many(through=lambda: User.dated.notes)
+
+    @getter
+    def dates(self) -> list[Any]:
+        return [friend.name for friend in self.dated]
 
     @getter
     def said(self) -> list[Any]:
@@ -225,6 +238,39 @@ def test_around_friends(seed: int) -> None:
         assert [(each.record, each.pivot) for each in view.sorted] == ordered(above, (since, False), (name, True))
 
 
+def each_once(found: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(found))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_order_by_what_the_links_say(seed: int) -> None:
+    fill(random.Random(seed))
+    trees = User.include(User.dated), User.include(User.dated, order_by=User.worth, limit=2)
+    everybody = list(User.all())
+    for user, view, by_worth in zip(everybody, *trees, strict=True):
+        expected = ordered(pairs(user), (since, True), (name, False))
+        friends = each_once(target for target, _ in expected)
+        assert list(user.dated.pairs()) == expected == [(each.record, each.pivot) for each in view.dated]
+        first = ordered(expected, (lambda pair: pair[0].worth, False))[:2]
+        assert [(each.record, each.pivot) for each in by_worth.dated] == first
+        assert list(user.dated) == friends == user.dated[:] and len(user.dated) == len(friends)
+        assert user.dated.first() is (friends[0] if friends else None)
+        assert user.dated.last() is (friends[-1] if friends else None)
+        assert [other in user.dated for other in everybody] == [other in friends for other in everybody]
+        assert user.dated.pluck(User.id) == [friend.id for friend in friends]
+        assert user.dated.where(User.worth > 3).all()[:] == [friend for friend in friends if friend.worth > 3]
+        assert list(user.noted) == [note for friend in friends for note in friend.notes]
+        assert user.dates == [friend.name for friend in friends]
+        assert User.where(User.dated.id == user.id).pluck(User.id) == sorted(
+            other.id for other in everybody if any(target is user for target, _ in pairs(other))
+        )
+    counted = User.select(n=count(User.dated), far=count(User.dated.dated))
+    assert [row["n"] for row in counted] == [len(set(user.dated)) for user in everybody]
+    assert [row["far"] for row in counted] == [
+        len({far for friend in user.dated for far in friend.dated}) for user in everybody
+    ]
+
+
 # ---------------------------------------------------------------- one at a time
 
 
@@ -328,6 +374,19 @@ def test_read_by_a_getter(three: tuple[Any, Any, Any]) -> None:
     assert ann.said == [("bob", 3), ("ann", 8)]
     new.other = cid
     assert ann.said == [("bob", 3), ("dan", 8)]
+
+
+def test_an_order_read_by_a_getter(three: tuple[Any, Any, Any]) -> None:
+    ann, bob, cid = three
+    assert ann.dates == ["bob", "cid", "ann"] and bob.dates == ["ann"]
+    Friendship.find_by(one=cid, other=ann).since = 8
+    assert ann.dates == ["cid", "bob", "ann"]
+    bob.name = "bea"
+    assert ann.dates == ["cid", "bea", "ann"] and ann.dated.toggle(cid).detached == [cid]
+    assert ann.dates == ["bea", "ann"] and cid.dates == []
+    Friendship(one=bob, other=ann, since=7)
+    assert [(user.name, link.since) for user, link in ann.dated.pairs()] == [("bea", 7), ("bea", 3), ("ann", 1)]
+    assert ann.dates == ["bea", "ann"]
 
 
 def test_what_is_refused() -> None:

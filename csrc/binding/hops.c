@@ -2,8 +2,8 @@
  * hops.c - the steps of a Path: from plain data to what the engine takes.
  *
  * A hop is a tuple (along, backward, single, P | None, sequence of O, cut). `along` is a Reference; a Path, for a hop through it; or
- * (kind, Path, ...) for a recursive one and for sets. A union may have ways in place of its paths, (Path, P | None, sequence of O), and has
- * no order of its own then. `cut` is None, a limit, or (offset, limit | None).
+ * (kind, Path, ...) for a recursive one and for sets. A union may have ways in place of its paths, (Path, P | None, sequence of O, Path |
+ * None), and has no order of its own then. `cut` is None, a limit, or (offset, limit | None).
  *
  * Conditions and orders run Python code while they are compiled (conversions). What points into the engine, references and the paths
  * along which hops go, is therefore taken last, when no such code runs any more.
@@ -11,7 +11,7 @@
 #include "hops.h"
 
 enum { ALONG, BACKWARD, SINGLE, WHERE, ORDER, CUT, HOP_SIZE };
-enum { WAY_PATH, WAY_WHERE, WAY_ORDER, WAY_SIZE };
+enum { WAY_PATH, WAY_WHERE, WAY_ORDER, WAY_ONWARD, WAY_SIZE };
 
 static const struct {
     const char *name;
@@ -65,8 +65,18 @@ is_part(snpy_store *store, PyObject *part, bool ways)
     if (!ways) {
         return is_path_of(store, part);
     }
-    return PyTuple_Check(part) && PyTuple_GET_SIZE(part) == WAY_SIZE
-           && is_path_of(store, PyTuple_GET_ITEM(part, WAY_PATH));
+    PyObject *onward =
+        PyTuple_Check(part) && PyTuple_GET_SIZE(part) == WAY_SIZE ? PyTuple_GET_ITEM(part, WAY_ONWARD) : NULL;
+    return onward && is_path_of(store, PyTuple_GET_ITEM(part, WAY_PATH))
+           && (onward == Py_None || is_path_of(store, onward));
+}
+
+/* What leads on from the rows of one of its paths, or NULL. */
+static snpy_path *
+onward_at(PyObject *along, Py_ssize_t i)
+{
+    PyObject *onward = has_ways(along) ? PyTuple_GET_ITEM(PyTuple_GET_ITEM(along, i + 1), WAY_ONWARD) : Py_None;
+    return onward == Py_None ? NULL : (snpy_path *)onward;
 }
 
 /* The kind of a hop that has no reference; false if it is none. */
@@ -148,8 +158,8 @@ snpy_hop_class(snpy_store *store, PyObject *hop, bool far)
 {
     PyObject *along = PyTuple_GET_ITEM(hop, ALONG);
     if (!has_reference(store, hop)) {
-        snpy_path *path = path_at(store->state, along, 0);
-        return far ? path->target : path->source;
+        snpy_path *path = path_at(store->state, along, 0), *onward = onward_at(along, 0);
+        return !far ? path->source : onward ? onward->target : path->target;
     }
     snpy_reference *ref = (snpy_reference *)along;
     bool backward = PyTuple_GET_ITEM(hop, BACKWARD) == Py_True;
@@ -251,10 +261,12 @@ static int
 ready_paths(snpy_store *store, PyObject *along, bool *ran)
 {
     for (Py_ssize_t i = 0; i < path_count(store->state, along); i++) {
-        snpy_path *path = path_at(store->state, along, i);
-        *ran |= !snpy_path_is_current(path);
-        if (snpy_path_ready(path) < 0) {
-            return -1;
+        snpy_path *paths[] = {path_at(store->state, along, i), onward_at(along, i)};
+        for (size_t k = 0; k < Py_ARRAY_LENGTH(paths) && paths[k]; k++) {
+            *ran |= !snpy_path_is_current(paths[k]);
+            if (snpy_path_ready(paths[k]) < 0) {
+                return -1;
+            }
         }
     }
     return 0;
@@ -289,7 +301,11 @@ take_engine_pointers(snpy_hops *h, snpy_store *store, PyObject *hops)
             h->defs[i].reference = ((snpy_reference *)along)->ref;
         }
         for (size_t k = 0; k < h->defs[i].path_count; k++) {
+            snpy_path *onward = onward_at(along, (Py_ssize_t)k);
             h->paths[i][k] = path_at(store->state, along, (Py_ssize_t)k)->path;
+            if (onward) {
+                h->ways[i][k].onward = onward->path;
+            }
         }
     }
     return snpy_store_open(store) ? 0 : -1;

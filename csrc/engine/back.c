@@ -48,6 +48,19 @@ back_along_reference(sn_rows *out, sn_db *db, const sn__hop *h, const sn_rows *r
     return status;
 }
 
+/* The rows of a way of the hop that lead on to one of the rows. */
+static sn_status
+back_to_way(sn_rows *out, sn_db *db, const sn__hop *h, size_t way, const sn_rows *rows)
+{
+    const sn_path *onward = sn__hop_onward(h, way);
+    sn_rows found = {0};
+    sn_status status = onward ? copy(&found, db, rows) : SN_OK;
+    status = status || !onward ? status : sn__path_back(&found, onward);
+    status = status ? status : holding(out, db, h, sn__hop_way_where(h, way), onward ? &found : rows);
+    sn_rows_free(db, &found);
+    return status;
+}
+
 /* Appends the rows from which one of the hop's paths leads to one of the rows. */
 static sn_status
 back_along_paths(sn_rows *out, sn_db *db, const sn__hop *h, const sn_rows *rows)
@@ -55,7 +68,7 @@ back_along_paths(sn_rows *out, sn_db *db, const sn__hop *h, const sn_rows *rows)
     sn_status status = SN_OK;
     for (size_t i = 0; i < h->path_count && status == SN_OK; i++) {
         sn_rows found = {0};
-        status = holding(&found, db, h, sn__hop_way_where(h, i), rows);
+        status = back_to_way(&found, db, h, i, rows);
         status = status ? status : sn__path_back(&found, h->paths[i]);
         status = status ? status : copy(out, db, &found);
         sn_rows_free(db, &found);

@@ -36,7 +36,7 @@ visit_once(sn__visit *visit, sn_row row)
     bool fresh = false, holds;
     sn_status status = sn__hop_test(&holds, o->hop, sn__hop_way_where(o->hop, o->on->way), row);
     if (status == SN_OK && holds) {
-        status = sn__seen_add(&fresh, o->db, &o->met, row, o->hop->to->positions);
+        status = sn__seen_add(&fresh, o->db, &o->met, row, o->hop->via->positions);
     }
     if (status == SN_OK && fresh) {
         status = o->on->at(o->on, row);

@@ -43,7 +43,7 @@ typedef struct sorter {
     const sn_order *order; /* of the first way, if there are ways */
     size_t order_len;
     const sn_way *ways; /* NULL: one order for all */
-    const size_t *ends; /* where the rows of each way end among those given; 0: it has none */
+    uint32_t *way_of;   /* of each row as it was given: ascending */
     item *items;        /* working space for n of each */
     item *spare;
     sn_cell *cells;
@@ -353,11 +353,7 @@ part_nulls(sorter *s, item *items, size_t n, bool nulls_first)
 static sn_node
 value_at(const sorter *s, size_t at, size_t term)
 {
-    size_t way = 0;
-    while (s->ways && at >= s->ends[way]) {
-        way++;
-    }
-    return (s->ways ? s->ways[way].order : s->order)[term].value;
+    return (s->ways ? s->ways[s->way_of[at]].order : s->order)[term].value;
 }
 
 static sn_status
@@ -375,17 +371,12 @@ eval_cells(sorter *s, const item *items, size_t n, size_t term)
 static sn_status
 eval_first(sorter *s)
 {
-    if (!s->ways) {
-        return sn__eval_rows(s->cells, s->expr, s->order->value, s->table, s->given, s->n);
-    }
     sn_status status = SN_OK;
-    size_t start = 0;
-    for (size_t way = 0; start < s->n && status == SN_OK; way++) {
-        if (s->ends[way] > start) {
-            sn_node value = s->ways[way].order->value;
-            status = sn__eval_rows(s->cells + start, s->expr, value, s->table, s->given + start, s->ends[way] - start);
-            start = s->ends[way];
+    for (size_t start = 0, end; start < s->n && status == SN_OK; start = end) {
+        for (end = s->ways ? start + 1 : s->n; end < s->n && s->way_of[end] == s->way_of[start]; end++) {
         }
+        sn_node value = value_at(s, start, 0);
+        status = sn__eval_rows(s->cells + start, s->expr, value, s->table, s->given + start, end - start);
     }
     return status;
 }
@@ -469,6 +460,18 @@ sorter_init(sorter *s, const sn_row *rows)
     return SN_OK;
 }
 
+/* Moves the way of each row to where the row stands now. */
+static void
+move_ways(sorter *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        s->spare[i].at = s->way_of[s->items[i].at];
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        s->way_of[i] = s->spare[i].at;
+    }
+}
+
 static sn_status
 sort_rows(sorter *s, sn_row *rows, size_t need)
 {
@@ -479,6 +482,9 @@ sort_rows(sorter *s, sn_row *rows, size_t need)
     status = status ? status : sort_by(s, s->items, s->n, 0, need);
     for (size_t i = 0; i < s->n && status == SN_OK; i++) {
         rows[i] = s->given[s->items[i].at];
+    }
+    if (status == SN_OK && s->ways) {
+        move_ways(s);
     }
     sorter_fini(s);
     return status;
@@ -493,11 +499,11 @@ sn__order_rows(sn_db *db, const sn_expr *e, const sn_table *t, const sn_order *o
 }
 
 sn_status
-sn__order_ways(sn_db *db, const sn__hop *h, const size_t *ends, sn_row *rows, size_t n, size_t need)
+sn__order_ways(sn_db *db, const sn__hop *h, sn_row *rows, uint32_t *ways, size_t n, size_t need)
 {
     const sn_order *first = h->ways[0].order;
-    sorter s = {.db = db, .expr = h->expr, .table = h->to, .order = first, .order_len = h->order_len, .n = n};
+    sorter s = {.db = db, .expr = h->expr, .table = h->via, .order = first, .order_len = h->order_len, .n = n};
     s.ways = h->ways;
-    s.ends = ends;
+    s.way_of = ways;
     return sort_rows(&s, rows, need);
 }

@@ -88,6 +88,21 @@ note_path(sn_path *p, const sn_path *inner)
     p->nesting = inner->nesting > p->nesting ? inner->nesting : p->nesting;
 }
 
+/* Where ways that lead on end. False if they do not go together. */
+static bool
+find_onward(sn__hop *h, const sn_hop_def *def)
+{
+    bool on = def->ways && def->ways[0].onward;
+    h->to = on ? sn_path_to(def->ways[0].onward) : h->to;
+    for (size_t k = 0; def->ways && k < def->path_count; k++) {
+        const sn_path *onward = def->ways[k].onward;
+        if ((onward != NULL) != on || (on && (sn_path_from(onward) != h->via || sn_path_to(onward) != h->to))) {
+            return false;
+        }
+    }
+    return !on || def->where == SN_NO_NODE;
+}
+
 /* Where the hop starts and ends. False if its paths do not go together. */
 static bool
 find_ends(sn__hop *h, const sn_hop_def *def)
@@ -95,7 +110,7 @@ find_ends(sn__hop *h, const sn_hop_def *def)
     if (def->kind == SN_HOP_REFERENCE) {
         const sn_table *from = def->reference->from->table, *to = def->reference->to->table;
         h->from = def->backward ? to : from;
-        h->to = def->backward ? from : to;
+        h->to = h->via = def->backward ? from : to;
         return true;
     }
     bool one = def->kind == SN_HOP_THROUGH || def->kind == SN_HOP_RECURSIVE;
@@ -103,13 +118,13 @@ find_ends(sn__hop *h, const sn_hop_def *def)
         return false;
     }
     h->from = sn_path_from(def->paths[0]);
-    h->to = sn_path_to(def->paths[0]);
+    h->to = h->via = sn_path_to(def->paths[0]);
     for (size_t i = 1; i < def->path_count; i++) {
         if (sn_path_from(def->paths[i]) != h->from || sn_path_to(def->paths[i]) != h->to) {
             return false;
         }
     }
-    return def->kind != SN_HOP_RECURSIVE || h->from == h->to;
+    return find_onward(h, def) && (def->kind != SN_HOP_RECURSIVE || h->from == h->to);
 }
 
 /* What the kind of a hop says of its rows, before offset and limit. */
@@ -129,7 +144,9 @@ nature_of(const sn_hop_def *def)
     }
     nature all = {false, false, true, def->kind != SN_HOP_INTERSECTION && def->kind != SN_HOP_DIFFERENCE};
     for (size_t i = 0; i < def->path_count; i++) {
-        all.invertible &= def->paths[i]->invertible;
+        const sn_path *onward = def->ways ? def->ways[i].onward : NULL;
+        all.invertible &= def->paths[i]->invertible && (!onward || onward->invertible);
+        all.distinct &= !onward;
     }
     if (def->kind == SN_HOP_THROUGH) {
         all.to_one = def->paths[0]->single;
@@ -172,7 +189,10 @@ take_ways(sn_path *p, const sn_hop_def *def, tail *t)
     for (size_t k = 0; k < def->path_count; k++) {
         const sn_way *way = &def->ways[k];
         take_where(p, def, way->where);
-        *t->ways++ = (sn_way){way->where, take_order(p, def, way->order, t)};
+        *t->ways++ = (sn_way){way->where, take_order(p, def, way->order, t), way->onward};
+        if (way->onward) {
+            note_path(p, way->onward);
+        }
     }
     return taken;
 }
@@ -199,7 +219,7 @@ hop_belongs(const sn_path *p, const sn_hop_def *def, const sn__hop *h)
             return false;
         }
     }
-    return h->from->db == p->db && (p->n == 0 || h->from == (h - 1)->to) && hop_fits(def, h->to);
+    return h->from->db == p->db && (p->n == 0 || h->from == (h - 1)->to) && hop_fits(def, h->via);
 }
 
 /* Compiles one hop behind those that are there. */

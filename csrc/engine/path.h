@@ -16,6 +16,7 @@ typedef struct sn__hop {
     size_t path_count;
     const sn_way *ways; /* of a union: for each path, and `order` is NULL; or NULL */
     const sn_table *from, *to;
+    const sn_table *via; /* of the rows that its expressions speak of: `to`, unless ways lead on from there */
     const sn_expr *expr;
     sn_node where;
     const sn_order *order;
@@ -76,6 +77,12 @@ static inline sn_node
 sn__hop_way_where(const sn__hop *h, size_t way)
 {
     return h->ways ? h->ways[way].where : SN_NO_NODE;
+}
+/* What leads on from the rows of one of its paths, or NULL. */
+static inline const sn_path *
+sn__hop_onward(const sn__hop *h, size_t way)
+{
+    return h->ways ? h->ways[way].onward : NULL;
 }
 /* Whether a condition of the hop's expression holds at a row. */
 sn_status sn__hop_test(bool *out, const sn__hop *h, sn_node where, sn_row row);

@@ -26,7 +26,7 @@ visit_order(const sn_expr *e, const sn_order *order, size_t n, sn__place_visit *
         sn__node_visit(e, order[i].value, v);
 }
 
-/* What is said of the rows of a hop. */
+/* What is said of the rows of a hop, and what leads on from them. */
 static void
 visit_said(const sn__hop *h, sn__place_visit *v)
 {
@@ -35,6 +35,8 @@ visit_said(const sn__hop *h, sn__place_visit *v)
     for (size_t k = 0; h->ways && k < h->path_count; k++) {
         sn__node_visit(h->expr, h->ways[k].where, v);
         visit_order(h->expr, h->ways[k].order, h->order_len, v);
+        if (h->ways[k].onward)
+            sn__path_visit(h->ways[k].onward, v);
     }
 }
 

@@ -298,7 +298,8 @@ fan_back_hop(const sn__hop *h, size_t rows)
     }
     size_t sum = 0;
     for (size_t i = 0; i < h->path_count; i++) {
-        size_t found = fan_back(h->paths[i], rows);
+        const sn_path *onward = sn__hop_onward(h, i);
+        size_t found = fan_back(h->paths[i], onward ? fan_back(onward, rows) : rows);
         sum = found < from - sum ? sum + found : from;
     }
     return h->kind == SN_HOP_RECURSIVE && sum < from / GENERATIONS ? sum * GENERATIONS : sum;

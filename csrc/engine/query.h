@@ -14,9 +14,9 @@ bool sn__order_fits(const sn_expr *e, const sn_order *order, const sn_table *t);
  * them. Nothing has moved when it fails. */
 sn_status sn__order_rows(sn_db *db, const sn_expr *e, const sn_table *t, const sn_order *order, size_t order_len,
                          sn_row *rows, size_t n, size_t need);
-/* The same of the rows of a union with ways, which stand way by way: each is sorted by the terms of its own. ends: where those of each
- * way end; 0 for a way without any. */
-sn_status sn__order_ways(sn_db *db, const sn__hop *h, const size_t *ends, sn_row *rows, size_t n, size_t need);
+/* The same of the rows of a union with ways, which stand way by way: each is sorted by the terms of its own. ways: of each row, and moved
+ * with it. */
+sn_status sn__order_ways(sn_db *db, const sn__hop *h, sn_row *rows, uint32_t *ways, size_t n, size_t need);
 
 /* ---------------------------------------------------------------- finding rows */
 

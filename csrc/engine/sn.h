@@ -491,7 +491,8 @@ typedef struct sn_order {
  * `expr`, in which depth 0 is the row stepped to. expr and paths must outlive the path.
  *
  * A union may have ways, one for each path: then the rows of a path count for which its way's condition holds, and a row is sorted by
- * the terms of the first way by which it comes. Terms at the same place agree in type and direction, and in where nulls go.
+ * the terms of the first way by which it comes. Terms at the same place agree in type and direction, and in where nulls go. If the ways
+ * lead on, the order, offset and limit are those of the rows before, each of which gives what its way leads on to; where is none then.
  */
 typedef enum sn_hop_kind {
     SN_HOP_REFERENCE,
@@ -502,10 +503,12 @@ typedef enum sn_hop_kind {
     SN_HOP_DIFFERENCE
 } sn_hop_kind;
 
-/* What is said of the rows by which one path of a union gives: so that each path may say the same in its own words. */
+/* What is said of the rows that one path of a union gives: so that each path may say the same in its own words. */
 typedef struct sn_way {
     sn_node where;         /* SN_NO_NODE: none */
     const sn_order *order; /* the hop's order_len terms */
+    const sn_path
+        *onward; /* from these rows to those of the step; or NULL, as of all ways: they are the rows of the step */
 } sn_way;
 
 typedef struct sn_hop_def {

@@ -90,6 +90,31 @@ arrive(walk *w, size_t at, sn_row row)
     return at + 1 < w->path->n ? step(w, at + 1, row) : w->visit->at(w->visit, row);
 }
 
+/* Takes what a way of hop `at` leads on to further along the path. */
+typedef struct onward {
+    sn__visit visit;
+    walk *walk;
+    size_t at;
+} onward;
+
+static sn_status
+visit_onward(sn__visit *visit, sn_row row)
+{
+    onward *o = (onward *)visit;
+    sn_status status = arrive(o->walk, o->at, row);
+    visit->stop = o->walk->visit->stop;
+    return status;
+}
+
+/* Leaves a row of hop `at` that its conditions have left. */
+static sn_status
+leave(walk *w, size_t at, size_t way, sn_row row)
+{
+    const sn_path *on = sn__hop_onward(&w->path->hops[at], way);
+    onward o = {{.at = visit_onward}, w, at};
+    return on ? sn__path_walk(on, row, on->distinct, &o.visit) : arrive(w, at, row);
+}
+
 static sn_status
 visit_relay(sn__visit *visit, sn_row row)
 {
@@ -103,7 +128,7 @@ visit_relay(sn__visit *visit, sn_row row)
         r->skip--;
         return SN_OK;
     }
-    status = arrive(r->walk, r->at, row);
+    status = leave(r->walk, r->at, visit->way, row);
     visit->stop = --r->left == 0 || r->walk->visit->stop;
     return status;
 }
@@ -161,7 +186,7 @@ typedef struct gather {
     const walk *walk;
     const sn__hop *hop;
     sn_rows rows;
-    size_t *ends; /* where the rows of each way end that has some; NULL: the hop has no ways */
+    sn_rows ways; /* of each row; of a hop without ways: none */
 } gather;
 
 static sn_status
@@ -171,10 +196,8 @@ visit_gather(sn__visit *visit, sn_row row)
     bool holds;
     sn_status status = sn__hop_holds(&holds, g->hop, row);
     status = status || !holds ? status : sn_rows_push(g->walk->path->db, &g->rows, row);
-    if (g->ends) {
-        g->ends[visit->way] = g->rows.n;
-    }
-    return status;
+    bool way = g->hop->ways && status == SN_OK && holds;
+    return way ? sn_rows_push(g->walk->path->db, &g->ways, (sn_row)visit->way) : status;
 }
 
 /* How many of n rows, in order, are wanted: the offset and what follows it. */
@@ -190,16 +213,13 @@ gather_rows(gather *g, size_t at, sn_row row, size_t *wanted)
 {
     const sn__hop *h = g->hop;
     sn_db *db = g->walk->path->db;
-    if (h->ways && !(g->ends = sn_mem_zero(&db->mem, h->path_count * sizeof *g->ends))) {
-        return SN_NOMEM;
-    }
     sn_status status = each_row(g->walk, at, row, &g->visit);
     *wanted = rows_wanted(h, g->rows.n);
     if (status || g->rows.n < 2) {
         return status;
     }
     if (h->ways) {
-        return sn__order_ways(db, h, g->ends, g->rows.rows, g->rows.n, *wanted);
+        return sn__order_ways(db, h, g->rows.rows, g->ways.rows, g->rows.n, *wanted);
     }
     return sn__order_rows(db, h->expr, h->to, h->order, h->order_len, g->rows.rows, g->rows.n, *wanted);
 }
@@ -212,11 +232,11 @@ step_ordered(walk *w, size_t at, sn_row row)
     gather g = {.visit = {.at = visit_gather}, .walk = w, .hop = h};
     size_t wanted = 0;
     sn_status status = gather_rows(&g, at, row, &wanted);
-    sn_mem_free(&db->mem, g.ends, g.ends ? h->path_count * sizeof *g.ends : 0);
     for (size_t i = h->offset; i < wanted && status == SN_OK && !w->visit->stop; i++) {
-        status = arrive(w, at, g.rows.rows[i]);
+        status = leave(w, at, h->ways ? g.ways.rows[i] : 0, g.rows.rows[i]);
     }
     sn_rows_free(db, &g.rows);
+    sn_rows_free(db, &g.ways);
     return status;
 }
 

@@ -380,8 +380,8 @@ class Path:
     """A compiled relation. hops: (along, backward, single, P | None, sequence of O, cut), each starting where the one
     before ended. along: a Reference; a Path, to go through it; ("recursive", Path), again and again; or ("union" |
     "intersection" | "difference", Path, ...). A union without O may have ways in place of its paths, (Path, P | None,
-    sequence of O): what each says of the rows of its path, with O that agree. cut: None, a limit, or (offset, limit |
-    None)."""
+    sequence of O, Path | None): what each says of the rows of its path, with O that agree, and what leads on from them.
+    cut: None, a limit, or (offset, limit | None)."""
 
     def __new__(cls, store: Store, hops: Sequence[tuple[Any, ...]], /, *, distinct: bool = True) -> Self: ...
     single: Final[bool]

@@ -382,7 +382,7 @@ class Relation:
         compiler raises."""
         rows = Frame(self.target) if self.link is None else Frame(self.link.pivot, link=self.link)
         where = None if self.condition is None else compile.predicate_ir((self.condition,), rows)
-        return where, tuple(compile.order_ir(self.ordering, Frame(self.target) if self.declaration.symmetric else rows))
+        return where, tuple(compile.order_ir(self.ordering, rows))
 
     def where_values(self) -> dict[str, Any]:
         """The equalities of its condition: what a record created through it is given."""

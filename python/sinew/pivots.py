@@ -433,22 +433,26 @@ def pair_hop(relation: Relation) -> Hop:
     order = orders(relation)
     if len(order) == 1:
         return (*near_hop(relation, branches(relation)[0])[:4], order[0], None)
-    return by_ways([(path, None, each) for path, each in zip(relation.way_paths, order, strict=True)])
+    return by_ways([(path, None, each, None) for path, each in zip(relation.way_paths, order, strict=True)])
 
 
-def by_ways(ways: Sequence[tuple[_engine.Path, Any, Any]], cut: Any = None) -> Hop:
-    """To the rows of the pivot by several ways, of which each says its own condition and order."""
+def by_ways(ways: Sequence[tuple[_engine.Path, Any, Any, _engine.Path | None]], cut: Any = None) -> Hop:
+    """To the rows of the pivot by several ways, of which each says its own condition and order, and what leads on."""
     return (("union", *ways), False, False, None, (), cut)
 
 
 def hops_of(relation: Relation) -> tuple[Hop, ...]:
-    """The hops of a many-to-many. Conditions and order look at the rows of the pivot, and from there at the target; of
-    links that are seen from both sides, the order looks at the targets."""
+    """The hops of a many-to-many. Conditions and order look at the rows of the pivot, and from there at the target.
+    What is linked both ways round is one target of links seen from both sides."""
     assert relation.link is not None
     if not relation.declaration.symmetric:
         return pair_hop(relation), far_hop(relation.link)
-    ways = [[near_hop(relation, link), far_hop(link)] for link in branches(relation)]
-    return (_union(relation, ways, relation.compile_conditions()[1]),)
+    links = branches(relation)
+    if not relation.ordering:
+        return (_union(relation, [[near_hop(relation, link), far_hop(link)] for link in links]),)
+    parts = zip(relation.way_paths, orders(relation), links, strict=True)
+    along = by_ways([(path, None, order, link.far.path) for path, order, link in parts])
+    return ((_engine.Path(relation.definition.db.store, [along]), False, False, None, (), None),)
 
 
 def narrowed(relation: Relation, said: Callable[[Link], Any]) -> tuple[Hop, ...]:
@@ -457,9 +461,9 @@ def narrowed(relation: Relation, said: Callable[[Link], Any]) -> tuple[Hop, ...]
     return tuple(ways[0]) if len(ways) == 1 else (_union(relation, ways),)
 
 
-def _union(relation: Relation, ways: Sequence[Sequence[Hop]], order: Any = ()) -> Hop:
+def _union(relation: Relation, ways: Sequence[Sequence[Hop]]) -> Hop:
     store = relation.definition.db.store
-    return (("union", *(_engine.Path(store, way) for way in ways)), False, False, None, order, None)
+    return (("union", *(_engine.Path(store, way) for way in ways)), False, False, None, (), None)
 
 
 class OtherSide:

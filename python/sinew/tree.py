@@ -365,7 +365,7 @@ def _by_ways(relation: Relation, said: Sequence[_Said], cut: Any) -> _Path:
     for path, link, own, (where, order, slots) in zip(
         relation.way_paths, links, pivots.orders(relation), said, strict=True
     ):
-        ways.append((path, where, order + own))
+        ways.append((path, where, order + own, None))
         leading = _engine.Path(store, ((path, False, False, _there(link), (), None),)) if slots else None
         asked.append((leading, slots))
     return _Path(_engine.Path(store, (pivots.by_ways(ways, cut),)), tuple(asked))

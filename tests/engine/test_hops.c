@@ -17,6 +17,7 @@ static hostile h;
 typedef struct relation {
     enum { LEAF, HOP, SEQUENCE } form;
     int from, to;
+    int via; /* where the rows of a hop's conditions are */
     bool distinct;
     world_step steps[STEPS];
     size_t n; /* of steps or parts */
@@ -26,6 +27,7 @@ typedef struct relation {
     bool descending;
     bool ways; /* of a union: each path has a condition, and an order by what id_key says */
     int64_t way_above[PARTS];
+    const struct relation *onward[PARTS]; /* what the ways lead on to; NULL: nothing */
     size_t offset, limit;
     bool single;
     sn_path *path;
@@ -129,7 +131,7 @@ naive_set(list *out, const world *w, const relation *r, sn_row from)
 static int64_t
 id_of(const world *w, const relation *r, sn_row row)
 {
-    return sn_word_int(sn_table_get(w->t[r->to], row, 0).word);
+    return sn_word_int(sn_table_get(w->t[r->via], row, 0).word);
 }
 
 /* What a row that comes by a path is sorted by: of the second path's, the other way round. */
@@ -139,9 +141,9 @@ id_key(const world *w, const relation *r, size_t way, sn_row row)
     return way == 1 ? 30 - id_of(w, r, row) : id_of(w, r, row);
 }
 
-/* The rows of a union with ways, and what each is sorted by. */
+/* The rows of a union with ways, and what each is sorted by. way_of: by which way a row comes. */
 static void
-naive_ways(list *out, int64_t *keys, const world *w, const relation *r, sn_row from)
+naive_ways(list *out, int64_t *keys, size_t *way_of, const world *w, const relation *r, sn_row from)
 {
     list some;
     out->n = 0;
@@ -150,6 +152,7 @@ naive_ways(list *out, int64_t *keys, const world *w, const relation *r, sn_row f
         for (size_t i = 0; i < some.n; i++) {
             if (id_of(w, r, some.rows[i]) > r->way_above[k] && !is_in(out, some.rows[i])) {
                 keys[out->n] = id_key(w, r, k, some.rows[i]);
+                way_of[some.rows[i]] = k;
                 put(out, some.rows[i], false);
             }
         }
@@ -180,11 +183,25 @@ naive_conditions(list *out, const world *w, const relation *r, const list *rows,
     }
 }
 
+/* What the rows of ways lead on to. */
+static void
+naive_onward(list *out, const world *w, const relation *r, const list *rows, const size_t *way_of)
+{
+    list some;
+    for (size_t i = 0; i < rows->n; i++) {
+        naive(&some, w, r->onward[way_of[rows->rows[i]]], rows->rows[i]);
+        for (size_t j = 0; j < some.n; j++) {
+            put(out, some.rows[j], r->distinct);
+        }
+    }
+}
+
 static void
 naive(list *out, const world *w, const relation *r, sn_row from)
 {
-    list rows = {.n = 0};
+    list rows = {.n = 0}, left = {.n = 0};
     int64_t keys[WORLD_ROWS];
+    size_t way_of[WORLD_ROWS];
     out->n = 0;
     if (r->form == LEAF) {
         out->n = naive_walk(w, r->steps, r->n, from, r->distinct, out->rows, 0);
@@ -199,12 +216,15 @@ naive(list *out, const world *w, const relation *r, sn_row from)
         } else if (!r->ways) {
             naive_set(&rows, w, r, from);
         } else {
-            naive_ways(&rows, keys, w, r, from);
+            naive_ways(&rows, keys, way_of, w, r, from);
         }
         for (size_t i = 0; i < rows.n && !r->ways; i++) {
             keys[i] = id_key(w, r, 0, rows.rows[i]);
         }
-        naive_conditions(out, w, r, &rows, keys);
+        naive_conditions(r->onward[0] ? &left : out, w, r, &rows, keys);
+        if (r->onward[0]) {
+            naive_onward(out, w, r, &left, way_of);
+        }
     }
 }
 
@@ -257,6 +277,24 @@ make_path(pool *p, relation *r, sn_hop_def *hops, size_t n)
     CHECK_OK(sn_path_new(&r->path, p->w.db, hops, n, r->distinct));
 }
 
+/* What each path of a union leads on to, if there is something. */
+static void
+make_onward(pool *p, relation *r, sn_way *ways)
+{
+    for (size_t k = 0; k < r->n; k++) {
+        r->onward[k] = pick_part(p, r->via, k ? r->onward[0]->to : -1);
+        if (!r->onward[k]) {
+            r->onward[0] = NULL;
+            return;
+        }
+    }
+    r->to = r->onward[0]->to;
+    r->distinct = world_pick(&p->w, 2);
+    for (size_t k = 0; k < r->n; k++) {
+        ways[k].onward = r->onward[k]->path;
+    }
+}
+
 /* Conditions and orders for each path of a union. */
 static void
 make_ways(pool *p, relation *r, sn_node id, sn_way *ways, sn_order *orders)
@@ -267,9 +305,14 @@ make_ways(pool *p, relation *r, sn_node id, sn_way *ways, sn_order *orders)
         r->way_above[k] = world_pick(&p->w, 2) == 0 ? (int64_t)world_pick(&p->w, 15) : -1;
         sn_node floor = sn_expr_const(p->e, SN_INT, int_cell(r->way_above[k]));
         orders[k] = (sn_order){.value = k == 1 ? turned : id, .descending = true};
-        ways[k] = (sn_way){r->way_above[k] < 0 ? SN_NO_NODE : sn_expr_compare(p->e, SN_GT, id, floor), &orders[k]};
+        ways[k] = (sn_way){.order = &orders[k], .where = SN_NO_NODE};
+        if (r->way_above[k] >= 0) {
+            ways[k].where = sn_expr_compare(p->e, SN_GT, id, floor);
+        }
     }
 }
+
+static size_t led_on;
 
 static bool
 make_hop(pool *p, relation *r)
@@ -280,7 +323,7 @@ make_hop(pool *p, relation *r)
         return false;
     }
     r->from = r->parts[0]->from;
-    r->to = r->parts[0]->to;
+    r->to = r->via = r->parts[0]->to;
     r->distinct = true;
     r->above = world_pick(&p->w, 3) == 0 ? (int64_t)world_pick(&p->w, 20) : -1;
     r->descending = world_pick(&p->w, 4) == 0;
@@ -312,6 +355,10 @@ make_hop(pool *p, relation *r)
         make_ways(p, r, id, ways, orders);
         hop.order = NULL;
         hop.ways = ways;
+        if (r->above < 0 && world_pick(&p->w, 2)) {
+            make_onward(p, r, ways);
+        }
+        led_on += r->onward[0] != NULL;
     }
     make_path(p, r, &hop, 1);
     return true;
@@ -498,14 +545,14 @@ union_of_ways(pool *p, sn_path *path, sn_hop_kind kind, const sn_way *ways, size
 }
 
 static void
-test_ways_that_disagree(pool *p, sn_path *parent)
+test_ways_that_disagree(pool *p, sn_path *parent, sn_path *author)
 {
     sn_node id = sn_expr_column(p->e, 0, p->w.t[CATEGORY], 0), truth = sn_expr_compare(p->e, SN_EQ, id, id);
     sn_order by_id = {.value = id}, down = {.value = id, .descending = true},
              nulls = {.value = id, .nulls_first = true};
     sn_order by_half = {.value = sn_expr_arith(p->e, SN_DIV, id, sn_expr_const(p->e, SN_FLOAT, float_cell(2.0)))};
     sn_order by_truth = {.value = truth}, *others[] = {&down, &nulls, &by_half, &by_truth};
-    sn_way ways[] = {{truth, &by_id}, {SN_NO_NODE, &by_id}};
+    sn_way ways[] = {{truth, &by_id, NULL}, {SN_NO_NODE, &by_id, NULL}};
     CHECK_OK(sn_expr_status(p->e));
     CHECK_OK(union_of_ways(p, parent, SN_HOP_UNION, ways, 1));
     CHECK_STATUS(union_of_ways(p, parent, SN_HOP_INTERSECTION, ways, 1), SN_MISUSE);
@@ -517,6 +564,12 @@ test_ways_that_disagree(pool *p, sn_path *parent)
         CHECK_STATUS(union_of_ways(p, parent, SN_HOP_UNION, ways, 1), SN_MISUSE);
         CHECK_OK(union_of_ways(p, parent, SN_HOP_UNION, ways, 0));
     }
+    ways[0].onward = parent;
+    CHECK_STATUS(union_of_ways(p, parent, SN_HOP_UNION, ways, 0), SN_MISUSE); /* the other does not lead on */
+    ways[1].onward = author;
+    CHECK_STATUS(union_of_ways(p, parent, SN_HOP_UNION, ways, 0), SN_MISUSE); /* not from there */
+    ways[1].onward = parent;
+    CHECK_OK(union_of_ways(p, parent, SN_HOP_UNION, ways, 0));
 }
 
 static void
@@ -537,7 +590,7 @@ test_misuse(void)
     hop =
         (sn_hop_def){.where = SN_NO_NODE, .limit = ALL, .kind = SN_HOP_RECURSIVE, .paths = paths + 1, .path_count = 1};
     CHECK_STATUS(sn_path_new(&made, p.w.db, &hop, 1, true), SN_MISUSE); /* it does not end where it starts */
-    test_ways_that_disagree(&p, parent);
+    test_ways_that_disagree(&p, parent, to_author);
     sn_rows rows = {0}, levels = {0};
     for (sn_row row = 0; row < sn_table_positions(p.w.t[CATEGORY]); row++) {
         CHECK_STATUS(sn_path_levels(&rows, &levels, parent, row), SN_MISUSE);
@@ -589,7 +642,9 @@ sweep_setup(hostile *host)
 {
     static swept s;
     (void)host;
-    pool_init(&s.p, 11);
+    size_t before = led_on;
+    pool_init(&s.p, 12);
+    CHECK(led_on > before);
     s.out = s.levels = (sn_rows){0};
     return &s;
 }
@@ -647,7 +702,7 @@ main(void)
     for (uint64_t seed = 1; seed <= 30; seed++) {
         test_random(seed);
     }
-    CHECK(invertible > 200);
+    CHECK(invertible > 200 && led_on > 20);
     test_misuse();
     test_height();
     static const harness_sweep_def sweep = {sweep_setup, sweep_run, sweep_check, sweep_teardown};
