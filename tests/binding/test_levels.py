@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sinew import Attr, BelongsTo, Database, HasMany, Model, _engine, belongs_to, field, has_many
+from sinew import Attr, BelongsTo, Database, HasMany, Model, SinewError, _engine, belongs_to, field, has_many
 
 db = Database()
 
@@ -107,6 +107,11 @@ def authors_and_posts() -> Any:
         lambda: levels(root(), node(path(Author, "posts")), node(path(Author, "posts"), parent=1)),
         lambda: levels(root(), node(path(Author, "posts"), beyond=path(Far, "near"))),
         lambda: levels(root(), node(path(Author, "posts"), beyond=path(Author, "posts"))),
+        lambda: levels(root(), node(path(Author, "posts"), beyond=())),
+        lambda: levels(root(), node(path(Author, "posts"), beyond=(3,))),
+        lambda: levels(root(), node(path(Author, "posts"), beyond=(path(Author, "posts"), path(Post, "author")))),
+        lambda: levels(root(), node(path(Author, "posts"), beyond=(path(Post, "author"),) * 3)),
+        lambda: levels(root(), node(path(Author, "posts"), beyond=(path(Author, "posts"),) * 3)),
         lambda: View(),
         lambda: Branch(),
         lambda: _engine.BranchIter(),  # type: ignore[call-arg]
@@ -125,6 +130,36 @@ def authors_and_posts() -> Any:
 def test_what_is_refused(make: Callable[[], Any]) -> None:
     with pytest.raises((TypeError, ValueError, OverflowError)):
         make()
+
+
+def test_ways_that_are_malformed() -> None:
+    along, author, store = path(Author, "posts"), path(Post, "author"), Author.__sinew__.db.store
+    by_id = ((("column", 0, engine(Post, "id")), True, False),)
+
+    def made(kind: str, *ways: Any, order: Any = ()) -> Any:
+        return _engine.Path(store, [((kind, *ways), False, False, None, order, None)])
+
+    assert len(made("union", (along, None, by_id, None), (along, None, by_id, None)).rows(Author.first())) == 2
+    onward = made("union", (along, None, by_id, author), (along, None, by_id, author))
+    assert onward.target is Author and onward.rows(Author.first()).records() == [Author.first()]
+    for ways in (
+        ((along, None, (), None), along),
+        (along, (along, None, (), None)),
+        ((along, None, ()),),
+        ((3, None, (), None),),
+        ((along, None, (), 3),),
+        ((along, None, by_id, None), (along, None, (), None)),
+        ((along, None, 3, None),),
+        ((along, 3, (), None),),
+        ((along, None, (), author), (along, None, (), None)),
+        ((along, None, (), along),),
+    ):
+        with pytest.raises((TypeError, SinewError)):
+            made("union", *ways)
+    with pytest.raises(SinewError):
+        made("intersection", (along, None, (), None))
+    with pytest.raises(SinewError):
+        made("union", (along, None, (), None), order=by_id)
 
 
 @pytest.mark.parametrize("number", [-1, 3, 1 << 70])
