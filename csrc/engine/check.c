@@ -11,6 +11,7 @@
  *                words in the journal; constants of expressions and cells in the host's hands come on top)
  *   drop list    drop_len + drop_promised <= drop_cap, and the journal's records account for no more than was promised
  *   parking      the database counts the parked rows of its tables; a stamp column takes nulls
+ *   moments      each is what the time told last makes it, and no two are the same distance from it
  *   getters      the values that are kept are counted, cover what they read, and are of rows that are there
  *   units        no unit open: nothing journaled, pending or unsettled
  *
@@ -255,5 +256,7 @@ sn_check(const sn_db *db)
         wrong = check_table(t);
     if (!wrong)
         wrong = sn__intern_check(db);
+    if (!wrong)
+        wrong = sn__moments_check(db);
     return wrong ? wrong : check_uses(db);
 }

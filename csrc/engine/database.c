@@ -59,6 +59,7 @@ sn_db_free(sn_db *db)
     while (sn__dead_value_pop(db))
         continue;
     sn__frame_free(db->spare_frame, &db->mem);
+    sn__moments_free(db);
     free_tables(db);
     sn__intern_free(db);
     sn_mem_free(&db->mem, db->journal, db->journal_cap * sizeof(sn_undo));

@@ -107,13 +107,16 @@ struct sn_db {
     uint64_t revision;
     sn_trace traces[SN_TRACES]; /* of the last revisions, and of the one that is being made */
     uint32_t table_numbers;
-    int64_t now;            /* of the host's clock, for what is right within a time only */
-    size_t timed;           /* values that are */
-    size_t values;          /* of all getters */
-    sn__value *dead_values; /* getters' values that nobody needs any more, until sn_db_drop pops what they own */
-    sn_frame *frames;       /* computations under way */
-    sn_frame *spare_frame;  /* one that has ended, or NULL */
-    uint64_t schema;        /* grows with each change of the schema: values from before are worth nothing */
+    struct sn__moment *moments; /* see moment.h */
+    size_t moment_n, moment_cap;
+    int64_t time_utc, time_local; /* what the host has told */
+    int64_t now;                  /* of the host's clock, for what is right within a time only */
+    size_t timed;                 /* values that are */
+    size_t values;                /* of all getters */
+    sn__value *dead_values;       /* getters' values that nobody needs any more, until sn_db_drop pops what they own */
+    sn_frame *frames;             /* computations under way */
+    sn_frame *spare_frame;        /* one that has ended, or NULL */
+    uint64_t schema;              /* grows with each change of the schema: values from before are worth nothing */
     uint64_t value_numbers;
     size_t pins;
     size_t parked; /* rows of all tables */

@@ -45,9 +45,8 @@ scope_at(const sn__scope *s, unsigned depth)
 static sn_status
 eval_const(sn_cell *out, const sn_expr *e, const sn__term *t, const sn__scope *s)
 {
-    (void)e;
     (void)s;
-    *out = t->cell;
+    *out = sn__constant(e, t);
     return SN_OK;
 }
 

@@ -14,6 +14,8 @@
  * Ownership. Constants own their cells. Each that owns something holds one promise on the drop list, so that freeing
  * needs no memory; the expression holds one more (`spare`), by which a cell is taken in although its node was refused.
  *
+ * Moments are constants that own nothing: they name one of the database's (moment.h).
+ *
  * Comparisons of a follow with a constant get a twin, `inside`: exists(path, inner op constant). It is true for the
  * same rows as long as the constant is not null, and is what the planner can turn into a semijoin. The twin of an OR of
  * equalities of one column is the membership test that says the same; its cells are those of the parts.
@@ -49,6 +51,12 @@ sn_expr_new(sn_expr **out, sn_db *db)
     return SN_OK;
 }
 
+bool
+sn_expr_timed(const sn_expr *e)
+{
+    return e->timed;
+}
+
 static bool
 owns(sn_type type, sn_cell cell)
 {
@@ -73,7 +81,9 @@ sn_expr_free(sn_expr *e)
     size_t members = 0; /* in the order of their nodes; twins share those of another node */
     for (size_t i = 0; i < e->n; i++) {
         sn__term *t = &e->terms[i];
-        if (t->kind == SN__CONST && owns(t->type, t->cell)) {
+        if (t->moment) {
+            sn__moment_leave(e->db, t->moment - 1);
+        } else if (t->kind == SN__CONST && owns(t->type, t->cell)) {
             sn__drop_cell(e->db, t->type, t->cell);
         } else if (t->kind == SN__IN && t->members == members) {
             free_members(e, e->terms[t->a].type, &e->members[members++]);
@@ -233,6 +243,30 @@ sn_expr_const(sn_expr *e, sn_type type, sn_cell cell)
     return node;
 }
 
+sn_node
+sn_expr_moment(sn_expr *e, sn_type type, int64_t offset)
+{
+    sn__term t = make(SN__CONST, type);
+    uint32_t number;
+    if (e->status) {
+        return SN_NO_NODE;
+    }
+    if ((type != SN_DATETIME && type != SN_ENTRY) || offset > SN_MAX_OFFSET || offset < -SN_MAX_OFFSET) {
+        return refuse(e, SN_MISUSE);
+    }
+    sn_status status = sn__moment_join(&number, e->db, type, offset);
+    if (status) {
+        return refuse(e, status);
+    }
+    t.moment = number + 1;
+    sn_node node = append(e, &t);
+    if (node == SN_NO_NODE) {
+        sn__moment_leave(e->db, number);
+    }
+    e->timed |= node != SN_NO_NODE;
+    return node;
+}
+
 /* ---------------------------------------------------------------- values */
 
 sn_node
@@ -252,11 +286,12 @@ sn_expr_column(sn_expr *e, unsigned depth, const sn_table *t, sn_col col)
 
 /* What a node takes over from a path whose targets it looks at: the path's own conditions are evaluated below it. */
 static sn_status
-step(sn__term *t, const sn_expr *e, unsigned depth, const sn_path *path)
+step(sn__term *t, sn_expr *e, unsigned depth, const sn_path *path)
 {
     if (path->db != e->db) {
         return SN_MISUSE;
     }
+    e->timed |= path->timed;
     t->path = path;
     t->height = (uint16_t)(path->height + 1);
     t->nesting = (uint8_t)(path->nesting + 1);
@@ -701,7 +736,7 @@ sn_expr_in(sn_expr *e, sn_node a, const sn_cell *cells, size_t n)
 
 /* ---------------------------------------------------------------- either of several values */
 
-/* The constants that a test compares a column with for equality. NULL if it does something else. */
+/* The constants that a test compares a column with for equality. NULL if it does something else, or with what changes. */
 static const sn_cell *
 equal_to(const sn_expr *e, const sn__term *test, size_t *n)
 {
@@ -715,7 +750,8 @@ equal_to(const sn_expr *e, const sn__term *test, size_t *n)
         return e->cells + e->members[test->members].first;
     }
     const sn__term *constant = test->kind == SN__COMPARE && test->op == SN_EQ ? &e->terms[test->b] : NULL;
-    bool plain = constant && constant->kind == SN__CONST && constant->type == column->type && !constant->cell.null;
+    bool plain = constant && constant->kind == SN__CONST && constant->type == column->type && !constant->cell.null
+                 && !constant->moment;
     *n = 1;
     return plain ? &constant->cell : NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "arith.h"
 #include "database.h"
+#include "moment.h"
 
 #define SN_MAX_NESTING 16  /* rows around each other */
 #define SN_MAX_HEIGHT 1000 /* nodes on the way to a leaf: evaluation recurses */
@@ -64,6 +65,7 @@ typedef struct sn__term {
     const sn_path *path;    /* FOLLOW, AGGREGATE, EXISTS */
     const sn__arith *arith; /* ARITH */
     sn_cell cell;           /* CONST: owned, with a promise on the drop list if its type owns something */
+    uint32_t moment;        /* CONST: 1 + the number of the moment that it is instead (moment.h), or 0 */
     const sn_table *rows[SN_MAX_NESTING];
 } sn__term;
 
@@ -75,6 +77,7 @@ typedef struct sn__host {
 struct sn_expr {
     sn_db *db;
     sn_status status;
+    bool timed; /* a moment, or a path that is timed, is among the terms */
     bool spare; /* a promise beyond those of the constants: to take a cell in when nothing else can be had */
     sn__term *terms;
     size_t n, cap;
@@ -98,6 +101,13 @@ static inline const sn__term *
 sn__term_at(const sn_expr *e, sn_node node)
 {
     return &e->terms[node];
+}
+
+/* What a CONST stands for. Borrowed; of a moment until another time is told. */
+static inline sn_cell
+sn__constant(const sn_expr *e, const sn__term *t)
+{
+    return t->moment ? sn__moment_cell(e->db, t->moment - 1) : t->cell;
 }
 
 /* Whether the node is a predicate (or a value) that can be evaluated at a row of the table with nothing around it. */

@@ -399,8 +399,9 @@ is_askable(const sn_index *ix, const sn_word *words)
 }
 
 static sn__read
-along(const sn_path *p, sn_row from, sn_read_kind kind)
+along(sn_frame *f, const sn_path *p, sn_row from, sn_read_kind kind)
 {
+    f->once |= p->timed;
     sn__read r = {.kind = (uint8_t)kind, .row = from, .col = SN_NO_COL};
     r.on.path = p;
     return r;
@@ -432,7 +433,7 @@ sn_read_target(sn_frame *f, const sn_reference *ref, sn_row row, sn_row target)
 void
 sn_read_first(sn_frame *f, const sn_path *p, sn_row from, sn_row target)
 {
-    sn__read r = along(p, from, SN_READ_FIRST);
+    sn__read r = along(f, p, from, SN_READ_FIRST);
     r.was.target = target;
     note_along(f, &r);
 }
@@ -440,7 +441,7 @@ sn_read_first(sn_frame *f, const sn_path *p, sn_row from, sn_row target)
 void
 sn_read_count(sn_frame *f, const sn_path *p, sn_row from, size_t stop_at, size_t count)
 {
-    sn__read r = along(p, from, SN_READ_COUNT);
+    sn__read r = along(f, p, from, SN_READ_COUNT);
     r.was.number.count = count;
     r.was.number.stop_at = stop_at;
     note_along(f, &r);
@@ -449,7 +450,7 @@ sn_read_count(sn_frame *f, const sn_path *p, sn_row from, size_t stop_at, size_t
 void
 sn_read_contains(sn_frame *f, const sn_path *p, sn_row from, sn_row target, bool inside)
 {
-    sn__read r = along(p, from, SN_READ_CONTAINS);
+    sn__read r = along(f, p, from, SN_READ_CONTAINS);
     r.was.member.target = target;
     r.was.member.inside = inside;
     note_along(f, &r);
@@ -474,7 +475,7 @@ copy_rows(sn_rows *out, sn_db *db, const sn_row *rows, size_t n)
 void
 sn_read_each(sn_frame *f, const sn_path *p, sn_row from, const sn_row *rows, size_t n)
 {
-    sn__read r = along(p, from, SN_READ_EACH);
+    sn__read r = along(f, p, from, SN_READ_EACH);
     if (!is_new(f, &r))
         return;
     r.was.rows = sn_mem_new(&f->db->mem, sizeof *r.was.rows);
@@ -517,9 +518,16 @@ sn_read_probe(sn_frame *f, const sn_index *ix, const sn_word *words, sn_row foun
 
 /* ---------------------------------------------------------------- queries */
 
+static bool
+is_timed(const sn_query *q)
+{
+    return (q->expr && q->expr->timed) || (q->source == SN_FROM_PATH && q->path->timed);
+}
+
 static sn__watch *
 watch_query(sn_frame *f, const sn_query *q, void *handle)
 {
+    f->once |= is_timed(q);
     assert(q->source != SN_FROM_ROWS);
     sn__watch *w = f->once || !reserve(f) ? NULL : sn_mem_zero(&f->db->mem, sizeof *w);
     f->once |= !w;
@@ -570,6 +578,7 @@ sn_read_rows(sn_frame *f, const sn_query *q, void *handle, const sn_row *rows, s
 bool
 sn_read_value(sn_frame *f, const sn_expr *e, sn_node node, void *handle, const sn_table *t, sn_row row, sn_cell cell)
 {
+    f->once |= e->timed;
     if (sn_type_owns(sn_expr_type(e, node)) && !cell.null) {
         sn_read_node(f, e, node);
         return false;
@@ -600,6 +609,7 @@ void
 sn_read_query(sn_frame *f, const sn_query *q)
 {
     read_visit v = {{visit_read}, f};
+    f->once |= is_timed(q);
     sn__query_visit(q, &v.visit);
 }
 
@@ -607,6 +617,7 @@ void
 sn_read_node(sn_frame *f, const sn_expr *e, sn_node node)
 {
     read_visit v = {{visit_read}, f};
+    f->once |= e->timed;
     sn__node_visit(e, node, &v.visit);
 }
 
@@ -614,6 +625,7 @@ void
 sn_read_path(sn_frame *f, const sn_path *p)
 {
     read_visit v = {{visit_read}, f};
+    f->once |= p->timed;
     sn__path_visit(p, &v.visit);
 }
 

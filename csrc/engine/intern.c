@@ -218,6 +218,16 @@ sn_entry_intern(sn_word *out, bool *taken, sn_db *db, const sn_entry_def *def)
     return SN_LIKELY(status == SN_OK) ? SN_OK : sn__fail_status(db, status);
 }
 
+sn_status
+sn__intern_key(sn_word *out, sn_db *db, sn_bytes key)
+{
+    sn_entry *e = set_reserve(db, 1) == SN_OK ? key_take(db, key) : NULL;
+    if (!e)
+        return SN_NOMEM;
+    *out = sn_entry_word(e);
+    return SN_OK;
+}
+
 sn_word
 sn_entry_peek(const sn_db *db, uint32_t tag, sn_bytes exact)
 {

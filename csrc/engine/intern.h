@@ -44,6 +44,9 @@ sn_word_entry(sn_word word)
     return (sn_entry *)(uintptr_t)(word & ~(sn_word)1);
 }
 
+/* One use of the entry that stands for a canonical form: equal to each value of that form, and without a handle. */
+sn_status sn__intern_key(sn_word *out, sn_db *db, sn_bytes key);
+
 /* Frees one dead entry (see db->dead_entries) and returns its handle, now the caller's to release; NULL when there is
  * none. A dead entry is out of the set already; one without a handle is freed at once and never gets here. */
 void *sn__intern_pop_dead(sn_db *db);

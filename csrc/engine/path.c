@@ -77,6 +77,7 @@ static void
 note_node(sn_path *p, const sn_expr *e, sn_node node)
 {
     const sn__term *t = sn__term_at(e, node);
+    p->timed |= e->timed;
     p->height = t->height + 1u > p->height ? (uint16_t)(t->height + 1u) : p->height;
     p->nesting = t->nesting > p->nesting ? t->nesting : p->nesting;
 }
@@ -84,6 +85,7 @@ note_node(sn_path *p, const sn_expr *e, sn_node node)
 static void
 note_path(sn_path *p, const sn_path *inner)
 {
+    p->timed |= inner->timed;
     p->height = inner->height + 1u > p->height ? (uint16_t)(inner->height + 1u) : p->height;
     p->nesting = inner->nesting > p->nesting ? inner->nesting : p->nesting;
 }
@@ -332,6 +334,12 @@ bool
 sn_path_single(const sn_path *p)
 {
     return p->single;
+}
+
+bool
+sn_path_timed(const sn_path *p)
+{
+    return p->timed;
 }
 
 /* ---------------------------------------------------------------- from one row */

@@ -41,6 +41,7 @@ struct sn_path {
     bool spreads;    /* no row is the target of two: going on from distinct rows gives distinct rows */
     bool invertible; /* sn_path_semijoin works */
     bool sweeps;     /* sn__path_sweeps */
+    bool timed;      /* a condition or an order, also of a path among its steps, looks at the time */
     bool freed;      /* by its owner: it is here for the sake of its uses, and must not be followed */
     size_t uses;     /* reads along it that getters' values keep (getter.h) */
     uint64_t places; /* the bits of all that it looks at (revision.h) */

@@ -57,7 +57,7 @@ column_bound(sn_cell *out, const sn__find *f, sn_node test, sn__kind kind, uint8
     if (constant->type == SN_FLOAT && isnan(sn_word_float(constant->cell.word))) {
         return false;
     }
-    *out = (sn_cell){sn_types[constant->type].key(constant->cell.word), false};
+    *out = (sn_cell){sn_types[constant->type].key(sn__constant(f->expr, constant).word), false};
     return true;
 }
 

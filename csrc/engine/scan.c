@@ -167,7 +167,7 @@ as_interval(interval *out, const sn_expr *e, sn_node test)
     if (t->kind != SN__COMPARE || t->op == SN_NE || sn__term_at(e, t->b)->cell.null) {
         return false;
     }
-    *out = make_interval(sn__term_at(e, t->a), t->op, sn__term_at(e, t->b)->cell.word);
+    *out = make_interval(sn__term_at(e, t->a), t->op, sn__constant(e, sn__term_at(e, t->b)).word);
     return true;
 }
 
@@ -328,15 +328,16 @@ member_bits(uint64_t *out, const block *b, const sn__term *t)
 static void
 compare_bits(uint64_t *out, const block *b, const sn__term *t)
 {
-    const sn__term *column = sn__term_at(b->e, t->a), *constant = sn__term_at(b->e, t->b);
-    if (constant->cell.null && t->op > SN_NE) {
+    const sn__term *column = sn__term_at(b->e, t->a);
+    sn_cell constant = sn__constant(b->e, sn__term_at(b->e, t->b));
+    if (constant.null && t->op > SN_NE) {
         memset(out, 0, b->words * sizeof *out);
         return;
     }
-    if (constant->cell.null) {
+    if (constant.null) {
         null_bits(out, b, column->col);
     } else {
-        interval v = make_interval(column, SN_EQ, constant->cell.word);
+        interval v = make_interval(column, SN_EQ, constant.word);
         interval_bits(out, b, &v);
     }
     if (t->op == SN_NE) {

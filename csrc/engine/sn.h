@@ -42,7 +42,8 @@ typedef uint16_t sn_col;
 
 #define SN_NO_ROW UINT32_MAX
 #define SN_NO_COL UINT16_MAX
-#define SN_MAX_KEY 8 /* columns of one index, key or reference */
+#define SN_MAX_KEY 8                     /* columns of one index, key or reference */
+#define SN_MAX_OFFSET (INT64_C(1) << 61) /* microseconds between the time and a moment (sn_expr_moment) */
 
 typedef struct sn_db sn_db;
 typedef struct sn_table sn_table;
@@ -157,6 +158,10 @@ size_t sn_db_bytes(const sn_db *db);
 
 /* Grows with every change, never goes back. */
 uint64_t sn_db_revision(const sn_db *db);
+
+/* Tells all expressions the time: microseconds since 0001-01-01, in UTC and local, both within what the host can write. Whatever is asked
+ * of what is timed (sn_expr_timed, sn_path_timed) sees the time told last. SN_NOMEM: it is the one before. */
+sn_status sn_db_set_time(sn_db *db, int64_t utc, int64_t local);
 
 /* While pins are held no compaction happens, so row numbers stay good. */
 void sn_db_pin(sn_db *db);
@@ -424,10 +429,18 @@ sn_status sn_expr_new(sn_expr **out, sn_db *db);
 void sn_expr_free(sn_expr *e); /* constants' handles go to the drop list */
 sn_status sn_expr_status(const sn_expr *e);
 sn_type sn_expr_type(const sn_expr *e, sn_node node); /* of a value node */
+bool sn_expr_timed(const sn_expr *e);                 /* some node looks at the time, by itself or along a path */
 
 /* values */
 sn_node sn_expr_const(sn_expr *e, sn_type type,
                       sn_cell cell); /* moves the cell in, also when it fails (stop building then) */
+/*
+ * A moment: the time that the host has told last (sn_db_set_time) and so many microseconds more, at most SN_MAX_OFFSET, also when that
+ * is a time that the host cannot write. SN_DATETIME: of the local time, as stored. SN_ENTRY: of UTC, as a canonical form of 8 bytes, the
+ * first the most significant, of the microseconds with the top bit inverted. Beside a column it is what a constant would be, to indexes
+ * too; it is no value to be handed out as it is. SN_MISUSE for other types.
+ */
+sn_node sn_expr_moment(sn_expr *e, sn_type type, int64_t offset);
 sn_node sn_expr_column(sn_expr *e, unsigned depth, const sn_table *t, sn_col col);
 /* `inner` at the row that the to-one path leads to from the row at `depth` (inside, that row is depth 0); null without
  * one */
@@ -535,6 +548,7 @@ void sn_path_set_tag(sn_path *p, void *tag); /* the host's name for it, NULL at 
 const sn_table *sn_path_from(const sn_path *p);
 const sn_table *sn_path_to(const sn_path *p);
 bool sn_path_single(const sn_path *p); /* at most one target, whatever the data */
+bool sn_path_timed(const sn_path *p);  /* where it leads depends on the time */
 
 /* From a live or parked row to live ones. */
 sn_status sn_path_first(sn_row *out, const sn_path *p, sn_row from); /* SN_NO_ROW: none */
@@ -624,7 +638,8 @@ sn_status sn_query_group_aggregate(sn_cell *out, sn_type *type, sn_agg_op op, sn
  * sn_frame_begin and sn_frame_finish, and tells the frame what is read meanwhile, with what came out (sn_read_*).
  *
  * What was read is asked again, in the same order, when something has been written since: a value is right as long as each answer is
- * the same. A read of what cannot be asked again in detail is one of the columns and the rows that it looked at, as a whole.
+ * the same. A read of what cannot be asked again in detail is one of the columns and the rows that it looked at, as a whole. A read of
+ * what is timed (sn_path_timed, sn_expr_timed) makes the value good for one read: nobody can tell when it changes.
  *
  * Values die with their rows and with each change of the schema. A call that refuses memory loses a value, not its correctness.
  */
