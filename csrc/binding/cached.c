@@ -202,23 +202,11 @@ compute_apart(snpy_getter *self, PyObject *record)
 
 /* ---------------------------------------------------------------- whether what is kept is right */
 
-/* Microseconds since 1970 in UTC, by the database's clock. */
-static int64_t
-time_of(const snpy_store *store)
-{
-    struct timespec now;
-    if (store->frozen) {
-        return store->clock;
-    }
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + store->clock;
-}
-
 void
 snpy_tell_time(const snpy_store *store)
 {
     if (sn_db_timed(store->engine)) {
-        sn_db_set_now(store->engine, time_of(store));
+        sn_db_set_now(store->engine, snpy_time(store));
     }
 }
 

@@ -6,7 +6,8 @@
  * at all has changed: list() asks for the length twice. The Python layer derives its class from this one, with
  * `__slots__ = ()`, and Many.__get__ makes instances of that class by tp_alloc alone.
  *
- * Invariant: while the store's revision and schema are those beside `count`, the path leads to so many records.
+ * Invariant: while the store's revision and schema are those beside `count`, the path leads to so many records; of one that depends
+ * on the time nothing is remembered.
  *
  *   len, bool, in   one call of the engine, O(1) on a direct relation without conditions
  *   iter        the rows as they are at its start, pinned; those deleted since are passed over (see rows.c)
@@ -49,11 +50,11 @@ collection_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSE
     return NULL;
 }
 
-/* Remembers a count that has just been made along a path that is compiled. */
+/* Remembers a count that has just been made along a path that is compiled, unless time alone may change it. */
 static void
 remember(collection *self, const snpy_path *path, Py_ssize_t count)
 {
-    self->count = count;
+    self->count = path->timed ? -1 : count;
     self->revision = sn_db_revision(path->store->engine);
     self->schema = path->store->schema;
 }

@@ -94,11 +94,11 @@ typedef struct block {
     uint64_t revision;
 } block;
 
-/* Evaluates a value for the next live rows from place `start` on. */
+/* Evaluates a value for the next live rows from place `start` on, at a time. */
 static int
-block_load(block *b, snpy_plan *self, snpy_rows *rows, size_t value, size_t start)
+block_load(block *b, snpy_plan *self, int64_t at, snpy_rows *rows, size_t value, size_t start)
 {
-    if (snpy_plan_ready(self) < 0) {
+    if (snpy_plan_ready_at(self, at) < 0) {
         return -1;
     }
     b->n = 0;
@@ -143,7 +143,7 @@ block_unload(const block *b, snpy_plan *self, size_t value, PyObject *list)
 
 /* One value over all rows; None for rows deleted since. New reference. */
 static PyObject *
-value_list(snpy_plan *self, size_t value, snpy_rows *rows)
+value_list(snpy_plan *self, int64_t at, size_t value, snpy_rows *rows)
 {
     block b;
     size_t place = 0, n = rows->rows.n;
@@ -153,7 +153,8 @@ value_list(snpy_plan *self, size_t value, snpy_rows *rows)
     }
     PyObject_GC_UnTrack(list); /* half made, it is nobody's business */
     while (place < n) {
-        if (block_load(&b, self, rows, value, place) < 0 || (place = block_unload(&b, self, value, list)) == SIZE_MAX) {
+        if (block_load(&b, self, at, rows, value, place) < 0
+            || (place = block_unload(&b, self, value, list)) == SIZE_MAX) {
             Py_DECREF(list);
             return NULL;
         }
@@ -173,8 +174,9 @@ snpy_plan_columns(PyObject *op, PyObject *object)
     snpy_plan *self = (snpy_plan *)op;
     snpy_rows *rows = snpy_plan_rows_argument(self, object);
     PyObject *columns = rows ? PyList_New(0) : NULL;
+    int64_t at = self->timed && self->at == SNPY_NOW ? snpy_time(self->store) : self->at;
     for (Py_ssize_t i = 0; columns && i < PyTuple_GET_SIZE(self->values); i++) {
-        PyObject *list = value_list(self, (size_t)i, rows);
+        PyObject *list = value_list(self, at, (size_t)i, rows);
         if (!list || PyList_Append(columns, list) < 0) {
             Py_CLEAR(columns);
         }

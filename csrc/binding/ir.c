@@ -212,6 +212,20 @@ value_const(snpy_ir *ir, PyObject *node, snpy_field **like)
 }
 
 static sn_node
+value_moment(snpy_ir *ir, PyObject *node, snpy_field **like)
+{
+    *like = parse_like(ir, ITEM(node, 1));
+    int64_t offset = *like ? PyLong_AsLongLong(ITEM(node, 2)) : -1;
+    if (offset == -1 && PyErr_Occurred()) {
+        return SN_NO_NODE;
+    }
+    if ((*like)->kind != SNPY_DATETIME && (*like)->kind != SNPY_DATETIME_AWARE) {
+        return malformed(ir, "a moment of a query stands for something that is no datetime");
+    }
+    return built(ir, sn_expr_moment(ir->expr, like_type(*like), offset));
+}
+
+static sn_node
 value_follow(snpy_ir *ir, PyObject *node, snpy_field **like)
 {
     unsigned depth;
@@ -476,8 +490,9 @@ typedef struct value_row {
 } value_row;
 
 static const value_row value_table[] = {
-    {"column", 3, value_column}, {"const", 3, value_const}, {"follow", 4, value_follow},       {"host", 4, value_host},
-    {"arith", 4, value_arith},   {"else", 3, value_else},   {"aggregate", 7, value_aggregate},
+    {"column", 3, value_column},       {"const", 3, value_const},   {"follow", 4, value_follow},
+    {"host", 4, value_host},           {"arith", 4, value_arith},   {"else", 3, value_else},
+    {"aggregate", 7, value_aggregate}, {"moment", 3, value_moment},
 };
 
 typedef struct predicate_row {

@@ -187,9 +187,9 @@ search_init(search *s, snpy_rows *rows, PyObject *given)
     return check_chain(s, rows->cls);
 }
 
-/* Brings the paths of a node up to date. *ran: some had to be, which ran Python code. */
+/* Brings the paths of a node up to date. *ran: some had to be, which ran Python code. *timed: some look at the time. */
 static int
-make_node_ready(const node *d, bool *ran)
+make_node_ready(const node *d, bool *ran, bool *timed)
 {
     snpy_path *paths[] = {d->path, d->beyond, d->near, d->turned};
     for (size_t i = 0; i < Py_ARRAY_LENGTH(paths); i++) {
@@ -197,23 +197,28 @@ make_node_ready(const node *d, bool *ran)
         if (paths[i] && snpy_path_ready(paths[i]) < 0) {
             return -1;
         }
+        *timed |= paths[i] && paths[i]->timed;
     }
     return 0;
 }
 
-/* Brings all paths up to date, until none had to be: that runs Python code which may make others old. */
+/* Brings all paths up to date, until none had to be: that runs Python code which may make others old. Then tells them the time. */
 static int
-make_ready(const search *s)
+make_ready(const search *s, int64_t at)
 {
+    bool timed = false;
     for (bool ran = true; ran;) {
         ran = false;
         for (size_t i = 1; i < s->n; i++) {
-            if (make_node_ready(&s->nodes[i], &ran) < 0) {
+            if (make_node_ready(&s->nodes[i], &ran, &timed) < 0) {
                 return -1;
             }
         }
     }
-    return snpy_store_open(s->store) ? 0 : -1;
+    if (!snpy_store_open(s->store)) {
+        return -1;
+    }
+    return timed ? snpy_tell_moments(s->store, at) : 0;
 }
 
 /* ---------------------------------------------------------------- finding: no Python code runs */
@@ -482,18 +487,20 @@ levels_alloc(PyTypeObject *type, snpy_rows *rows, PyObject *view, PyObject *bran
 static PyObject *
 levels_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"", "", "", "", NULL};
+    static char *names[] = {"", "", "", "", "", NULL};
     snpy_state *st = snpy_state_of(type);
-    PyObject *rows, *given, *view, *branch;
+    PyObject *rows, *given, *view, *branch, *time = NULL;
+    int64_t at;
     search s = {0};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!OO:Levels", names, st->Rows, &rows, &PyTuple_Type, &given,
-                                     &view, &branch)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!OO|O:Levels", names, st->Rows, &rows, &PyTuple_Type, &given,
+                                     &view, &branch, &time)
+        || snpy_time_argument(&at, time) < 0) {
         return NULL;
     }
     sn_db *pinned = NULL;
     snpy_levels *self = levels_alloc(type, (snpy_rows *)rows, view, branch, (size_t)PyTuple_GET_SIZE(given));
     int result = self ? search_init(&s, (snpy_rows *)rows, given) : -1;
-    result = result < 0 ? -1 : make_ready(&s);
+    result = result < 0 ? -1 : make_ready(&s, at);
     if (result == 0) {
         pinned = s.store->engine;
         sn_db_pin(pinned);

@@ -8,7 +8,8 @@
  *
  * Invariant: path->path was compiled from path->hops at path->schema, or is NULL. While path->schema is the store's it is never
  * replaced.
- * Cost: ready is two comparisons; first, count and contains are one call of the engine, with nothing allocated.
+ * A path that looks at the time is told it whenever it is made ready.
+ * Cost: ready is two comparisons, and a reading of the clock if it is timed; first, count and contains are one call of the engine, with nothing allocated.
  */
 #include "hops.h"
 #include "track.h"
@@ -37,6 +38,7 @@ exchange(snpy_path *self, sn_path **path, snpy_ir *ir, uint64_t schema)
     snpy_ir old_ir = self->ir;
     self->path = *path;
     self->ir = *ir;
+    self->timed = sn_path_timed(self->path);
     self->schema = schema;
     *path = old;
     *ir = old_ir;
@@ -74,6 +76,9 @@ snpy_path_ready(snpy_path *self)
         }
     }
     if (!snpy_store_open(self->store)) {
+        return -1;
+    }
+    if (self->timed && snpy_tell_moments(self->store, SNPY_NOW) < 0) {
         return -1;
     }
     return self->hosts.n ? snpy_hosts_give(&self->hosts, self->store, self->ir.expr) : 0;
@@ -316,15 +321,25 @@ done:
 }
 
 static PyObject *
-path_expand(PyObject *op, PyObject *given)
+path_expand(PyObject *op, PyObject *const *args, Py_ssize_t n)
 {
     snpy_path *self = (snpy_path *)op;
+    int64_t at = SNPY_NOW;
+    if (n < 1 || n > 2) {
+        PyErr_SetString(PyExc_TypeError, "expand() takes Rows, and the time that it is");
+        return NULL;
+    }
+    PyObject *given = args[0];
+    if (n > 1 && snpy_time_argument(&at, args[1]) < 0) {
+        return NULL;
+    }
     if (!Py_IS_TYPE(given, self->state->Rows) || ((snpy_rows *)given)->cls != self->source) {
         PyErr_Format(PyExc_TypeError, "expand() takes Rows of %S", self->source);
         return NULL;
     }
     snpy_live live;
-    if (snpy_path_ready(self) < 0 || snpy_rows_live(&live, (snpy_rows *)given) < 0) {
+    if (snpy_path_ready(self) < 0 || (self->timed && at != SNPY_NOW && snpy_tell_moments(self->store, at) < 0)
+        || snpy_rows_live(&live, (snpy_rows *)given) < 0) {
         return NULL;
     }
     PyObject *result = expand_live(self, &live);
@@ -454,12 +469,14 @@ static PyMethodDef path_methods[] = {
     {"count", path_count, METH_O, "How many targets a record has."},
     {"contains", (PyCFunction)(void (*)(void))path_contains, METH_FASTCALL, "Whether the path leads to a target."},
     {"levels", path_levels, METH_O, "The targets of a recursive path, and how many steps each is away."},
-    {"expand", path_expand, METH_O, "The targets of rows, one after another, and where each one's begin."},
+    {"expand", (PyCFunction)(void (*)(void))path_expand, METH_FASTCALL,
+     "The targets of rows, one after another, and where each one's begin."},
     {"set_host", path_set_host, METH_VARARGS, "Gives the values of a host slot."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef path_members[] = {
+    {"timed", T_BOOL, offsetof(snpy_path, timed), READONLY, "Whether its targets depend on the time."},
     {"source", T_OBJECT, offsetof(snpy_path, source), READONLY, "The class it starts at."},
     {"target", T_OBJECT, offsetof(snpy_path, target), READONLY, "The class it leads to."},
     {NULL, 0, 0, 0, NULL},

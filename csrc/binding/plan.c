@@ -55,6 +55,13 @@ compile_program(snpy_program *p, const snpy_plan *self)
     return compile_values(p, self->values);
 }
 
+/* Whether the rows come along a path that is timed. */
+static bool
+along_time(const snpy_plan *self)
+{
+    return PyTuple_Check(self->source) && ((snpy_path *)PyTuple_GET_ITEM(self->source, 0))->timed;
+}
+
 static int
 plan_compile(snpy_plan *self)
 {
@@ -68,6 +75,7 @@ plan_compile(snpy_plan *self)
     bool had_one = self->compiled;
     self->program = fresh;
     self->compiled = true;
+    self->timed = sn_expr_timed(fresh.ir.expr) || along_time(self);
     self->schema = schema;
     if (had_one) {
         program_fini(&old);
@@ -76,7 +84,7 @@ plan_compile(snpy_plan *self)
 }
 
 int
-snpy_plan_ready(snpy_plan *self)
+snpy_plan_ready_at(snpy_plan *self, int64_t at)
 {
     while (self->store->db && (!self->compiled || self->schema != self->store->schema)) {
         if (plan_compile(self) < 0) {
@@ -86,7 +94,16 @@ snpy_plan_ready(snpy_plan *self)
     if (!snpy_store_open(self->store)) {
         return -1;
     }
+    if (self->timed && snpy_tell_moments(self->store, at) < 0) {
+        return -1;
+    }
     return snpy_hosts_give(&self->hosts, self->store, self->program.ir.expr);
+}
+
+int
+snpy_plan_ready(snpy_plan *self)
+{
+    return snpy_plan_ready_at(self, self->at);
 }
 
 /* ---------------------------------------------------------------- running */
@@ -141,30 +158,30 @@ release_live(snpy_plan *self, snpy_live *live)
     sn_rows_free(self->store->engine, &live->copy);
 }
 
-/* Whatever a run needs that may execute Python code. */
+/* Whatever a run needs that may execute Python code. The plan is made ready last: so it has told the time. */
 static int
-prepare(snpy_plan *self)
+prepare(snpy_plan *self, int64_t at)
 {
     if (!PyTuple_Check(self->source)) {
-        return snpy_plan_ready(self);
+        return snpy_plan_ready_at(self, at);
     }
     snpy_path *path = (snpy_path *)PyTuple_GET_ITEM(self->source, 0);
     do {
-        if (snpy_path_ready(path) < 0 || snpy_plan_ready(self) < 0) {
+        if (snpy_path_ready(path) < 0 || snpy_plan_ready_at(self, at) < 0) {
             return -1;
         }
     } while (path->schema != self->store->schema);
     return 0;
 }
 
-/* Runs with at most `limit` rows. The rows are the caller's. 0 or -1. */
+/* Runs with at most `limit` rows, at a time or SNPY_NOW. The rows are the caller's. 0 or -1. */
 static int
-run(snpy_plan *self, size_t limit, sn_rows *out, sn_plan *report)
+run(snpy_plan *self, int64_t at, size_t limit, sn_rows *out, sn_plan *report)
 {
     sn_query q;
     snpy_live live;
     *out = (sn_rows){0};
-    if (prepare(self) < 0) {
+    if (prepare(self, at) < 0) {
         return -1;
     }
     int result = make_query(self, &q, &live);
@@ -185,11 +202,16 @@ run(snpy_plan *self, size_t limit, sn_rows *out, sn_plan *report)
 }
 
 static PyObject *
-plan_rows(PyObject *op, PyObject *Py_UNUSED(ignored))
+plan_rows(PyObject *op, PyObject *const *args, Py_ssize_t n)
 {
     snpy_plan *self = (snpy_plan *)op;
     sn_rows rows;
-    if (run(self, SIZE_MAX, &rows, NULL) < 0) {
+    int64_t at = self->at;
+    if (n > 1) {
+        PyErr_SetString(PyExc_TypeError, "rows() takes at most the time that it is");
+        return NULL;
+    }
+    if ((n == 1 && snpy_time_argument(&at, args[0]) < 0) || run(self, at, SIZE_MAX, &rows, NULL) < 0) {
         return NULL;
     }
     bool given = Py_IS_TYPE(self->source, self->state->Rows);
@@ -202,7 +224,7 @@ plan_first(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     snpy_plan *self = (snpy_plan *)op;
     sn_rows rows;
-    if (run(self, 1, &rows, NULL) < 0) {
+    if (run(self, self->at, 1, &rows, NULL) < 0) {
         return NULL;
     }
     sn_row row = rows.n > 0 ? rows.rows[0] : SN_NO_ROW;
@@ -216,7 +238,7 @@ count_rows(snpy_plan *self, size_t stop_at, size_t *count)
     sn_query q;
     snpy_live live;
     *count = 0;
-    if (prepare(self) < 0) {
+    if (prepare(self, self->at) < 0) {
         return -1;
     }
     int result = make_query(self, &q, &live);
@@ -274,7 +296,7 @@ plan_explain(PyObject *op, PyObject *Py_UNUSED(ignored))
     sn_rows rows;
     sn_plan report = {0};
     snpy_note_once(self->state); /* nobody can tell when the numbers change */
-    if (run(self, SIZE_MAX, &rows, &report) < 0) {
+    if (run(self, self->at, SIZE_MAX, &rows, &report) < 0) {
         return NULL;
     }
     sn_rows_free(self->store->engine, &rows);
@@ -382,11 +404,14 @@ parse_bounds(snpy_plan *self, PyObject *offset, PyObject *limit)
 static PyObject *
 plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"", "where", "order", "offset", "limit", "values", "source", "life", NULL};
+    static char *names[] = {"", "where", "order", "offset", "limit", "values", "source", "life", "at", NULL};
     const char *life = "live";
     PyObject *cls, *where = Py_None, *order = NULL, *offset = NULL, *limit = Py_None, *values = NULL, *source = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOOOOOs:Plan", names, &cls, &where, &order, &offset, &limit,
-                                     &values, &source, &life)) {
+    PyObject *time = NULL;
+    int64_t at;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOOOOOsO:Plan", names, &cls, &where, &order, &offset, &limit,
+                                     &values, &source, &life, &time)
+        || snpy_time_argument(&at, time) < 0) {
         return NULL;
     }
     snpy_model *model = snpy_model_of(cls);
@@ -397,6 +422,7 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->state = snpy_state_of(type);
     self->store = (snpy_store *)Py_NewRef(model->store);
     self->cls = Py_NewRef(cls);
+    self->at = at;
     self->where = Py_NewRef(where);
     self->source = Py_NewRef(source);
     self->order = order ? PySequence_Tuple(order) : PyTuple_New(0);
@@ -445,7 +471,7 @@ plan_dealloc(PyObject *op)
 }
 
 static PyMethodDef plan_methods[] = {
-    {"rows", plan_rows, METH_NOARGS, "Runs the query."},
+    {"rows", (PyCFunction)(void (*)(void))plan_rows, METH_FASTCALL, "Runs the query."},
     {"first", plan_first, METH_NOARGS, "The first record, or None."},
     {"count", plan_count, METH_NOARGS, "How many rows there are."},
     {"exists", plan_exists, METH_NOARGS, "Whether there are rows."},
@@ -463,6 +489,7 @@ static PyMethodDef plan_methods[] = {
 
 static PyMemberDef plan_members[] = {
     {"model", T_OBJECT, offsetof(snpy_plan, cls), READONLY, "The class of the records."},
+    {"timed", T_BOOL, offsetof(snpy_plan, timed), READONLY, "Whether its rows or values depend on the time."},
     {NULL, 0, 0, 0, NULL},
 };
 

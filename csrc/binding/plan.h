@@ -27,6 +27,8 @@ typedef struct snpy_plan {
     sn_life life;
     snpy_program program;
     bool compiled;
+    bool timed;      /* what the program, or the path that the rows come along, says depends on the time */
+    int64_t at;      /* the time that moments see in all runs, or SNPY_NOW */
     uint64_t schema; /* of the store when compiled */
     snpy_hosts hosts;
 } snpy_plan;
@@ -43,8 +45,10 @@ snpy_plan_status(snpy_plan *self, sn_status status)
     return status == SN_OK ? 0 : snpy_raise_status(self->store, status);
 }
 
-/* Makes the program and its hosts current. Afterwards no Python code has run since the last check. 0 or -1. */
+/* Makes the program and its hosts current, and tells the time to what is timed. Afterwards no Python code has run since the last check. 0 or -1. */
 int snpy_plan_ready(snpy_plan *self);
+/* The same at another time than the plan's own. */
+int snpy_plan_ready_at(snpy_plan *self, int64_t at);
 /* The node and like of one of `values`, by number; None is SN_NO_NODE and *like NULL. Call when ready; runs no Python code. 0 or -1. */
 int snpy_plan_value(snpy_plan *self, PyObject *number, sn_node *node, snpy_field **like);
 

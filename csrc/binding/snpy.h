@@ -157,6 +157,13 @@ snpy_drain(snpy_store *store)
 }
 /* Debug builds: walks the whole store after a change, and ends the process naming what is broken. Others: nothing. */
 void snpy_verify(const snpy_store *store);
+/* Microseconds since 1970 in UTC, by the database's clock (clock.c). */
+int64_t snpy_time(const snpy_store *store);
+/* Tells the engine's moments the time: microseconds since 1970, or SNPY_NOW. Runs no Python code. 0 or -1. */
+#define SNPY_NOW INT64_MIN
+int snpy_tell_moments(snpy_store *store, int64_t at);
+/* Such a time from an int; SNPY_NOW for None and NULL. 0 or -1. */
+int snpy_time_argument(int64_t *out, PyObject *object);
 /* True when the store is open, else false with an exception. */
 bool snpy_store_open(snpy_store *store);
 /* Store's methods that change the schema (schema.c, index.c). */
@@ -435,11 +442,13 @@ typedef struct snpy_path {
     PyObject *source, *target; /* classes, owned */
     PyObject *hops;            /* tuple of hop tuples */
     bool distinct;
+    bool timed;      /* what the compiled path leads to depends on the time */
     uint64_t schema; /* of the store when compiled */
     snpy_ir ir;      /* conditions and orders of all hops */
     snpy_hosts hosts;
 } snpy_path;
-/* Makes path->path current; runs Python code only when it has to compile. 0 or -1 (also when the store is closed). */
+/* Makes path->path current and, if it is timed, tells the time that it is; runs Python code only when it has to compile. 0 or -1 (also
+ * when the store is closed). */
 int snpy_path_ready(snpy_path *path);
 /* The row of a live or parked record of the path's source. 0 or -1 with an exception. */
 int snpy_path_row(sn_row *row, snpy_path *path, PyObject *record);

@@ -337,7 +337,7 @@ store_database(PyObject *op, void *Py_UNUSED(closure))
     return weak && weak != Py_None ? PyObject_CallNoArgs(weak) : Py_NewRef(Py_None);
 }
 
-/* set_clock(frozen, moment): the time that getters see. */
+/* set_clock(frozen, moment): the time that moments and getters see. */
 static PyObject *
 store_set_clock(PyObject *op, PyObject *args)
 {
@@ -350,6 +350,12 @@ store_set_clock(PyObject *op, PyObject *args)
     self->frozen = frozen;
     self->clock = clock;
     Py_RETURN_NONE;
+}
+
+static PyObject *
+store_time(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromLongLong(snpy_time((snpy_store *)op));
 }
 
 static PyObject *
@@ -380,7 +386,8 @@ static PyMethodDef store_methods[] = {
     {"close", store_close, METH_NOARGS, "Releases every value."},
     {"stats", store_stats, METH_NOARGS, "Numbers about the store."},
     {"forget", store_forget, METH_NOARGS, "Drops all values of getters."},
-    {"set_clock", store_set_clock, METH_VARARGS, "The time that getters see."},
+    {"set_clock", store_set_clock, METH_VARARGS, "The time that moments and getters see."},
+    {"time", store_time, METH_NOARGS, "That time, in microseconds since 1970."},
     {"compact", store_compact, METH_NOARGS, "Compacts what is worth it."},
     {"add_field", (PyCFunction)(void (*)(void))snpy_store_add_field, METH_VARARGS, "Adds a column."},
     {"drop_field", snpy_store_drop_field, METH_O, "Drops a column."},

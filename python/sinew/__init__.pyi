@@ -394,7 +394,8 @@ class Moment(datetime):
     def __sub__(self, other: timedelta, /) -> Moment: ...
 
 def now() -> Moment:
-    """The time at which the query runs: `Post.published_at <= now()` is evaluated with the query, not here."""
+    """The time at which the query runs, or the relation is asked that is declared with it: `Post.published_at <= now()`
+    is evaluated then, not here."""
 
 def exists(path: _Path, /, *conditions: Expr) -> Expr:
     """True for rows from which the path leads to a row that meets the conditions, which speak of the target."""

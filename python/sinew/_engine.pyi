@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, final
 #
 #   V  ("column", depth, Field)                       depth 0: the row looked at; 1: the row around it; ...
 #      ("const", Field | kind, value)                 converted like a value of that field (or of that plain kind)
+#      ("moment", Field | kind, microseconds)         the time, and so much more; beside a datetime, or in arithmetic
 #      ("follow", depth, Path, V)                     V at the one row that the to-one path leads to; null without one
 #      ("host", depth, slot, kind)                    computed beforehand, see Plan.set_host
 #      ("else", V, V)                                 the second where the first is null; both of one field type
@@ -369,7 +370,10 @@ class Store:
     def forget(self) -> None:
         """Drops all kept values of getters, and those that are being computed."""
     def set_clock(self, frozen: bool, microseconds: int, /) -> None:
-        """The time that getters see: since 1970 in UTC if frozen, else how far it is ahead of the time of day."""
+        """The time that moments and getters see: since 1970 in UTC if frozen, else how far it is ahead of the time of
+        day."""
+    def time(self) -> int:
+        """That time, in microseconds since 1970."""
     audits: bool
     """Whether each read of a getter's kept value computes it anew and compares."""
     def compact(self) -> int:
@@ -385,14 +389,17 @@ class Path:
 
     def __new__(cls, store: Store, hops: Sequence[tuple[Any, ...]], /, *, distinct: bool = True) -> Self: ...
     single: Final[bool]
+    timed: Final[bool]
+    """Whether its targets depend on the time, which is told to the engine whenever the path is asked."""
     source: Final[type]
     target: Final[type]
     def first(self, record: Any, /) -> Any: ...
     def rows(self, record: Any, /) -> Rows: ...
     def count(self, record: Any, /) -> int: ...
     def contains(self, record: Any, target: Any, /) -> bool: ...
-    def expand(self, rows: Rows, /) -> tuple[Rows, list[int]]:
-        """The targets of each of `rows`, one after another, and where each one's begin (len(rows) + 1 offsets)."""
+    def expand(self, rows: Rows, at: int | None = None, /) -> tuple[Rows, list[int]]:
+        """The targets of each of `rows`, one after another, and where each one's begin (len(rows) + 1 offsets). at: the
+        time that moments see, as of Store.time(); None: now."""
     def set_host(self, slot: int, model: type, rows: Rows | None, values: Sequence[Any], /) -> None:
         """The same as Plan.set_host, for the host slots of the hops' conditions and orders."""
     def levels(self, record: Any, /) -> tuple[Rows, list[int]]:
@@ -446,8 +453,8 @@ class Plan:
     """A compiled query. Immutable but for set_host; may run any number of times, each time on the store as it is then.
 
     source: None (all rows), a (Path, record) pair, or Rows. life: which rows count, without a Path; Rows know
-    themselves. values: what `columns`, `aggregate` and `group` refer to by
-    position."""
+    themselves. values: what `columns`, `aggregate` and `group` refer to by position. at: the time that moments see in
+    all runs, as of Store.time(); None: that of each run."""
 
     model: Final[type]
     def __new__(
@@ -462,8 +469,12 @@ class Plan:
         values: Sequence[_IR] = (),
         source: Any = None,
         life: Literal["live", "parked", "stored"] = "live",
+        at: int | None = None,
     ) -> Self: ...
-    def rows(self) -> Rows: ...
+    timed: Final[bool]
+    """Whether its rows or values depend on the time."""
+    def rows(self, at: int | None = None, /) -> Rows:
+        """at: the time of this run."""
     def first(self) -> Any: ...
     def count(self) -> int: ...
     def exists(self) -> bool: ...
@@ -507,7 +518,13 @@ class Levels:
     fresh: no target has two rows. view, branch: the classes of what is given out."""
 
     def __new__(
-        cls, rows: Rows, nodes: tuple[tuple[Any, ...], ...], view: type[View], branch: type[Branch], /
+        cls,
+        rows: Rows,
+        nodes: tuple[tuple[Any, ...], ...],
+        view: type[View],
+        branch: type[Branch],
+        at: int | None = None,
+        /,
     ) -> Self: ...
     revision: Final[int]
     def root(self) -> Any:

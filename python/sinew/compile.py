@@ -8,7 +8,8 @@ A Lowering translates predicates, values and orderings for a frame (scope.py). I
   - To-one steps are part of the value ("follow"): null where there is no target.
   - What the engine cannot compute becomes a host slot: a function of some values, to be evaluated in Python for every
     row of one model before the plan runs (host.py).
-  - Moments are replaced by the time at which the lowering is made, which makes it good for one run (`volatile`).
+  - Moments stay what they are, distances from the time that the engine is told before each run. Where Python computes
+    they are the datetimes of the run that the lowering is for.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .aggregates import Aggregate
 from .columns import Arithmetic, Column, Operand, Ordering, columns_of
 from .errors import DefinitionError, FieldError, show
 from .kinds import Kind
-from .moment import Instant, Moment
+from .moment import Instant, Moment, distance
 from .path import Path, root_of, steps_of
 from .predicates import (
     And,
@@ -57,6 +58,8 @@ IR: TypeAlias = tuple[Any, ...]
 NEVER: IR = ("or",)
 Held: TypeAlias = "tuple[Any, ...] | None"
 """A key, or None where it is null."""
+FARTHEST = 1 << 61
+"""Microseconds between now and a moment."""
 
 
 def both(parts: Sequence[IR]) -> IR | None:
@@ -105,9 +108,14 @@ def order_ir(terms: Iterable[Operand | Ordering], frame: Frame) -> list[IR]:
 def _only_for_queries(lowering: Lowering, definition: Definition, parts: Sequence[object]) -> None:
     if lowering.volatile or lowering.slots:
         said = ", ".join(map(repr, parts))
+        why = (
+            "what Python computes (getters, Decimals, functions) belongs to queries"
+            if lowering.slots
+            else "it names a record by a key that may change"
+        )
         raise DefinitionError(
-            f"a relation to {definition.name} is compiled once and cannot hold `{said}`: now() and what Python "
-            "computes (getters, Decimals, functions) belong to queries; use a scope, or .where(...) on the collection"
+            f"a relation to {definition.name} is compiled once and cannot hold `{said}`: {why}; use a scope, or "
+            ".where(...) on the collection"
         )
 
 
@@ -149,7 +157,7 @@ class Lowering:
 
     def __init__(self, db: Database, instant: Instant | None = None) -> None:
         self.db = db
-        self.instant = Instant(db.clock) if instant is None else instant
+        self.instant = Instant(db.store) if instant is None else instant
         self.volatile = False
         self.slots: list[Slot] = []
 
@@ -365,7 +373,6 @@ class Lowering:
         if kind.name == "Enum" and other is None and not isinstance(right, kind.arg):
             raise FieldError(f"{text}: {kinds.described(left, kind)}, and {show(right)} is none of its members")
         if isinstance(right, Moment):
-            self.volatile = True
             times = tuple(right.at(self.instant, aware=aware) for aware in (False, True))
             return ("truth", self._slot(loosely(by_time(COMPARE[op], *times), text), (left,), frame, "bool", None))
         rank = kind.rank if kind.name == "object" or op not in ("==", "!=") else None
@@ -419,7 +426,7 @@ class Lowering:
 
     def _simple(self, kind: Kind, value: Any) -> IR:
         """A member as a constant of the kind itself; () if it takes a comparison of its own."""
-        if isinstance(value, Operand) or kind.field is None or (kind.name == "object" and kind.key is None):
+        if isinstance(value, (Operand, Moment)) or kind.field is None or (kind.name == "object" and kind.key is None):
             return ()
         if kinds.of_constant(value).name in kinds.NUMBERS and kind.name in ("int", "float"):
             if kinds.of_constant(value).name != kind.name:
@@ -496,8 +503,9 @@ class Lowering:
     def _moment(self, moment: Moment, kind: Kind) -> IR:
         if kind.name != "datetime":
             raise FieldError(f"{moment!r} is a datetime and does not go together with a value of kind {kind.name}")
-        self.volatile = True
-        return ("const", kind.field or kind.plain, moment.at(self.instant, aware=kind.arg == "aware"))
+        if abs(distance(moment)) > FARTHEST:
+            raise FieldError(f"{moment!r} is too far from now: 73,000 years at most")
+        return ("moment", kind.field or kind.plain, distance(moment))
 
     def _column(self, column: Column, frame: Frame, keyed: bool) -> IR:
         values: list[IR] = []

@@ -359,9 +359,9 @@ class Latest(Declared):
     def values(self, rows: _engine.Rows, run: Run) -> list[Any]:
         ordered = self._ordered()
         if ordered is not None:
-            targets, starts = ordered.expand(rows)
+            targets, starts = ordered.expand(rows, run.time)
             return [targets.at(stop - 1) if start < stop else None for start, stop in pairwise(starts)]
-        targets, starts = self._path().expand(rows)
+        targets, starts = self._path().expand(rows, run.time)
         listed, kind = self._at(targets, run), kinds.of_value(self.expression)
         places = (_last(listed, range(start, stop), kind) for start, stop in pairwise(starts))
         return [None if place is None else targets.at(place) for place in places]

@@ -70,13 +70,13 @@ class Groups:
     def _agg_now(self, aggregates: dict[str, Any]) -> list[dict[str, Any]]:
         columns = [column for each in self._by for column in each.columns]
         query = self._query._over_links([*columns, *aggregates.values()])
-        frame, rows = query._found()
         run = host.start(query._definition.db)
+        frame, rows = query._found(run)
         lowering = run.lowering()
         for each in self._by:
             _need_key(each)
         keys = [lowering.coded(column, frame) for column in columns]
-        plan = _engine.Plan(frame.definition.cls, values=keys)
+        plan = _engine.Plan(frame.definition.cls, values=keys, at=run.time)
         host.fill(plan, lowering.slots, run, rows)
         firsts, groups = plan.group(range(len(keys)), rows)
         shown_keys = [_shown(each, frame, firsts, run) for each in self._by]
@@ -165,6 +165,6 @@ def _computed(
                 listed[group].append(value)
         return [host.fold(aggregate.op, values, kind) for values in listed]
     lowering = run.lowering()
-    plan = _engine.Plan(frame.definition.cls, values=[lowering.value(aggregate.over, frame)])
+    plan = _engine.Plan(frame.definition.cls, values=[lowering.value(aggregate.over, frame)], at=run.time)
     host.fill(plan, lowering.slots, run, rows)
     return plan.group_aggregate(aggregate.op, 0, rows, groups, count)

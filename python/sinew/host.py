@@ -37,6 +37,11 @@ class Run:
     db: Database
     instant: Instant
 
+    @property
+    def time(self) -> int:
+        """What the engine is told of the time."""
+        return self.instant.time
+
     def lowering(self) -> Lowering:
         """A lowering that sees the time of this run."""
         return Lowering(self.db, self.instant)
@@ -44,7 +49,7 @@ class Run:
 
 def start(db: Database) -> Run:
     """A run, now."""
-    return Run(db, Instant(db.clock))
+    return Run(db, Instant(db.store))
 
 
 def fill(plan: _engine.Plan | _engine.Path, slots: Iterable[Slot], run: Run, left: _engine.Rows | None = None) -> None:
@@ -74,7 +79,7 @@ class _Found:
         rows = self.left
         for number, path in enumerate(slot.way, 1):
             key = tuple(map(id, slot.way[:number]))
-            rows = self._kept(key, lambda path=path, rows=rows: each_once(path.expand(rows)[0])[0])  # type: ignore[misc]
+            rows = self._kept(key, lambda path=path, rows=rows: each_once(path.expand(rows, self.run.time)[0])[0])  # type: ignore[misc]
         return rows
 
     def _kept(self, key: tuple[Any, ...], find: Callable[[], _engine.Rows]) -> _engine.Rows:
@@ -106,7 +111,7 @@ def columns(frame: Frame, operands: Sequence[Operand], rows: _engine.Rows, run: 
     lowering = run.lowering()
     in_python = [kinds.computed_in_python(each) for each in operands]
     by_engine = [lowering.value(each, frame) for each, here in zip(operands, in_python, strict=True) if not here]
-    plan = _engine.Plan(frame.definition.cls, values=by_engine)
+    plan = _engine.Plan(frame.definition.cls, values=by_engine, at=run.time)
     fill(plan, lowering.slots, run, rows)
     listed = iter(plan.columns(rows) if by_engine else ())
     return [
@@ -127,7 +132,7 @@ def values(node: Any, frame: Frame, rows: _engine.Rows, run: Run, zone: str | No
     if isinstance(node, Column) and kinds.computed_in_python(node):
         return _column(node, frame, rows, run)
     lowering = run.lowering()
-    plan = _engine.Plan(frame.definition.cls, values=[lowering.value(node, frame, zone)])
+    plan = _engine.Plan(frame.definition.cls, values=[lowering.value(node, frame, zone)], at=run.time)
     fill(plan, lowering.slots, run, rows)
     return plan.columns(rows)[0]
 
@@ -149,7 +154,7 @@ def _column(node: Column, frame: Frame, rows: _engine.Rows, run: Run) -> list[An
 
 def _along(way: Sequence[Relation], definition: Definition, info: Any, rows: _engine.Rows, run: Run) -> list[Any]:
     """The values at the one target of each row, each target asked once."""
-    targets, starts = run.lowering().path(way).expand(rows)
+    targets, starts = run.lowering().path(way).expand(rows, run.time)
     single, places = each_once(targets)
     listed = _of(definition, info, single, run)
     at = (places[start] if start < stop else len(listed) for start, stop in pairwise(starts))
@@ -201,7 +206,7 @@ def _aggregate(node: Aggregate, frame: Frame, rows: _engine.Rows, run: Run) -> l
     """An aggregate over the targets of each row; the engine finds those that meet the conditions."""
     assert node.over is not None
     lowering = run.lowering()
-    plan = _engine.Plan(frame.definition.cls, values=[lowering.targets(node, frame)])
+    plan = _engine.Plan(frame.definition.cls, values=[lowering.targets(node, frame)], at=run.time)
     fill(plan, lowering.slots, run, rows)
     targets, starts = plan.targets(0, rows)
     listed = at_targets(node.over, over(node, frame)[2].alone(), targets, run)

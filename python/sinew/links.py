@@ -537,7 +537,10 @@ class _Work:
         relation = self.relation
         if relation.condition is not None and self.touched and relation.pair_path.count(self.owner) < self.expected:
             held = _rows_by_target(self.all())
-            refused = next((record for record in self.touched if record not in held), self.touched[0])
+            missing = [record for record in self.touched if record not in held]
+            if not missing and relation.pair_path.timed:
+                return self.changes  # it is another link that the relation does not hold any more
+            refused = (missing or self.touched)[0]
             raise RelationError(
                 f"{_name(relation)} holds only records and links for which {relation.condition!r}; {refused!r} or its "
                 "link is none, give other values"

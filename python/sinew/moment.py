@@ -1,8 +1,9 @@
 """The time at which something runs.
 
-`now()` is no datetime but a *Moment*: "now", plus or minus a duration. Within a query it stays symbolic and is
-evaluated when the query runs, by the clock of the query's database, naive or aware as the column that it meets.
-Anywhere else it is a plain datetime as soon as it is compared, subtracted, stored or read (`.value`).
+`now()` is no datetime but a *Moment*: "now", plus or minus a duration. Within a query, and in the conditions of a
+relation, it stays symbolic: the engine moves it with the clock of its database, naive or aware as the column that it
+meets, whenever the query runs or the relation is asked. Anywhere else it is a plain datetime as soon as it is compared,
+subtracted, stored or read (`.value`).
 
 Within a getter a comparison with a time says until when its answer holds, so that the value of the getter is right
 until then, and computed anew at that very moment. Whatever else is done with a moment there makes the value good for
@@ -120,19 +121,18 @@ class Moment:
 
 
 class Instant:
-    """One reading of a clock, naive and aware: every moment within one run of a query sees the same time."""
+    """One reading of a database's clock: every moment within one run of a query sees the same time. time: what the
+    engine is told of it, in microseconds since 1970."""
 
-    __slots__ = ("_clock", "_time")
+    __slots__ = ("time",)
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._time: datetime | None = None
+    def __init__(self, store: _engine.Store) -> None:
+        self.time = store.time()
 
     def now(self) -> datetime:
-        """Aware, in UTC."""
-        if self._time is None:
-            self._time = self._clock.now()
-        return self._time
+        """Aware, in UTC. A getter that asks for it is good for one read."""
+        _engine.track_once()
+        return EPOCH + self.time * TICK
 
     def naive(self) -> datetime:
         """Naive local time."""
@@ -140,7 +140,8 @@ class Instant:
 
 
 def now() -> Moment:
-    """The moment at which a query runs, or a plain datetime wherever one is needed.
+    """The moment at which a query runs, or a relation is asked that is declared with it; a plain datetime wherever one
+    is needed.
 
     >>> from sinew._example import Post
     >>> Post.where(Post.published_at <= now()).count()
@@ -149,6 +150,11 @@ def now() -> Moment:
     True
     """
     return Moment()
+
+
+def distance(moment: Moment) -> int:
+    """How far it is from now, in microseconds."""
+    return moment._offset // TICK
 
 
 # ---------------------------------------------------------------- until when a comparison holds

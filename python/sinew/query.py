@@ -26,9 +26,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _engine, host, kinds, pivots, soft
 from .columns import Operand, Ordering
-from .compile import IR, Lowering, both
+from .compile import IR, both
 from .errors import DefinitionError, FieldError, SinewError, show
-from .moment import Instant
 from .predicates import And, Compare, Expr
 from .queryable import Queryable
 from .reach import as_operand, speaks_of_link
@@ -50,8 +49,8 @@ _T = TypeVar("_T")
 class Compiled:
     """What a query became for the engine. frame: what its rows are: those of the model, or links. conditions: how many
     of the query's are in where, all of which must hold; plain: those of where that need nothing from Python. order: one
-    for each term. slots: what Python computes before each run. volatile: good for one run. edition: the database's,
-    which must not have changed since."""
+    for each term. slots: what Python computes before each run. volatile: good for one run. run: that one, if it is.
+    edition: the database's, which must not have changed since."""
 
     frame: Frame
     conditions: int
@@ -62,7 +61,7 @@ class Compiled:
     plan: _engine.Plan
     slots: tuple[Slot, ...]
     volatile: bool
-    instant: Instant
+    run: host.Run
     edition: tuple[int, int]
 
 
@@ -118,7 +117,8 @@ class Query(Queryable, metaclass=ABCMeta):
     def __iter__(self) -> Iterator[Any]:
         rows = self._rows()
         self._iterated(len(rows))
-        engine_only = self._compiled is not None and not self._tests
+        made = self._compiled
+        engine_only = made is not None and not made.plan.timed and not self._tests
         return iter(rows) if engine_only else self._forgetful(rows)
 
     def __len__(self) -> int:
@@ -238,15 +238,15 @@ class Query(Queryable, metaclass=ABCMeta):
         self._ready()
         return self
 
-    def _ready(self) -> Compiled:
-        """The query for the engine; kept for the next run unless it holds moments or needs Python. FieldError if its
-        conditions are nested too deep."""
+    def _ready(self, run: host.Run | None = None) -> Compiled:
+        """The query for the engine; kept for the next run unless it needs Python. FieldError if its conditions are
+        nested too deep."""
         if self._compiled is not None and self._compiled.edition == self._definition.db.edition:
             return self._compiled
         self._definition.ensure()
         try:
             with self._definition.db.lock:  # another thread may define models anew
-                made = self._compile()
+                made = self._compile(run or host.start(self._definition.db))
         except RecursionError:
             raise FieldError(
                 f"the conditions of this query of {self._definition.name} are nested too deep; a chain joined by one "
@@ -256,13 +256,13 @@ class Query(Queryable, metaclass=ABCMeta):
             self._compiled = made
         return made
 
-    def _compile(self) -> Compiled:
-        """The query for the engine, with the time that it is now. Conditions and terms are only ever added, so what
-        is known of those that were there before still holds. Where Python predicates are to come, it does not cut."""
+    def _compile(self, run: host.Run) -> Compiled:
+        """The query for the engine; what Python computes sees the time of the run. Conditions and terms are only ever
+        added, so what is known of those that were there before still holds. Where Python predicates are to come, it
+        does not cut."""
         db = self._definition.db
         edition = db.edition
-        instant = Instant(db.clock)
-        lowering, (frame, source, there) = Lowering(db, instant), self._start()
+        lowering, (frame, source, there) = run.lowering(), self._start()
         known = self._known if self._known is not None and self._known.edition == edition else None
         known = known if known is not None and known.frame.definition is frame.definition else None
         terms = (*self._terms, *self._tail)
@@ -286,10 +286,11 @@ class Query(Queryable, metaclass=ABCMeta):
             limit=None if limit is None else min(limit, MOST),
             source=source,
             life=self._life,
+            at=run.time if lowering.slots else None,
         )
         return Compiled(
             *(frame, len(self._conditions), where, plain, order, source, plan, tuple(lowering.slots)),
-            *(lowering.volatile, instant, edition),
+            *(lowering.volatile, run, edition),
         )
 
     def _start(self) -> tuple[Frame, Any, list[IR]]:
@@ -312,23 +313,23 @@ class Query(Queryable, metaclass=ABCMeta):
         """The plan, ready to run."""
         return self._prepared().plan
 
-    def _prepared(self) -> Compiled:
+    def _prepared(self, run: host.Run | None = None) -> Compiled:
         """The query for the engine, with all that it needs to run. What Python computes of a row is computed for those
         that the other conditions leave: about the rest they have said no."""
-        made = self._ready()
+        made = self._ready(run)
         if made.slots:
             narrowed = made.source is not None or made.plain or self._life != soft.LIVE
             left = None
             if narrowed:
                 model, where = made.frame.definition.cls, both(made.plain)
-                left = _engine.Plan(model, where=where, source=made.source, life=self._life).rows()
-            host.fill(made.plan, made.slots, host.Run(self._definition.db, made.instant), left)
+                left = _engine.Plan(model, where=where, source=made.source, life=self._life).rows(made.run.time)
+            host.fill(made.plan, made.slots, made.run, left)
         return made
 
-    def _found(self) -> tuple[Frame, _engine.Rows]:
-        """The rows, now, and what they are: those of the model, or links."""
-        made = self._prepared()
-        frame, rows = made.frame, made.plan.rows()
+    def _found(self, run: host.Run | None = None) -> tuple[Frame, _engine.Rows]:
+        """The rows, now (or at the time of a run), and what they are: those of the model, or links."""
+        made = self._prepared(run)
+        frame, rows = made.frame, made.plan.rows() if run is None or made.slots else made.plan.rows(run.time)
         if not self._tests:
             return frame, rows
         for test in self._tests:
@@ -340,12 +341,12 @@ class Query(Queryable, metaclass=ABCMeta):
         """What a read of this query gives, whoever defines models meanwhile."""
         return steadily(self._definition.db, read, *given)
 
-    def _rows(self) -> _engine.Rows:
-        """The rows of the model, now."""
-        return self._steadily(self._rows_now)
+    def _rows(self, run: host.Run | None = None) -> _engine.Rows:
+        """The rows of the model, now, or at the time of a run."""
+        return self._steadily(self._rows_now, run)
 
-    def _rows_now(self) -> _engine.Rows:
-        frame, rows = self._found()
+    def _rows_now(self, run: host.Run | None) -> _engine.Rows:
+        frame, rows = self._found(run)
         return rows if frame.link is None else frame.link.step.path.expand(rows)[0]
 
     def _first_now(self) -> Any:
@@ -400,8 +401,9 @@ class Query(Queryable, metaclass=ABCMeta):
         return self._steadily(self._values_now, operands)
 
     def _values_now(self, operands: list[Operand]) -> list[list[Any]]:
-        frame, rows = self._over_links(operands)._found()
-        return host.columns(frame, operands, rows, host.start(self._definition.db))
+        run = host.start(self._definition.db)
+        frame, rows = self._over_links(operands)._found(run)
+        return host.columns(frame, operands, rows, run)
 
     def _aggregate(self, op: str, column: Any) -> Any:
         return self._steadily(self._aggregate_now, op, column)
@@ -410,13 +412,13 @@ class Query(Queryable, metaclass=ABCMeta):
         value = as_operand(column, op)
         kind = kinds.of_value(value)
         result = kinds.aggregated(op, value, kind)
-        frame, rows = self._over_links([value])._found()
         run = host.start(self._definition.db)
+        frame, rows = self._over_links([value])._found(run)
         in_python = result.name in ("Decimal", "object") and (op in ("sum", "avg") or kind.key is not None)
         if in_python or kinds.computed_in_python(value):
             return host.fold(op, host.columns(frame, [value], rows, run)[0], kind)
         lowering = run.lowering()
-        plan = _engine.Plan(frame.definition.cls, values=[lowering.value(value, frame)])
+        plan = _engine.Plan(frame.definition.cls, values=[lowering.value(value, frame)], at=run.time)
         host.fill(plan, lowering.slots, run, rows)
         return plan.aggregate(op, 0, rows)
 

@@ -250,13 +250,13 @@ class _Growth:
     def _grown(self) -> _engine.Levels:
         self.levels = levels(self.root, self.query._definition)
         run = host.start(self.db)
-        rows = self.query._rows()
+        rows = self.query._rows(run)
         if self.window is not None:
             rows = self._end(rows)
         paths = [_path(level, run) for level in self.levels[1:]]
         if any(path.asks for path in paths):
             self._fill(paths, rows, run)
-        return self._found(rows, [path.path for path in paths])
+        return self._found(rows, [path.path for path in paths], run)
 
     def _end(self, rows: _engine.Rows) -> _engine.Rows:
         start, stop, _ = self.window.indices(len(rows)) if self.window is not None else (0, 0, 1)
@@ -266,22 +266,22 @@ class _Growth:
     def _fill(self, paths: Sequence[_Path], rows: _engine.Rows, run: host.Run) -> None:
         """Computes what only Python can, for the rows that there are without asking it."""
         bare = [_plain(level) if each.asks else each.path for each, level in zip(paths, self.levels[1:], strict=True)]
-        found = self._found(rows, bare)
+        found = self._found(rows, bare, run)
         for number, each in enumerate(paths, 1):
             for way, slots in each.slots:
                 if slots:
-                    host.fill(each.path, slots, run, self._asked(found, number, way))
+                    host.fill(each.path, slots, run, self._asked(found, number, way, run))
 
-    def _asked(self, found: _engine.Levels, number: int, way: _engine.Path | None) -> _engine.Rows:
+    def _asked(self, found: _engine.Levels, number: int, way: _engine.Path | None, run: host.Run) -> _engine.Rows:
         """The rows of which the conditions of a level speak: its own, or links; those to which a way leads."""
         if way is not None:
-            return way.expand(found.rows(self.levels[number].parent))[0]
+            return way.expand(found.rows(self.levels[number].parent), run.time)[0]
         links = found.links(number)
         return found.rows(number) if links is None else links
 
-    def _found(self, rows: _engine.Rows, paths: Sequence[_engine.Path]) -> _engine.Levels:
+    def _found(self, rows: _engine.Rows, paths: Sequence[_engine.Path], run: host.Run) -> _engine.Levels:
         with self.db.lock:  # fields are those of settled models
-            return _engine.Levels(rows, self._nodes(paths), View, Branch)
+            return _engine.Levels(rows, self._nodes(paths), View, Branch, run.time)
 
     def _nodes(self, paths: Sequence[_engine.Path]) -> tuple[Any, ...]:
         nodes: list[tuple[Any, ...]] = []
