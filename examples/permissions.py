@@ -2,13 +2,12 @@
 
     python examples/permissions.py
 
-What a link says (until when it holds) is a column of its pivot, and conditions that
-name it beside the target speak of that link. The clock is stopped, and moved by hand.
+What a link says (until when it holds) is a column of its pivot. Relations hold the links
+that hold now: they change with the clock, which is stopped here, and moved by hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +24,6 @@ from sinew import (
     Query,
     belongs_to,
     count,
-    exists,
     field,
     has_many,
     many_to_many,
@@ -56,7 +54,14 @@ class User(Record):
     by_role: HasMany[Permission] = has_many(through=lambda: User.roles.permissions)
     ever: HasMany[Permission] = has_many(union=lambda: (User.granted, User.by_role), order_by=lambda: Permission.code)
     twice: HasMany[Permission] = has_many(intersection=lambda: (User.granted, User.by_role))
+    active_roles: ManyToMany[Role, Membership] = many_to_many(where=lambda: Membership.holds())
+    active_grants: ManyToMany[Permission, Grant] = many_to_many(where=lambda: Grant.holds())
+    by_active_role: HasMany[Permission] = has_many(through=lambda: User.active_roles.permissions)
+    permissions: HasMany[Permission] = has_many(
+        union=lambda: (User.active_grants, User.by_active_role), order_by=lambda: Permission.id
+    )
     deputies: ManyToMany[User] = many_to_many(symmetric=True)
+    lent: HasMany[Permission] = has_many(through=lambda: User.deputies.permissions, order_by=lambda: Permission.id)
 
 
 class Role(Record):
@@ -116,19 +121,9 @@ def fill() -> None:
         User[one].deputies.attach(other)
 
 
-def may(users: Iterable[User]) -> Query[Permission]:
-    """What these users may now: granted, or by a role; the conditions speak of one and the same link."""
-    is_theirs = User.id.in_([user.id for user in users])
-    granted = exists(Permission.users, is_theirs, Grant.holds())
-    by_role = exists(Permission.roles.users, is_theirs, Membership.holds())
-    return Permission.where(granted | by_role)
-
-
 def who_may(code: str) -> Query[User]:
-    """The same, asked from the other end."""
-    granted = exists(User.granted, Permission.code == code, Grant.holds())
-    by_role = exists(User.roles, Role.permissions.code == code, Membership.holds())
-    return User.where(granted | by_role)
+    """Whose permissions are these now?"""
+    return User.where(User.permissions.code == code)
 
 
 def overview() -> list[dict[str, Any]]:
@@ -136,10 +131,10 @@ def overview() -> list[dict[str, Any]]:
     return [
         {
             "user": user.name,
-            "may": (mine := may([user]).pluck(Permission.code)),
+            "may": (mine := user.permissions.pluck(Permission.code)),
             "ever": user.ever.pluck(Permission.code),
             "twice": user.twice.pluck(Permission.code),
-            "lent": may(user.deputies).where(Permission.code.not_in(mine)).pluck(Permission.code),
+            "lent": user.lent.where(Permission.code.not_in(mine)).pluck(Permission.code),
         }
         for user in User.all()
     ]
