@@ -1420,6 +1420,49 @@ def define_anew_with_deleted_ones(w: Bin) -> Any:
     return w.paper.text, w.paper.size
 
 
+class Hours(Empty):
+    """A shop with offers of which some hold now."""
+
+    def restore(self) -> None:
+        super().restore()
+        self.db.clock.freeze(NOON)
+        fields = {"ends": datetime, "begins": column(type=datetime, tz="aware", index="ordered")}
+        offer = self.offer = define("Offer", {**fields, "shop": belongs_to("Shop")}, db=self.db)
+        valid, begun = (
+            has_many("Offer", where=where) for where in (lambda: offer.ends > now(), lambda: offer.begins <= now())
+        )
+        self.shop = define("Shop", {"offers": has_many("Offer"), "valid": valid, "begun": begun}, db=self.db)()
+        for hours in range(3):
+            self.shop.offers.create(ends=NOON + timedelta(hours=hours), begins=AWARE + timedelta(hours=hours))
+        self.read()
+        self.db.clock.move(timedelta(hours=1))
+
+    def read(self) -> Any:
+        at = self.offer.begins
+        held = (
+            len(self.shop.valid),
+            list(self.shop.begun),
+            self.shop.valid.first(),
+            self.offer.where(at > now()).count(),
+        )
+        return *held, type(self.shop).include(type(self.shop).begun).to_dicts()
+
+
+@operation(Hours)
+def relations_as_of_now(w: Hours) -> Any:
+    return w.read()
+
+
+@operation(Hours)
+def a_query_as_of_other_hours(w: Hours) -> Any:
+    return w.offer.where(w.offer.begins.in_([now() + timedelta(hours=hours) for hours in range(4)])).count()
+
+
+@operation(Hours, raises=sinew.RelationError)
+def create_what_does_not_hold(w: Hours) -> Any:
+    return w.shop.valid.create(id=9, ends=NOON, begins=AWARE)
+
+
 class Declared(Empty):
     """Three models that have not been used: none has a table."""
 
