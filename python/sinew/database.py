@@ -277,6 +277,7 @@ class Database:
         self.block: Transaction | None = None  # the innermost open one
         self.getter_names: set[str] = set()  # of all models, also of those that were defined anew since
         self.redefinitions = 0
+        self.redefining = 0  # models that are being exchanged, by whoever holds the lock
         self._models = Models(self.definitions)
 
     def __repr__(self) -> str:

@@ -32,7 +32,7 @@ from .predicates import And, Compare, Expr
 from .queryable import Queryable
 from .reach import as_operand, speaks_of_link
 from .scope import Frame, relation_now
-from .steady import steadily
+from .steady import settled, steadily
 
 if TYPE_CHECKING:
     from .compile import Slot
@@ -245,8 +245,7 @@ class Query(Queryable, metaclass=ABCMeta):
             return self._compiled
         self._definition.ensure()
         try:
-            with self._definition.db.lock:  # another thread may define models anew
-                made = self._compile(run or host.start(self._definition.db))
+            made = settled(self._definition.db, self._compile, run or host.start(self._definition.db))
         except RecursionError:
             raise FieldError(
                 f"the conditions of this query of {self._definition.name} are nested too deep; a chain joined by one "

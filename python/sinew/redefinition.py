@@ -108,9 +108,11 @@ def replace(definition: Definition, new: Definition) -> None:
     db, bound = definition.db, definition.table.bound
     if bound and db.store.depth:
         raise TransactionError(f"{definition.name} cannot be defined anew within a transaction; do it before or after")
+    db.redefining += 1
     try:
         _replace(definition, new)
     finally:
+        db.redefining -= 1
         db.redefinitions += 1  # what other threads have made of models in pieces
         db.store.forget()  # and what their getters have read
 

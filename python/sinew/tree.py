@@ -23,7 +23,7 @@ from .explain import NodePlan, TreePlan
 from .nodes import Level, Node, Options, frames_of, including, levels, lower
 from .query import MOST, Query, _bound, _index
 from .scope import Frame
-from .steady import steadily
+from .steady import settled, steadily
 from .views import Branch, View
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ class _Growth:
         store = self.db.store
         for _ in range(ATTEMPTS):
             revision = store.revision
-            found = steadily(self.db, self._grown)
+            found = settled(self.db, self._grown)
             if store.revision == revision:
                 break
         return found.root()  # type: ignore[no-any-return]
@@ -280,8 +280,7 @@ class _Growth:
         return found.rows(number) if links is None else links
 
     def _found(self, rows: _engine.Rows, paths: Sequence[_engine.Path], run: host.Run) -> _engine.Levels:
-        with self.db.lock:  # fields are those of settled models
-            return _engine.Levels(rows, self._nodes(paths), View, Branch, run.time)
+        return _engine.Levels(rows, self._nodes(paths), View, Branch, run.time)
 
     def _nodes(self, paths: Sequence[_engine.Path]) -> tuple[Any, ...]:
         nodes: list[tuple[Any, ...]] = []
