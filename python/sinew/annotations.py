@@ -376,7 +376,10 @@ def evaluate(text: str, scope: Mapping[str, Any]) -> Any:
     >>> evaluate("'Decimal' | None", Scope({}, None))
     decimal.Decimal | None
     """
-    tree = _Unquote().visit(ast.parse(text.strip(), mode="eval"))
+    name = text.strip()
+    if name.isidentifier() and name in scope:  # most are; compiling takes fifteen times as long
+        return scope[name]
+    tree = _Unquote().visit(ast.parse(name, mode="eval"))
     code = compile(ast.fix_missing_locations(tree), "<annotation>", "eval")
     try:
         return eval(code, {"__builtins__": {}}, scope)
