@@ -132,6 +132,7 @@ find_ends(sn__hop *h, const sn_hop_def *def)
 /* What the kind of a hop says of its rows, before offset and limit. */
 typedef struct nature {
     bool to_one;
+    bool one_each; /* its ways, if it has any, lead on to one from each of its rows */
     bool spreads;
     bool distinct; /* each row once, from one row */
     bool invertible;
@@ -142,12 +143,13 @@ nature_of(const sn_hop_def *def)
 {
     if (def->kind == SN_HOP_REFERENCE) {
         bool one_to_one = !def->backward || def->reference->from->kind == SN_INDEX_UNIQUE;
-        return (nature){one_to_one, def->backward, true, true};
+        return (nature){one_to_one, true, def->backward, true, true};
     }
-    nature all = {false, false, true, def->kind != SN_HOP_INTERSECTION && def->kind != SN_HOP_DIFFERENCE};
+    nature all = {false, true, false, true, def->kind != SN_HOP_INTERSECTION && def->kind != SN_HOP_DIFFERENCE};
     for (size_t i = 0; i < def->path_count; i++) {
         const sn_path *onward = def->ways ? def->ways[i].onward : NULL;
         all.invertible &= def->paths[i]->invertible && (!onward || onward->invertible);
+        all.one_each &= !onward || onward->single;
         all.distinct &= !onward;
     }
     if (def->kind == SN_HOP_THROUGH) {
@@ -246,7 +248,7 @@ add_hop(sn_path *p, const sn_hop_def *def, tail *t)
     }
     nature n = nature_of(def);
     bool twice = !n.distinct || (!n.spreads && !p->single);
-    h->to_one = n.to_one || h->limit <= 1;
+    h->to_one = n.to_one || (h->limit <= 1 && n.one_each);
     h->joint = twice ? p->joints++ : SN__NO_JOINT;
     p->single &= h->to_one;
     p->spreads &= n.spreads && n.distinct;

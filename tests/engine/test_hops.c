@@ -522,6 +522,52 @@ test_random(uint64_t seed)
     pool_free(&p);
 }
 
+/* ---------------------------------------------------------------- the first of what leads on */
+
+/* A step that takes one row and leads on from it to many does not lead to one: what follows meets rows again. */
+static void
+test_single_that_leads_on(void)
+{
+    world w;
+    world_new(&w, &h, 7);
+    world_fill(&w, 110);
+    world_step up = {COMMENT_TO_POST, false, false, ALL}, down = {COMMENT_TO_POST, true, false, ALL};
+    sn_path *post = world_path(&w, &up, 1, true), *comments = world_path(&w, &down, 1, true), *siblings, *back, *one;
+    sn_way on = {SN_NO_NODE, NULL, comments}, no = {SN_NO_NODE, NULL, post};
+    const sn_path *const paths[] = {post}, *const on_paths[] = {comments};
+    sn_hop_def hops[] = {{.where = SN_NO_NODE,
+                          .limit = ALL,
+                          .single = true,
+                          .kind = SN_HOP_UNION,
+                          .paths = paths,
+                          .path_count = 1,
+                          .ways = &on},
+                         {.where = SN_NO_NODE, .limit = ALL, .reference = w.link[COMMENT_TO_POST]}};
+    CHECK_OK(sn_path_new(&siblings, w.db, hops, 1, true));
+    CHECK_OK(sn_path_new(&back, w.db, hops, 2, true));
+    hops[0].paths = on_paths;
+    hops[0].ways = &no;
+    CHECK_OK(sn_path_new(&one, w.db, hops, 1, true));
+    CHECK(!sn_path_single(siblings) && !sn_path_single(back) && sn_path_single(one));
+    size_t several = 0, count;
+    for (sn_row row = 0; row < sn_table_positions(w.t[COMMENT]); row++) {
+        if (world_alive(&w, COMMENT, row)) {
+            CHECK_OK(sn_path_count(&count, siblings, row, ALL));
+            several += count > 1;
+            bool any = count > 0;
+            CHECK_OK(sn_path_count(&count, back, row, ALL));
+            CHECK(count == any);
+        }
+    }
+    CHECK(several > 0);
+    sn_path_free(one);
+    sn_path_free(back);
+    sn_path_free(siblings);
+    sn_path_free(comments);
+    sn_path_free(post);
+    world_free(&w);
+}
+
 /* ---------------------------------------------------------------- refusals */
 
 static sn_status
@@ -705,6 +751,7 @@ main(void)
     CHECK(invertible > 200 && led_on > 20);
     test_misuse();
     test_height();
+    test_single_that_leads_on();
     static const harness_sweep_def sweep = {sweep_setup, sweep_run, sweep_check, sweep_teardown};
     CHECK(harness_sweep(&h, &sweep) > 100);
     return harness_done("hops", &h);
