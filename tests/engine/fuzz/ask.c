@@ -11,7 +11,9 @@
 
 #include "tree.h"
 
-#define MAX_ASKED 24 /* rows asked about one by one */
+#define MAX_ASKED 24   /* rows asked about one by one */
+#define MAX_TELLINGS 3 /* of the time */
+#define MAX_FROM 8     /* rows that a path is asked from */
 
 /* ---------------------------------------------------------------- judging */
 
@@ -54,12 +56,26 @@ some_rows(ask *a, int table, sn_row *out, size_t cap, bool live)
     return n;
 }
 
-/* A route that exists, or NULL. */
+/* A route that exists, or NULL; with extras often the last, which may be along all others. */
 static const route *
 some_route(ask *a)
 {
     unsigned b = run_byte(a->r);
-    return a->route_n == 0 ? NULL : &a->routes[b % a->route_n];
+    if (a->route_n == 0)
+        return NULL;
+    return &a->routes[a->r->extras && b < 0xa0 ? a->route_n - 1 : b % a->route_n];
+}
+
+/* Whether the same is asked at another time. */
+static bool
+time_goes_on(ask *a)
+{
+    if (a->moments == 0 || a->abandoned || a->tellings == MAX_TELLINGS || run_byte(a->r) < 0x80)
+        return false;
+    a->tellings++;
+    a->overflow = false;
+    run_tell_time(a->r);
+    return true;
 }
 
 /* ---------------------------------------------------------------- queries */
@@ -172,7 +188,7 @@ naive_query(ask *a, question *q)
             t->rows[kept++] = t->rows[i];
     }
     t->n = kept;
-    naive_sort(a, q->orders, q->q.order_len, t->rows, t->n);
+    naive_sort(a, q->orders, q->q.order_len, t->rows, NULL, t->n);
     size_t offset = q->q.offset < t->n ? q->q.offset : t->n;
     t->n -= offset;
     memmove(t->rows, t->rows + offset, t->n * sizeof(*t->rows));
@@ -204,11 +220,13 @@ compare_count(ask *a, const question *q)
 static void
 compare_both(ask *a, question *q)
 {
-    naive_query(a, q);
-    if (a->abandoned)
-        return;
-    compare_query(a, q);
-    compare_count(a, q);
+    do {
+        naive_query(a, q);
+        if (a->abandoned)
+            return;
+        compare_query(a, q);
+        compare_count(a, q);
+    } while (time_goes_on(a));
 }
 
 /* Live rows, parked ones or both; inputs without a stamp column say nothing of it. */
@@ -290,14 +308,10 @@ compare_path(ask *a, const route *p, sn_row from, const targets *t)
 }
 
 static void
-ask_path(ask *a)
+ask_from(ask *a, const route *p, sn_row from)
 {
-    const route *p = some_route(a);
     static targets t;
     sn_row first;
-    if (!p)
-        return;
-    sn_row from = run_row(a->r, p->from);
     if (!model_stored(&a->r->m, p->from, from)) {
         REQUIRE(sn_path_first(&first, p->path, from) == SN_STALE);
         return;
@@ -305,6 +319,18 @@ ask_path(ask *a)
     naive_targets(a, &t, p, from, p->distinct);
     if (!a->abandoned)
         compare_path(a, p, from, &t);
+}
+
+/* From one row, or with extras from some more. */
+static void
+ask_path(ask *a)
+{
+    const route *p = some_route(a);
+    if (!p)
+        return;
+    sn_row from = run_row(a->r, p->from), n = a->r->extras ? MAX_FROM : 1;
+    for (sn_row i = 0; i < n && (i == 0 || from + i < a->r->m.positions[p->from]); i++)
+        ask_from(a, p, from + i);
 }
 
 static void
@@ -350,6 +376,8 @@ is_invertible(const ask *a, const route *p)
         all &= h->kind != SN_HOP_INTERSECTION && h->kind != SN_HOP_DIFFERENCE;
         for (size_t k = 0; k < h->part_n; k++)
             all &= is_invertible(a, &a->routes[h->parts[k]]);
+        for (size_t k = 0; leads_on(h) && k < h->part_n; k++)
+            all &= is_invertible(a, &a->routes[h->onward[k]]);
     }
     return all;
 }
@@ -367,18 +395,28 @@ leads_to(ask *a, const route *p, sn_row from, const sn_row *to, size_t n)
     return any;
 }
 
+static void
+test_all(ask *a, int where, int table)
+{
+    for (sn_row row = 0; where != NONE && row < a->r->m.positions[table]; row++) {
+        if (model_alive(&a->r->m, table, row))
+            naive_test(a, where, &(scope){NULL, row});
+    }
+}
+
 /* Going back looks at rows that nothing leads to. */
 static void
 test_everywhere(ask *a, const route *p)
 {
     for (size_t i = 0; i < p->n; i++) {
         const hop *h = &p->hops[i];
-        for (sn_row row = 0; h->where != NONE && row < a->r->m.positions[h->to]; row++) {
-            if (model_alive(&a->r->m, h->to, row))
-                naive_test(a, h->where, &(scope){NULL, row});
-        }
+        test_all(a, h->where, h->via);
         for (size_t k = 0; k < h->part_n; k++)
             test_everywhere(a, &a->routes[h->parts[k]]);
+        for (size_t k = 0; h->by_ways && k < h->part_n; k++)
+            test_all(a, h->way_where[k], h->via);
+        for (size_t k = 0; leads_on(h) && k < h->part_n; k++)
+            test_everywhere(a, &a->routes[h->onward[k]]);
     }
 }
 
@@ -622,19 +660,31 @@ choose_hosts(ask *a)
     return true;
 }
 
+/* Where a route is to start; with extras often where another starts or ends, so that they can be combined. */
+static int
+choose_start(ask *a)
+{
+    unsigned b = run_byte(a->r);
+    const route *other = a->r->extras && b >= 0x40 && a->route_n > 0 ? &a->routes[b % a->route_n] : NULL;
+    return !other ? run_table(a->r, b) : b < 0xa0 ? other->from : other->to;
+}
+
 static void
 ask_one(ask *a, unsigned kind)
 {
     static void (*const kinds[])(ask *) = {ask_query, ask_query,  ask_query,    ask_aimed,  ask_aimed,   ask_aimed,
                                            ask_path,  ask_expand, ask_semijoin, ask_values, ask_targets, ask_groups};
-    size_t routes = run_byte(a->r) % (MAX_ROUTES + 1);
+    size_t routes = run_byte(a->r) % ((a->r->extras ? MAX_ROUTES : FEW_ROUTES) + 1);
     if (!choose_hosts(a))
         return;
     for (size_t i = 0; i < routes; i++) {
-        if (!tree_route(a, run_table(a->r, run_byte(a->r))))
+        if (!tree_route(a, choose_start(a)))
             return;
     }
-    kinds[kind % (sizeof(kinds) / sizeof(kinds[0]))](a);
+    do
+        kinds[kind % (sizeof(kinds) / sizeof(kinds[0]))](a);
+    while (time_goes_on(a));
+    REQUIRE(sn_expr_timed(a->e) == (a->moments > 0) || a->r->memory.refused);
 }
 
 void

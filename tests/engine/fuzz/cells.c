@@ -74,18 +74,19 @@ choose_value(run *r, sn_type type, bool bare, const value *now)
 }
 
 #define KEY(literal) {(const unsigned char *)(literal), sizeof(literal) - 1}
-/* Keys order as half the number does, the longer ones share their beginning. */
+/* Keys order as half the number does, the longer ones share their beginning. Those of eight bytes are also canonical forms of moments
+ * one microsecond apart (time.c). */
 static sn_bytes
 entry_key(int64_t v)
 {
     static const sn_bytes keys[] = {KEY("\x01"),
                                     KEY("\x02"),
                                     KEY("\x03"),
-                                    KEY("\x04 same \x05"),
-                                    KEY("\x04 same \x05 "),
-                                    KEY("\x04 same \x06"),
-                                    KEY("\x04 same \x06\x01"),
-                                    KEY("\x07")};
+                                    KEY("\x80 same \x05"),
+                                    KEY("\x80 same \x05 "),
+                                    KEY("\x80 same \x06"),
+                                    KEY("\x80 same \x06\x01"),
+                                    KEY("\x87")};
     return keys[v / 2];
 }
 #undef KEY

@@ -126,6 +126,7 @@ run_compare(run *r)
     for (int i = 0; i < INDEXES; i++)
         compare_index(r, i);
     run_drain(r);
+    REQUIRE(r->db->time_utc == r->m.utc && r->db->time_local == r->m.local);
     REQUIRE(host_references() == sn_db_handle_count(r->db));
     const char *wrong = sn_check(r->db);
     host_require(wrong == NULL, wrong ? wrong : "", __FILE__, __LINE__);

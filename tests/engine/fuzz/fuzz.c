@@ -2,9 +2,9 @@
  * fuzz.c - bytes become operations on the engine and on the naive model; after each, all that can be seen is compared.
  *
  * The first bytes choose the schema (actions, enforce, nullable columns, whether there is more of it, which references
- * forbid cycles), the rest are operations: units and savepoints, inserts, loads, updates, deletes, moves, cells
- * exchanged, compaction with and without pins, row handles, clearing (here); changes of the schema (change.c), keys and ranges looked up in indexes (probe.c), questions
- * (ask.c). Any call may meet a refusing allocator; then nothing may have changed. At the end every unit is rolled back,
+ * forbid cycles) and whether there are extras, the rest are operations: units and savepoints, inserts, loads, updates,
+ * deletes, moves, cells exchanged, compaction with and without pins, row handles, clearing (here); changes of the schema
+ * (change.c), keys and ranges looked up in indexes (probe.c), questions (ask.c), the time (time.c). Any call may meet a refusing allocator; then nothing may have changed. At the end every unit is rolled back,
  * everything is taken apart, and no handle and no block may be left.
  *
  * Built with -fsanitize=fuzzer this is a libFuzzer target; replay.c runs files through it with any compiler.
@@ -98,6 +98,7 @@ choose_schema(run *r, choices *c)
     unsigned b = run_byte(r);
     c->plain_a = (b & 1) && c->action[REF_B_A] != SN_NULLIFY;
     c->plain_c1 = b & 2;
+    r->extras = (b & 0x60) == 0x40;
     if (!(b & 0x80))
         return false;
     c->acyclic[REF_SELF] = b & 4;
@@ -534,6 +535,19 @@ clear(run *r)
     REQUIRE(sn_db_handle_count(r->db) == 0 && host_references() == 0);
 }
 
+/* Of a run with extras. */
+static void
+operate_on_time(run *r, unsigned op)
+{
+    run_arm(r, 16);
+    if (op & 1)
+        run_keep_moments(r);
+    else
+        run_tell_time(r);
+    run_disarm(r, SN_OK);
+    run_compare(r);
+}
+
 /* What is rarer than writing. */
 static void
 operate_rarely(run *r, unsigned op)
@@ -560,6 +574,11 @@ operate_rarely(run *r, unsigned op)
     case 4:
         probe_index(r);
         break;
+    case 7:
+        if (r->extras) {
+            operate_on_time(r, op);
+            break;
+        } /* fall through */
     default:
         change_schema(r);
         break;
@@ -630,7 +649,9 @@ play(run *r)
     while (r->depth > 0)
         rollback(r);
     run_compare(r);
+    run_drop_moments(r);
     clear(r);
+    REQUIRE(r->db->entries.n == 0 && r->db->moment_n == 0);
     sn_db_free(r->db);
     REQUIRE(r->memory.blocks == 0 && r->memory.bytes == 0);
 }
@@ -646,6 +667,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(one.tables, 0, sizeof(one.tables));
     memset(one.indexes, 0, sizeof(one.indexes));
     memset(one.references, 0, sizeof(one.references));
+    memset(one.kept, 0, sizeof(one.kept));
     play(&one);
     return 0;
 }

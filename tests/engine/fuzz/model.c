@@ -103,6 +103,7 @@ model_start(model *m, bool more)
         m->schema.stamp[t] = SN_NO_COL;
     m->now.arrivals = 0;
     m->now.death_count = 0;
+    m->utc = m->local = 0;
     model_clear(m);
 }
 

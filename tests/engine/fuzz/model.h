@@ -148,6 +148,7 @@ typedef struct model {
     sn_row positions[TABLES]; /* never go back but by compaction */
     int64_t next_number[TABLES];
     void *handles[TABLES][MAX_ROWS];
+    int64_t utc, local; /* the time told last */
 } model;
 
 /* A call that is refused has changed nothing: its positions and numbers come back too. */

@@ -28,10 +28,18 @@ row_at(const scope *s, unsigned depth)
 
 /* ---------------------------------------------------------------- comparing */
 
+#define MOMENT 8 /* bytes of the canonical form */
+
+/* space: for those of a moment. */
 static sn_bytes
-bytes_of(answer x)
+bytes_of(answer x, unsigned char *space)
 {
-    return value_bytes(x.type, x.bare, (value){x.null, x.v});
+    if (!x.moment)
+        return value_bytes(x.type, x.bare, (value){x.null, x.v});
+    for (unsigned i = 0; i < MOMENT; i++)
+        space[i] = (unsigned char)((uint64_t)x.v >> (56 - 8 * i));
+    space[0] ^= 0x80;
+    return (sn_bytes){space, MOMENT};
 }
 
 static bool
@@ -57,8 +65,9 @@ number_of(answer x)
 static int
 order_of(answer x, answer y)
 {
+    unsigned char space[2][MOMENT];
     if (is_text(x.type))
-        return model_compare_bytes(bytes_of(x), bytes_of(y));
+        return model_compare_bytes(bytes_of(x, space[0]), bytes_of(y, space[1]));
     if (x.type == SN_FLOAT || y.type == SN_FLOAT)
         return (number_of(x) > number_of(y)) - (number_of(x) < number_of(y));
     int64_t p = x.v, q = y.v;
@@ -110,16 +119,17 @@ sort_order(answer x, answer y, const order_spec *o)
 }
 
 void
-naive_sort(ask *a, const order_spec *orders, size_t order_n, sn_row *rows, size_t n)
+naive_sort(ask *a, const order_spec *orders, size_t order_n, sn_row *rows, unsigned char *way_of, size_t n)
 {
     answer *keys = calloc(n * order_n + 1, sizeof(*keys));
     REQUIRE(keys != NULL);
     for (size_t i = 0; i < n; i++) {
         answer key[MAX_ORDERS];
         sn_row row = rows[i];
+        unsigned char way = way_of ? way_of[i] : 0;
         size_t at = i;
         for (size_t k = 0; k < order_n; k++)
-            key[k] = naive_value(a, orders[k].tree, &(scope){NULL, row});
+            key[k] = naive_value(a, orders[way * MAX_ORDERS + k].tree, &(scope){NULL, row});
         for (; at > 0; at--) {
             int order = 0;
             for (size_t k = 0; k < order_n && order == 0; k++)
@@ -127,9 +137,13 @@ naive_sort(ask *a, const order_spec *orders, size_t order_n, sn_row *rows, size_
             if (order <= 0)
                 break;
             rows[at] = rows[at - 1];
+            if (way_of)
+                way_of[at] = way_of[at - 1];
             memcpy(keys + at * order_n, keys + (at - 1) * order_n, order_n * sizeof(*keys));
         }
         rows[at] = row;
+        if (way_of)
+            way_of[at] = way;
         memcpy(keys + at * order_n, key, order_n * sizeof(*keys));
     }
     free(keys);
@@ -148,6 +162,12 @@ arrive(ask *a, targets *out, sn_row row, bool distinct)
         a->abandoned = true;
     else
         out->rows[out->n++] = row;
+}
+
+static bool
+holds_at(ask *a, int where, sn_row row)
+{
+    return where == NONE || naive_test(a, where, &(scope){NULL, row});
 }
 
 static bool
@@ -191,6 +211,24 @@ combine(ask *a, targets *out, const hop *h, sn_row from)
     }
 }
 
+/* The rows of a step by ways, each by the first of those whose condition holds. */
+static void
+rows_by_ways(ask *a, targets *out, unsigned char *way_of, const hop *h, sn_row from)
+{
+    targets some;
+    out->n = 0;
+    for (size_t k = 0; k < h->part_n; k++) {
+        naive_targets(a, &some, &a->routes[h->parts[k]], from, true);
+        for (size_t i = 0; i < some.n; i++) {
+            size_t already = out->n;
+            if (holds_at(a, h->way_where[k], some.rows[i]))
+                arrive(a, out, some.rows[i], true);
+            if (out->n > already)
+                way_of[already] = (unsigned char)k;
+        }
+    }
+}
+
 /* The rows of a step along routes. */
 static void
 rows_along(ask *a, targets *out, const hop *h, sn_row from)
@@ -215,24 +253,54 @@ rows_related(ask *a, targets *out, const hop *h, sn_row from)
     out->n = any ? model_list(m, out->rows, there, key) : 0;
 }
 
+/* Those for which the step's condition holds, in its order. */
+static void
+furnish(ask *a, targets *out, unsigned char *way_of, const hop *h)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < out->n; i++) {
+        if (!holds_at(a, h->where, out->rows[i]))
+            continue;
+        way_of[kept] = way_of[i];
+        out->rows[kept++] = out->rows[i];
+    }
+    out->n = kept;
+    if (h->order_n > 0)
+        naive_sort(a, &h->orders[0][0], h->order_n, out->rows, h->by_ways ? way_of : NULL, kept);
+}
+
+/* What the rows from `start` on lead on to by their ways. */
+static void
+lead_on(ask *a, targets *rows, const unsigned char *way_of, const hop *h, size_t start)
+{
+    targets far = {.n = 0}, some;
+    for (size_t i = start; i < rows->n; i++) {
+        const route *on = &a->routes[h->onward[way_of[i]]];
+        naive_targets(a, &some, on, rows->rows[i], on->distinct);
+        for (size_t k = 0; k < some.n; k++)
+            arrive(a, &far, some.rows[k], false);
+    }
+    *rows = far;
+}
+
 /* The rows of a step, cut to its offset and limit; returns where they begin. */
 static size_t
 hop_rows(ask *a, targets *out, const hop *h, sn_row from)
 {
-    size_t kept = 0;
-    if (h->ref == NONE)
+    unsigned char way_of[MAX_TARGETS] = {0};
+    if (h->by_ways)
+        rows_by_ways(a, out, way_of, h, from);
+    else if (h->ref == NONE)
         rows_along(a, out, h, from);
     else
         rows_related(a, out, h, from);
-    for (size_t i = 0; i < out->n; i++) {
-        if (h->where == NONE || naive_test(a, h->where, &(scope){NULL, out->rows[i]}))
-            out->rows[kept++] = out->rows[i];
-    }
-    if (h->order_n > 0)
-        naive_sort(a, h->orders, h->order_n, out->rows, kept);
-    size_t limit = h->single && h->limit > 1 ? 1 : h->limit, start = h->offset < kept ? h->offset : kept;
-    out->n = kept - start < limit ? kept : start + limit;
-    return start;
+    furnish(a, out, way_of, h);
+    size_t limit = h->single && h->limit > 1 ? 1 : h->limit, start = h->offset < out->n ? h->offset : out->n;
+    out->n = out->n - start < limit ? out->n : start + limit;
+    if (!leads_on(h))
+        return start;
+    lead_on(a, out, way_of, h, start);
+    return 0;
 }
 
 static void
@@ -349,7 +417,16 @@ cell_answer(const ask *a, int table, sn_col col, sn_row row)
 {
     const column_spec *column = &a->r->m.schema.columns[table][col];
     value v = a->r->m.now.rows[table][row].cells[col];
-    return (answer){v.null, column->bare, column->def.type, v.v};
+    return (answer){v.null, column->bare, column->def.type, v.v, false};
+}
+
+static answer
+moment(const ask *a, const tree *t)
+{
+    const model *m = &a->r->m;
+    if (t->type == SN_DATETIME)
+        return (answer){.v = 2 * (m->local + t->offset)};
+    return (answer){.moment = true, .v = m->utc + t->offset};
 }
 
 static answer
@@ -375,7 +452,7 @@ static answer
 host_value(const ask *a, const tree *t, sn_row row)
 {
     value v = row < a->host_n[t->slot] ? a->hosts[t->slot][row] : (value){true, 0};
-    return (answer){v.null, false, t->type, v.v};
+    return (answer){v.null, false, t->type, v.v, false};
 }
 
 answer
@@ -387,7 +464,10 @@ naive_value(ask *a, int tree_number, const scope *s)
         return x;
     switch (t->kind) {
     case T_CONST:
-        x = (answer){t->constant.null, t->bare, t->type, t->constant.v};
+        x = (answer){t->constant.null, t->bare, t->type, t->constant.v, false};
+        break;
+    case T_MOMENT:
+        x = moment(a, t);
         break;
     case T_COLUMN:
         x = cell_answer(a, t->table, t->col, row_at(s, t->depth));
@@ -422,7 +502,7 @@ among(const tree *t, answer x)
 {
     bool found = false;
     for (size_t i = 0; i < t->n; i++) {
-        answer member = {t->members[i].null, t->member_bare, x.type, t->members[i].v};
+        answer member = {t->members[i].null, t->member_bare, x.type, t->members[i].v, false};
         found |= holds(SN_EQ, x, member, true);
     }
     return found;
@@ -468,7 +548,7 @@ naive_test(ask *a, int tree_number, const scope *s)
     case T_IN:
         return among(t, x);
     case T_TEXT:
-        return !x.null && !y.null && naive_match(t->op, bytes_of(x), bytes_of(y));
+        return !x.null && !y.null && naive_match(t->op, bytes_of(x, NULL), bytes_of(y, NULL));
     case T_IS_NULL:
         return x.null;
     case T_TRUTH:

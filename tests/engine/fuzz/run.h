@@ -10,11 +10,13 @@
 #include "model.h"
 
 #define MAX_DEPTH 5
+#define KEPT 2
 
 typedef struct run {
     const uint8_t *data;
     size_t size, at;
     uint64_t random; /* not 0: bytes come from here instead */
+    bool extras;     /* its questions have ways and moments; older inputs say nothing of them */
     host_memory memory;
     sn_db *db;
     sn_table *tables[TABLES];
@@ -23,6 +25,7 @@ typedef struct run {
     model m;
     state saved[MAX_DEPTH];
     size_t depth;
+    sn_expr *kept[KEPT]; /* hold moments, or NULL */
 } run;
 
 /* The next byte of the input, 0 when it is used up; or a random one. */
@@ -71,6 +74,16 @@ void release_cell(run *r, sn_type type, sn_cell cell);
 bool same_cell(sn_type type, bool bare, sn_cell cell, value v);
 /* The bytes by which a text or an entry orders. */
 sn_bytes value_bytes(sn_type type, bool bare, value v);
+
+/* ---------------------------------------------------------------- time.c */
+
+/* How far a moment is from the time. */
+int64_t choose_offset(run *r);
+/* Tells another time, unless the memory for it is refused. */
+void run_tell_time(run *r);
+/* Makes an expression that holds moments beside whatever questions make, or frees it. */
+void run_keep_moments(run *r);
+void run_drop_moments(run *r);
 
 /* ---------------------------------------------------------------- kinds of operations */
 

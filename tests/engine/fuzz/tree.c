@@ -1,5 +1,5 @@
 /*
- * tree.c - bytes become expressions and paths, of the engine and naive, side by side (tree.h).
+ * tree.c - bytes become expressions and orders, of the engine and naive, side by side (tree.h).
  *
  * Types always meet: what the engine says to types that do not is tested by test_expr.c.
  */
@@ -10,7 +10,7 @@
 static bool
 is_full(const ask *a, int level)
 {
-    return level >= MAX_LEVEL || a->n > MAX_TREES / 2;
+    return level >= MAX_LEVEL || a->n > FULL_TREES;
 }
 
 static int
@@ -42,8 +42,8 @@ keep(ask *a, tree t, sn_node node)
     return (int)a->n++;
 }
 
-static sn_node
-node_of(const ask *a, int t)
+sn_node
+tree_node(const ask *a, int t)
 {
     return t == NONE ? SN_NO_NODE : a->trees[t].node;
 }
@@ -57,8 +57,32 @@ is_ordered(sn_type type)
 /* ---------------------------------------------------------------- leaves */
 
 static int
+moment(ask *a, sn_type type)
+{
+    tree t = {.kind = T_MOMENT, .type = type, .offset = choose_offset(a->r), .a = NONE, .b = NONE};
+    a->moments++;
+    return keep(a, t, sn_expr_moment(a->e, type, t.offset));
+}
+
+static bool
+is_time(sn_type type)
+{
+    return type == SN_DATETIME || type == SN_ENTRY;
+}
+
+/* Whether there is to be a moment where a constant of this type could be. */
+static bool
+chooses_moment(ask *a, sn_type type)
+{
+    return a->r->extras && is_time(type) && (run_byte(a->r) & 1);
+}
+
+/* A moment that is an entry is no value to be handed out: it only stands beside another value (operand, bound). */
+static int
 constant(ask *a, sn_type type)
 {
+    if (type == SN_DATETIME && chooses_moment(a, type))
+        return moment(a, type);
     tree t = {.kind = T_CONST, .type = type, .a = NONE, .b = NONE};
     t.bare = type == SN_TEXT && (run_byte(a->r) & 1);
     t.constant = type == SN_OBJECT ? (value){true, 0} : choose_value(a->r, type, t.bare, NULL);
@@ -139,7 +163,7 @@ follow(ask *a, const around *s, int level)
     if (t.a == NONE)
         return NONE;
     t.type = a->trees[t.a].type;
-    return keep(a, t, sn_expr_follow(a->e, t.depth, a->routes[t.route].path, node_of(a, t.a)));
+    return keep(a, t, sn_expr_follow(a->e, t.depth, a->routes[t.route].path, tree_node(a, t.a)));
 }
 
 static int
@@ -155,7 +179,8 @@ arith(ask *a, const around *s, int level)
         return leaf_of(a, s, left);
     t.a = tree_value_of(a, s, level + 1, left);
     t.b = t.a == NONE ? NONE : tree_value_of(a, s, level + 1, right);
-    return t.b == NONE ? NONE : keep(a, t, sn_expr_arith(a->e, (sn_arith_op)t.op, node_of(a, t.a), node_of(a, t.b)));
+    return t.b == NONE ? NONE
+                       : keep(a, t, sn_expr_arith(a->e, (sn_arith_op)t.op, tree_node(a, t.a), tree_node(a, t.b)));
 }
 
 static sn_type
@@ -196,8 +221,8 @@ tree_aggregate(ask *a, const around *s, int level)
         t.op = SN_COUNT;
     t.type = t.a == NONE ? SN_INT : aggregate_type(t.op, a->trees[t.a].type);
     return keep(a, t,
-                sn_expr_aggregate(a->e, t.depth, (sn_agg_op)t.op, a->routes[t.route].path, node_of(a, t.b),
-                                  node_of(a, t.a), t.distinct));
+                sn_expr_aggregate(a->e, t.depth, (sn_agg_op)t.op, a->routes[t.route].path, tree_node(a, t.b),
+                                  tree_node(a, t.a), t.distinct));
 }
 
 static int
@@ -252,6 +277,13 @@ tree_ordered(ask *a, const around *s, int level)
 
 /* ---------------------------------------------------------------- predicates */
 
+/* What a value of the type is compared with. */
+static int
+operand(ask *a, const around *s, int level, sn_type type)
+{
+    return chooses_moment(a, type) ? moment(a, type) : tree_value_of(a, s, level, type);
+}
+
 static int
 compare(ask *a, const around *s, int level)
 {
@@ -265,7 +297,7 @@ compare(ask *a, const around *s, int level)
         right = left == SN_INT ? SN_FLOAT : SN_INT;
     if (!is_ordered(left))
         t.op &= 1;
-    t.b = tree_value_of(a, s, level + 1, right);
+    t.b = operand(a, s, level + 1, right);
     if (t.b == NONE)
         return NONE;
     if (b & 0x20) {
@@ -273,7 +305,7 @@ compare(ask *a, const around *s, int level)
         t.a = t.b;
         t.b = swap;
     }
-    return keep(a, t, sn_expr_compare(a->e, (sn_compare_op)t.op, node_of(a, t.a), node_of(a, t.b)));
+    return keep(a, t, sn_expr_compare(a->e, (sn_compare_op)t.op, tree_node(a, t.a), tree_node(a, t.b)));
 }
 
 static int
@@ -291,7 +323,7 @@ among(ask *a, const around *s, int level)
         t.members[i] = choose_value(a->r, type, t.member_bare, NULL);
         cells[i] = make_cell(a->r, type, t.member_bare, t.members[i]);
     }
-    sn_node node = sn_expr_in(a->e, node_of(a, t.a), cells, t.n);
+    sn_node node = sn_expr_in(a->e, tree_node(a, t.a), cells, t.n);
     for (size_t i = 0; node == SN_NO_NODE && i < t.n; i++)
         release_cell(a->r, type, cells[i]);
     return keep(a, t, node);
@@ -303,7 +335,7 @@ text(ask *a, const around *s, int level)
     tree t = {.kind = T_TEXT, .op = (int)(run_byte(a->r) % 5)};
     t.a = tree_value_of(a, s, level + 1, SN_TEXT);
     t.b = t.a == NONE ? NONE : tree_value_of(a, s, level + 1, SN_TEXT);
-    return t.b == NONE ? NONE : keep(a, t, sn_expr_text(a->e, (sn_text_op)t.op, node_of(a, t.a), node_of(a, t.b)));
+    return t.b == NONE ? NONE : keep(a, t, sn_expr_text(a->e, (sn_text_op)t.op, tree_node(a, t.a), tree_node(a, t.b)));
 }
 
 static int
@@ -316,7 +348,7 @@ junction(ask *a, const around *s, int level, tree_kind kind)
         t.child[t.n] = tree_predicate(a, s, level + 1);
         if (t.child[t.n] == NONE)
             return NONE;
-        nodes[t.n] = node_of(a, t.child[t.n]);
+        nodes[t.n] = tree_node(a, t.child[t.n]);
     }
     return keep(a, t, kind == T_AND ? sn_expr_and(a->e, nodes, t.n) : sn_expr_or(a->e, nodes, t.n));
 }
@@ -336,11 +368,13 @@ choose_index(ask *a, int table, bool ordered)
     return NULL;
 }
 
-/* What some row has in the column, or any constant. */
+/* What some row has in the column, or any constant, or a moment. */
 static int
 constant_near(ask *a, int table, sn_col col)
 {
     const column_spec *column = &a->r->m.schema.columns[table][col];
+    if (chooses_moment(a, column->def.type))
+        return moment(a, column->def.type);
     tree t = {.kind = T_CONST, .type = column->def.type, .a = NONE, .b = NONE};
     sn_row row = run_row(a->r, table);
     if (column->bare || !model_alive(&a->r->m, table, row))
@@ -354,7 +388,7 @@ bound(ask *a, const around *s, sn_col col, sn_compare_op op)
 {
     tree t = {.kind = T_COMPARE, .op = (int)op, .a = column(a, s, 0, col)};
     t.b = t.a == NONE ? NONE : constant_near(a, table_at(s, 0), col);
-    return t.b == NONE ? NONE : keep(a, t, sn_expr_compare(a->e, op, node_of(a, t.a), node_of(a, t.b)));
+    return t.b == NONE ? NONE : keep(a, t, sn_expr_compare(a->e, op, tree_node(a, t.a), tree_node(a, t.b)));
 }
 
 /* Comparisons of the index's columns with constants: equal ones first, then bounds. */
@@ -372,7 +406,7 @@ compare_columns(ask *a, const around *s, const index_spec *ix)
             t.child[t.n] = bound(a, s, ix->cols[i], ops[k]);
             if (t.child[t.n] == NONE)
                 return NONE;
-            nodes[t.n] = node_of(a, t.child[t.n]);
+            nodes[t.n] = tree_node(a, t.child[t.n]);
             t.n++;
         }
     }
@@ -385,6 +419,23 @@ aimed(ask *a, const around *s)
     return compare_columns(a, s, choose_index(a, table_at(s, 0), false));
 }
 
+/* The first column of an index is equal to one of several. */
+static int
+either(ask *a, const around *s)
+{
+    const index_spec *ix = choose_index(a, table_at(s, 0), false);
+    tree t = {.kind = T_OR, .a = NONE, .b = NONE};
+    sn_node nodes[MAX_CHILDREN];
+    size_t n = ix ? 1 + run_byte(a->r) % 3 : 0;
+    for (t.n = 0; t.n < n; t.n++) {
+        t.child[t.n] = bound(a, s, ix->cols[0], SN_EQ);
+        if (t.child[t.n] == NONE)
+            return NONE;
+        nodes[t.n] = tree_node(a, t.child[t.n]);
+    }
+    return keep(a, t, sn_expr_or(a->e, nodes, t.n));
+}
+
 static int
 exists(ask *a, const around *s, int level)
 {
@@ -395,7 +446,7 @@ exists(ask *a, const around *s, int level)
     around inner = inside(s, a->routes[t.route].to);
     if (run_byte(a->r) < 0xc0 && (t.b = tree_predicate(a, &inner, level + 1)) == NONE)
         return NONE;
-    return keep(a, t, sn_expr_exists(a->e, t.depth, a->routes[t.route].path, node_of(a, t.b)));
+    return keep(a, t, sn_expr_exists(a->e, t.depth, a->routes[t.route].path, tree_node(a, t.b)));
 }
 
 /* Of one operand. */
@@ -408,7 +459,7 @@ unary(ask *a, const around *s, int level, tree_kind kind)
                             : tree_value(a, s, level + 1);
     if (t.a == NONE)
         return NONE;
-    sn_node inner = node_of(a, t.a);
+    sn_node inner = tree_node(a, t.a);
     return keep(a, t,
                 kind == T_NOT     ? sn_expr_not(a->e, inner)
                 : kind == T_TRUTH ? sn_expr_truth(a->e, inner)
@@ -444,12 +495,14 @@ tree_predicate(ask *a, const around *s, int level)
         return aimed(a, s);
     case 13:
         return unary(a, s, level, T_NOT);
+    case 15:
+        return a->r->extras ? either(a, s) : compare(a, s, level);
     default:
         return compare(a, s, level);
     }
 }
 
-/* ---------------------------------------------------------------- orders and paths */
+/* ---------------------------------------------------------------- orders */
 
 /* The order of an index, without the first columns or with all. */
 static bool
@@ -496,139 +549,28 @@ tree_orders(ask *a, order_spec *out, size_t *n, int table)
     return true;
 }
 
+bool
+tree_orders_like(ask *a, order_spec *out, const order_spec *first, size_t n, int table)
+{
+    around s = {{table}, 1};
+    for (size_t i = 0; i < n; i++) {
+        unsigned flags = run_byte(a->r);
+        sn_type type = a->trees[first[i].tree].type;
+        out[i] = first[i];
+        out[i].descending ^= flags >= 0xf8;
+        out[i].nulls_first ^= (flags & 0xfc) == 0xf4;
+        if (!(flags & 1))
+            continue;
+        out[i].tree = (flags & 0xfc) == 0xf0 ? tree_ordered(a, &s, 2) : tree_value_of(a, &s, 2, type);
+        if (out[i].tree == NONE)
+            return false;
+    }
+    return true;
+}
+
 void
 tree_engine_orders(const ask *a, sn_order *out, const order_spec *orders, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = (sn_order){node_of(a, orders[i].tree), orders[i].descending, orders[i].nulls_first};
-}
-
-static int
-table_of(const run *r, int ref, bool from)
-{
-    return r->m.schema.indexes[from ? references[ref].from : references[ref].to].table;
-}
-
-/* The i-th route, counted round, that leads from one table to another (NONE: to any). */
-static int
-route_between(const ask *a, unsigned i, int from, int to)
-{
-    for (size_t k = 0; k < a->route_n; k++) {
-        size_t at = (i + k) % a->route_n;
-        if (a->routes[at].from == from && (to == NONE || a->routes[at].to == to))
-            return (int)at;
-    }
-    return NONE;
-}
-
-/* Makes it a step along routes, if there are any from the table. */
-static void
-choose_parts(ask *a, hop *h, int from)
-{
-    unsigned b = run_byte(a->r);
-    sn_hop_kind kind = (sn_hop_kind)(SN_HOP_THROUGH + b % 5);
-    int to = kind == SN_HOP_RECURSIVE ? from : NONE;
-    size_t wanted = kind < SN_HOP_UNION ? 1 : 1 + (b >> 3) % MAX_PARTS;
-    for (; h->part_n < wanted; h->part_n++) {
-        int part = route_between(a, (b >> 5) + (unsigned)h->part_n, from, to);
-        if (part == NONE)
-            break;
-        h->parts[h->part_n] = part;
-        to = a->routes[part].to;
-    }
-    if (h->part_n > 0) {
-        h->kind = kind;
-        h->ref = NONE;
-        h->to = to;
-        h->offset = b >= 0xe0 ? b & 3 : 0;
-    }
-}
-
-/* A step from the table; its `to` is NONE when nothing is related to it. */
-static hop
-choose_hop(ask *a, int from)
-{
-    unsigned b = run_byte(a->r), flags = run_byte(a->r);
-    hop h = {.ref = NONE, .from = from, .to = NONE, .where = NONE, .limit = SIZE_MAX};
-    unsigned ways = 2 * (unsigned)run_references(a->r);
-    for (unsigned i = 0; i < ways && h.ref == NONE; i++) {
-        unsigned at = (b + i) % ways;
-        h.backward = at & 1;
-        if (a->r->m.schema.made[at / 2] && table_of(a->r, (int)(at / 2), !h.backward) == from)
-            h.ref = (int)(at / 2);
-    }
-    h.single = flags >= 0xe0;
-    h.limit = (flags & 0x18) == 0x18 ? (flags & 3) : SIZE_MAX;
-    h.offset = (flags & 0x1c) == 0x1c;
-    h.to = h.ref == NONE ? NONE : table_of(a->r, h.ref, h.backward);
-    if ((flags & 0x60) == 0x40)
-        choose_parts(a, &h, from);
-    return h;
-}
-
-/* Its conditions; false when refused. */
-static bool
-furnish(ask *a, hop *h, int to)
-{
-    unsigned b = run_byte(a->r);
-    around s = {{to}, 1};
-    if ((b & 3) == 3 && (h->where = tree_predicate(a, &s, 2)) == NONE)
-        return false;
-    return (b & 0x0c) != 0x0c || tree_orders(a, h->orders, &h->order_n, to);
-}
-
-static bool
-make_path(ask *a, route *p)
-{
-    sn_hop_def defs[MAX_HOPS];
-    sn_order orders[MAX_HOPS][MAX_ORDERS];
-    const sn_path *parts[MAX_HOPS][MAX_PARTS];
-    for (size_t i = 0; i < p->n; i++) {
-        const hop *h = &p->hops[i];
-        tree_engine_orders(a, orders[i], h->orders, h->order_n);
-        for (size_t k = 0; k < h->part_n; k++)
-            parts[i][k] = a->routes[h->parts[k]].path;
-        defs[i] = (sn_hop_def){.reference = h->ref == NONE ? NULL : a->r->references[h->ref],
-                               .kind = h->kind,
-                               .paths = parts[i],
-                               .path_count = h->part_n,
-                               .offset = h->offset,
-                               .backward = h->backward,
-                               .single = h->single,
-                               .expr = a->e,
-                               .where = node_of(a, h->where),
-                               .order = orders[i],
-                               .order_len = h->order_n,
-                               .limit = h->limit};
-    }
-    sn_status st = sn_path_new(&p->path, a->r->db, defs, p->n, p->distinct);
-    REQUIRE(st == SN_OK || (st == SN_NOMEM && a->r->memory.refused));
-    if (st != SN_OK)
-        return false;
-    REQUIRE(sn_path_from(p->path) == a->r->tables[p->from] && sn_path_to(p->path) == a->r->tables[p->to]);
-    return true;
-}
-
-bool
-tree_route(ask *a, int from)
-{
-    route *p = &a->routes[a->route_n];
-    unsigned b = run_byte(a->r);
-    size_t wanted = 1 + b % MAX_HOPS;
-    *p = (route){.from = from, .to = from, .distinct = b & 0x80};
-    for (p->n = 0; p->n < wanted; p->n++) {
-        hop h = choose_hop(a, p->to);
-        if (h.to == NONE)
-            break;
-        p->to = h.to;
-        if (!furnish(a, &h, p->to))
-            return false;
-        p->hops[p->n] = h;
-    }
-    if (p->n == 0)
-        return true;
-    if (!make_path(a, p))
-        return false;
-    a->route_n++;
-    return true;
+        out[i] = (sn_order){tree_node(a, orders[i].tree), orders[i].descending, orders[i].nulls_first};
 }

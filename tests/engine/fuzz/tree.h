@@ -1,14 +1,16 @@
 /*
- * tree.h - expressions and paths as naive trees beside the engine's nodes: built together, byte by byte (tree.c), and
- * evaluated by looking at all rows (naive.c).
+ * tree.h - expressions and paths as naive trees beside the engine's nodes: built together, byte by byte (tree.c, route.c),
+ * and evaluated by looking at all rows (naive.c).
  */
 #ifndef FUZZ_TREE_H
 #define FUZZ_TREE_H
 
 #include "run.h"
 
-#define MAX_TREES 120
-#define MAX_ROUTES 4
+#define MAX_TREES 400
+#define FULL_TREES 60 /* beyond that, only leaves */
+#define MAX_ROUTES 6
+#define FEW_ROUTES 4 /* of a run without extras */
 #define MAX_HOPS 3
 #define MAX_PARTS 3
 #define MAX_SCOPE 6
@@ -23,6 +25,7 @@
 typedef enum tree_kind {
     /* values */
     T_CONST,
+    T_MOMENT,
     T_COLUMN,
     T_FOLLOW,
     T_HOST,
@@ -53,6 +56,7 @@ typedef struct tree {
     bool distinct;  /* AGGREGATE */
     bool bare;      /* CONST */
     value constant; /* CONST */
+    int64_t offset; /* MOMENT */
     int child[MAX_CHILDREN];
     value members[MAX_MEMBERS]; /* IN */
     bool member_bare;
@@ -65,25 +69,36 @@ typedef struct order_spec {
     bool descending, nulls_first;
 } order_spec;
 
-/* Along a reference, or along routes that were made before. */
+/* Along a reference, or along routes that were made before; then its conditions and orders speak of the rows of `via`,
+ * which are those of `to` unless its ways lead on. */
 typedef struct hop {
     sn_hop_kind kind;
     int ref; /* NONE: along routes */
     int parts[MAX_PARTS];
     size_t part_n;
-    int from, to; /* tables */
+    int from, via, to; /* tables */
     bool backward, single;
-    int where; /* or NONE */
-    order_spec orders[MAX_ORDERS];
+    int where;                                /* or NONE */
+    order_spec orders[MAX_PARTS][MAX_ORDERS]; /* of each way; without ways, the first */
     size_t order_n;
+    bool by_ways;
+    int way_where[MAX_PARTS];
+    int onward[MAX_PARTS]; /* routes, or NONE */
     size_t offset, limit;
 } hop;
+
+static inline bool
+leads_on(const hop *h)
+{
+    return h->by_ways && h->onward[0] != NONE;
+}
 
 typedef struct route {
     hop hops[MAX_HOPS];
     size_t n;
     int from, to; /* tables */
     bool distinct;
+    bool timed; /* something in it looks at the time */
     sn_path *path;
 } route;
 
@@ -100,6 +115,8 @@ typedef struct ask {
     bool overflow;  /* an evaluation met a result out of range: the engine may have passed over it, or not */
     bool abandoned; /* it takes too long */
     size_t steps;
+    size_t moments;  /* made */
+    size_t tellings; /* how often the time has been told meanwhile */
 } ask;
 
 /* Which tables the rows around are of: depth 0 last. */
@@ -119,9 +136,12 @@ int tree_aggregate(ask *a, const around *s, int level);
 /* What the index can serve: a conjunction (or NONE) and an order; false when refused. */
 bool tree_aimed(ask *a, int index, int *where, order_spec *orders, size_t *order_n);
 bool tree_orders(ask *a, order_spec *out, size_t *n, int table);
+/* Terms that can be sorted by among those of another way; sometimes they cannot. */
+bool tree_orders_like(ask *a, order_spec *out, const order_spec *first, size_t n, int table);
 /* The engine's form of it. */
 void tree_engine_orders(const ask *a, sn_order *out, const order_spec *orders, size_t n);
-/* A path more, if there are references; false when refused. */
+sn_node tree_node(const ask *a, int t);
+/* A path more, if there are references and its ways agree; false when memory was refused. */
 bool tree_route(ask *a, int from);
 
 /* What an expression gives. */
@@ -129,6 +149,7 @@ typedef struct answer {
     bool null, bare;
     sn_type type;
     int64_t v;
+    bool moment; /* an entry of so many microseconds, of which there is only the canonical form */
 } answer;
 
 typedef struct scope {
@@ -144,7 +165,8 @@ typedef struct targets {
 answer naive_value(ask *a, int tree, const scope *s);
 bool naive_test(ask *a, int tree, const scope *s);
 void naive_targets(ask *a, targets *out, const route *p, sn_row from, bool distinct);
-void naive_sort(ask *a, const order_spec *orders, size_t order_n, sn_row *rows, size_t n);
+/* By the terms of each row's way, MAX_ORDERS apart, which are moved along; way_of NULL: all by the first. */
+void naive_sort(ask *a, const order_spec *orders, size_t order_n, sn_row *rows, unsigned char *way_of, size_t n);
 bool naive_same_group(answer x, answer y);
 
 /* Aggregates. */
