@@ -125,7 +125,11 @@ node_init(node *d, snpy_state *st, PyObject *given)
     d->name = Py_NewRef(name);
     d->node = Py_NewRef(described);
     d->known = Py_NewRef(known);
-    return path_argument(&d->path, st, path) < 0 ? -1 : beyond_argument(d, st, beyond);
+    if (path_argument(&d->path, st, path) < 0 || beyond_argument(d, st, beyond) < 0) {
+        node_fini(d);
+        return -1;
+    }
+    return 0;
 }
 
 static bool

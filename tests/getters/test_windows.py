@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,20 +15,29 @@ class Other:
     """A thread that does one thing after another, as it is told."""
 
     def __init__(self) -> None:
-        self._todo: list[Callable[[], Any]] = []
+        self._todo: list[Callable[[], Any] | None] = []
         self._told, self._done = threading.Semaphore(0), threading.Semaphore(0)
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     def _run(self) -> None:
         while True:
             self._told.acquire()
-            self._todo.pop()()
+            action = self._todo.pop()
+            if action is None:
+                return
+            action()
             self._done.release()
 
     def do(self, action: Callable[[], Any]) -> None:
         self._todo.append(action)
         self._told.release()
         assert self._done.acquire(timeout=20)
+
+    def end(self) -> None:
+        self._todo.append(None)
+        self._told.release()
+        self._thread.join(20)
 
 
 class Between:
@@ -38,6 +47,13 @@ class Between:
 
 
 between = Between()
+
+
+@pytest.fixture
+def other() -> Iterator[Other]:
+    thread = Other()
+    yield thread
+    thread.end()
 
 
 @pytest.fixture
@@ -73,11 +89,11 @@ def models() -> Any:
 
 
 @pytest.mark.parametrize("name", ["titles", "records"])
-def test_a_row_that_is_passed_over_and_comes_back(models: Any, name: str) -> None:
+def test_a_row_that_is_passed_over_and_comes_back(models: Any, other: Other, name: str) -> None:
     db, author_class, post_class = models
     author = author_class(name="Ann")
     post = post_class(title="x", author=author)
-    other, block = Other(), db.transaction()
+    block = db.transaction()
 
     def take() -> None:
         block.__enter__()
