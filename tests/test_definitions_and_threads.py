@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,15 +24,8 @@ from sinew import (
     sum_of,
 )
 
+pytestmark = pytest.mark.usefixtures("fast_switches")
 SECONDS = float(os.environ.get("SINEW_THREAD_SECONDS", "0.4")) * 3
-
-
-@pytest.fixture(autouse=True)
-def fast_switches() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 class Blog:

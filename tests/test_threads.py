@@ -9,25 +9,17 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from sinew import Database, Model, RecordDeleted, SinewError, TransactionError, belongs_to, define, field, has_many
 
+pytestmark = pytest.mark.usefixtures("fast_switches")
 SECONDS = float(os.environ.get("SINEW_THREAD_SECONDS", "0.4"))
-
-
-@pytest.fixture(autouse=True)
-def fast_switches() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 class Crowd:

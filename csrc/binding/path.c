@@ -9,7 +9,8 @@
  * Invariant: path->path was compiled from path->hops at path->schema, or is NULL. While path->schema is the store's it is never
  * replaced.
  * A path that looks at the time is told it whenever it is made ready.
- * Cost: ready is two comparisons, and a reading of the clock if it is timed; first, count and contains are one call of the engine, with nothing allocated.
+ * Cost: ready is two comparisons, and a reading of the clock if it is timed; first, count and contains are one call of the engine, with
+ * nothing allocated.
  */
 #include "hops.h"
 #include "track.h"

@@ -45,7 +45,8 @@ snpy_plan_status(snpy_plan *self, sn_status status)
     return status == SN_OK ? 0 : snpy_raise_status(self->store, status);
 }
 
-/* Makes the program and its hosts current, and tells the time to what is timed. Afterwards no Python code has run since the last check. 0 or -1. */
+/* Makes the program and its hosts current, and tells the time to what is timed. Afterwards no Python code has run since the last check. 0
+ * or -1. */
 int snpy_plan_ready(snpy_plan *self);
 /* The same at another time than the plan's own. */
 int snpy_plan_ready_at(snpy_plan *self, int64_t at);

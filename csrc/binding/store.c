@@ -6,8 +6,8 @@
  * sets, compiled paths and tables that are still pointed to stay valid and merely empty.
  *
  * Garbage. Values of kind object can refer back to the store (a record in an Any field), so traversal visits every handle in such
- * columns, once per cell that owns it; and so can getters' values and what was read for them. Other values cannot. Dead rows of an open unit and the drop list are not visited,
- * which only delays their collection.
+ * columns, once per cell that owns it; and so can getters' values and what was read for them. Other values cannot. Dead rows of an open
+ * unit and the drop list are not visited, which only delays their collection.
  *
  * Who may write, statements and transactions are in unit.c; changes of the schema in schema.c and index.c.
  */

@@ -5,10 +5,10 @@
  * never comes back to the row. Like dangling references this is a rule for the end of the outermost unit, so that a statement may turn a
  * tree around: what might close a cycle becomes pending (pending.c), and is looked at again at the commit.
  *
- * What might: a row whose foreign key or whose own key has changed, or that has been restored; a new row that others refer to already, or that refers to itself. A
- * load has rows that refer to each other: going around a cycle, one of its rows refers to a row that stands behind it (or to itself), or to
- * one that was there before and was referred to by nothing new; so those that refer behind themselves are looked at, and those to which
- * rows of before the load refer.
+ * What might: a row whose foreign key or whose own key has changed, or that has been restored; a new row that others refer to already, or
+ * that refers to itself. A load has rows that refer to each other: going around a cycle, one of its rows refers to a row that stands
+ * behind it (or to itself), or to one that was there before and was referred to by nothing new; so those that refer behind themselves are
+ * looked at, and those to which rows of before the load refer.
  *
  * Invariant: outside a unit no row of a reference that forbids cycles is met again.
  * Cost: of a pending row, the rows from it to where its chain ends.

@@ -2,8 +2,8 @@
  * hops.c - the hops along other paths: through one, recursive, union, intersection, difference.
  *
  * Each gives rows of one table to a visitor, in its order, and lets the visitor end it. Through passes the visitor on to the walk along
- * the path: nothing is kept. A union keeps the set of the rows met, of those for which the condition of their path holds. An intersection or a difference walks all paths but the first
- * beforehand, into a set each; then the first one's rows are sifted.
+ * the path: nothing is kept. A union keeps the set of the rows met, of those for which the condition of their path holds. An intersection
+ * or a difference walks all paths but the first beforehand, into a set each; then the first one's rows are sifted.
  *
  * Recursive is a search in breadth: `queue` holds the rows met, in order of distance; the front is given to the visitor, then what it
  * leads to and was not met before is put at the end. So each row comes once, nearest first, cycles end, and what a visitor does not ask for

@@ -19,8 +19,8 @@
  *   a list in use without rows is in the chain `unsettled`
  *
  * Undo. Within a unit lists stay in use, keep their capacity, and are moved only as a whole, all of them when the form
- * changes, so the list of every key that undo will ask for is found. Removing the last slot drops the holes before it; restoring at place p >= len brings them back. So each
- * undo step meets the state that its inverse left, slot for slot, and has the room for it.
+ * changes, so the list of every key that undo will ask for is found. Removing the last slot drops the holes before it; restoring at place
+ * p >= len brings them back. So each undo step meets the state that its inverse left, slot for slot, and has the room for it.
  *
  * Settling, at the end of the outermost unit, walks the chain of lists that lost rows (linked inside the lists: no
  * memory): empty ones are put out of use, others are squeezed when they are short or more than a quarter of them is

@@ -414,8 +414,8 @@ sn_status sn_rows_distinct(sn_rows *out, sn_row *places, sn_db *db, const sn_row
  *
  * Builders return SN_NO_NODE when they fail; sn_expr_status says why, and every later builder then does nothing.
  * Logic is two-valued: a comparison with a null is false, except that a null equals the constant null, and != is the
- * complement of ==: two columns that are both null are not equal. Types of both sides of a comparison are equal, or INT with FLOAT. Order comparisons of SN_OBJECT, and
- * arithmetic that the table of operators does not have, are SN_MISUSE.
+ * complement of ==: two columns that are both null are not equal. Types of both sides of a comparison are equal, or INT with FLOAT. Order
+ * comparisons of SN_OBJECT, and arithmetic that the table of operators does not have, are SN_MISUSE.
  */
 typedef int32_t sn_node;
 #define SN_NO_NODE (-1)

@@ -6,8 +6,9 @@
  * What is being looked at is a list of levels instead of a recursion, so a chain of any length costs heap and no stack. Whatever has to
  * run code of the host's, or to compare objects of its, is handed out as a step, and the next call goes on from there.
  *
- * Between two steps anything may happen: levels hold getters and rows, and the number of the value that was looked at; one that is no longer there
- * is looked at from the beginning. Rows keep their numbers meanwhile. A getter is taken for up to date when it has been verified since the level that reads it began.
+ * Between two steps anything may happen: levels hold getters and rows, and the number of the value that was looked at; one that is no
+ * longer there is looked at from the beginning. Rows keep their numbers meanwhile. A getter is taken for up to date when it has been
+ * verified since the level that reads it began.
  */
 #include "getter.h"
 

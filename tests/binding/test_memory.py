@@ -423,12 +423,13 @@ def test_a_model_that_lacks_memory_leaves_nothing() -> None:
 @no_types
 @pytest.mark.keeps
 def test_a_module_that_lacks_memory_is_not_made() -> None:
-    """The extension itself, with each allocation of its beginning refused. Nothing of it stays, but as above: of some
-    800 times once, and twice when other tests have gone before; a leak of its own would stay far more often."""
+    """The extension itself, with each allocation of its beginning refused. Nothing of it stays, but where one is, as
+    above. That one is met again, as the next, when CPython has used up an object that it had kept ready meanwhile."""
     testcapi = pytest.importorskip("_testcapi")
     found = importlib.util.find_spec("sinew._engine")
     assert found is not None and found.loader is not None
-    kept, n, in_a_row = 0, -1, 0
+    kept: list[int] = []
+    n, in_a_row = -1, 0
     while in_a_row < ENOUGH:
         n += 1
         gc.collect()
@@ -447,9 +448,10 @@ def test_a_module_that_lacks_memory_is_not_made() -> None:
             testcapi.remove_mem_hooks()
         del module
         gc.collect()
-        kept += seen() is not None
+        if seen() is not None:
+            kept.append(n)
     assert n > 100
-    assert kept <= 3
+    assert not kept or kept[-1] - kept[0] <= 2
 
 
 def test_keys_that_grow_without_memory() -> None:

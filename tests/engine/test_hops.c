@@ -1,6 +1,7 @@
 /*
  * test_hops.c - hops along paths against their definitions by nested loops: random relations made of random relations, of every
- * kind, with conditions, orders, offsets and limits, of unions also for each path by itself, over rows with cycles among them; what is refused; refused memory.
+ * kind, with conditions, orders, offsets and limits, of unions also for each path by itself, over rows with cycles among them; what is
+ * refused; refused memory.
  */
 #include "world.h"
 

@@ -4,10 +4,9 @@ runs."""
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,15 +15,8 @@ from sinew import SinewError
 
 from .world import World
 
+pytestmark = pytest.mark.usefixtures("fast_switches")
 SECONDS = float(os.environ.get("SINEW_THREAD_SECONDS", "0.4"))
-
-
-@pytest.fixture(autouse=True)
-def fast_switches() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def together(*works: Callable[[], Any], seconds: float = SECONDS) -> list[int]:

@@ -4,8 +4,9 @@
  * The first bytes choose the schema (actions, enforce, nullable columns, whether there is more of it, which references
  * forbid cycles) and whether there are extras, the rest are operations: units and savepoints, inserts, loads, updates,
  * deletes, moves, cells exchanged, compaction with and without pins, row handles, clearing (here); changes of the schema
- * (change.c), keys and ranges looked up in indexes (probe.c), questions (ask.c), the time (time.c). Any call may meet a refusing allocator; then nothing may have changed. At the end every unit is rolled back,
- * everything is taken apart, and no handle and no block may be left.
+ * (change.c), keys and ranges looked up in indexes (probe.c), questions (ask.c), the time (time.c). Any call may meet a refusing
+ * allocator; then nothing may have changed. At the end every unit is rolled back, everything is taken apart, and no handle and no block
+ * may be left.
  *
  * Built with -fsanitize=fuzzer this is a libFuzzer target; replay.c runs files through it with any compiler.
  */
