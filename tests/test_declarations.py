@@ -221,8 +221,9 @@ def test_types_of_modules_that_nobody_uses_are_not_imported() -> None:
 
 
 def test_without_the_future_import(db: Database) -> None:
-    names: dict[str, Any] = {"sinew": sys.modules["sinew"], "db": db, "Color": Color, "__name__": "elsewhere"}
-    exec(
+    """Annotations that are objects; on 3.14 functions, in which a name may be one of later."""
+    later = "Writer | None" if sys.version_info >= (3, 14) else "'Writer | None'"
+    source = (
         "from sinew import *\nfrom sinew import Attr, BelongsTo, HasMany, Model, belongs_to, field\n"
         "from typing import ClassVar, Optional\n"
         "class Book(Model, db=db):\n"
@@ -230,11 +231,13 @@ def test_without_the_future_import(db: Database) -> None:
         "    color: Attr[Optional[Color]]\n"
         "    quoted: Attr['int | None'] = field(default=None)\n"
         "    limit: ClassVar[int] = 3\n"
-        "    writer: BelongsTo['Writer | None'] = belongs_to(default=None)\n"
+        f"    writer: BelongsTo[{later}] = belongs_to(default=None)\n"
         "class Writer(Model, db=db):\n"
-        "    books: HasMany[Book]\n",
-        names,
+        "    books: HasMany[Book]\n"
     )
+    names: dict[str, Any] = {"sinew": sys.modules["sinew"], "db": db, "Color": Color, "__name__": "elsewhere"}
+    exec(compile(source, "elsewhere", "exec", dont_inherit=True), names)
+    assert not isinstance(names["Book"].__annotations__["title"], str)
     book, writer = names["Book"], names["Writer"]
     assert kind_of(book, "color") == ("Enum", Color, True)
     assert kind_of(book, "quoted") == ("int", None, True)
@@ -1338,6 +1341,32 @@ def test_messages_of_what_has_no_argument(base: type[Model]) -> None:
         Node(number=1.5)
     with pytest.raises(UnknownName, match="did you mean `shared`"):
         _Shared.shard  # noqa: B018
+
+
+def test_messages_of_missing_arguments(base: type[Model]) -> None:
+    class Owner(base):  # type: ignore[misc, valid-type]
+        name: Attr[str]
+
+    class Pet(base):  # type: ignore[misc, valid-type]
+        name: Attr[str]
+        age: Attr[int]
+        owner: BelongsTo[Owner]
+
+    def told(**given: Any) -> str:
+        with pytest.raises(FieldError) as caught:
+            Pet(**given)
+        return str(caught.value)
+
+    assert told(owner=Owner(name="Ann")) == (
+        "Pet() misses `name`, `age`; give them by keyword, or declare a default with field(default=...)"
+    )
+    assert told(name="Rex", age=3) == (
+        "Pet() misses `owner`; give it by keyword, or declare a default with belongs_to(default=...)"
+    )
+    assert told(name="Rex") == (
+        "Pet() misses `age`, `owner`; give them by keyword, or declare a default with field(default=...) and "
+        "belongs_to(default=...)"
+    )
 
 
 def test_redefinition_takes_the_new_bases(db: Database) -> None:

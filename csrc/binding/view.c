@@ -266,7 +266,8 @@ view_richcompare(PyObject *a, PyObject *b, int op)
 static Py_hash_t
 view_hash(PyObject *op)
 {
-    Py_hash_t hash = _Py_HashPointer(level_of(op)->node) ^ (Py_hash_t)((uint64_t)row_of(op) * 0x9E3779B97F4A7C15u >> 1);
+    uint64_t node = (uintptr_t)level_of(op)->node >> 4; /* blocks begin at multiples of 16 */
+    Py_hash_t hash = (Py_hash_t)(node ^ (uint64_t)row_of(op) * 0x9E3779B97F4A7C15u >> 1);
     return hash == -1 ? -2 : hash;
 }
 

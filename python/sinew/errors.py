@@ -323,10 +323,13 @@ def half_key(cls: Any, fields: Sequence[_engine.Field]) -> FieldError:
 
 def missing_arguments(cls: Any, names: Sequence[str]) -> FieldError:
     """Required arguments that were not given."""
+    definition = getattr(cls, "__sinew__", None)
+    relations = () if definition is None else definition.relations
+    verbs = dict.fromkeys("belongs_to" if name in relations else "field" for name in names)
     listed = ", ".join(f"`{name}`" for name in names)
     return FieldError(
         f"{model_name(cls)}() misses {listed}; give {'it' if len(names) == 1 else 'them'} by keyword, "
-        "or declare a default with field(default=...)"
+        f"or declare a default with {' and '.join(f'{verb}(default=...)' for verb in verbs)}"
     )
 
 
