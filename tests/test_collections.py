@@ -184,8 +184,9 @@ def test_three_ways_to_move_are_one() -> None:
     Post[0].author = dan
     Post[1].author_id = dan.id
     dan.posts.append(Post[2])
-    dan.posts.add(Post[3])
-    dan.posts.extend([Post[4], Post[5]])
+    dan.posts.add(Post[3], Post[4])
+    dan.posts.add()
+    dan.posts.extend([Post[5]])
     assert ids(dan.posts) == [0, 1, 2, 3, 4, 5] and len(ann.posts) == len(bob.posts) == 0
     assert all(post.author is dan and post.author_id == 3 for post in Post.all())
     dan.posts.append(Post[0])
@@ -197,6 +198,9 @@ def test_three_ways_to_move_are_one() -> None:
 
 def test_joining_takes_records_of_the_target() -> None:
     posts = Author[0].posts
+    others = [*Author[1].posts]
+    refused(lambda: posts.add(*others, Author[1]), FieldError, "Author.posts", "Post")
+    assert [*Author[1].posts] == others  # all or none
     refused(lambda: posts.append(Author[1]), FieldError, "Author.posts", "Post")
     refused(lambda: posts.append(3), FieldError, "Author.posts", "Post", "3")
     refused(lambda: posts.append(None), FieldError, "Author.posts", "None")

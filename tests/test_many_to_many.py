@@ -462,7 +462,8 @@ def test_update_pivot(w: World) -> None:
 def test_the_collection_verbs(w: World) -> None:
     tags = w.three.tags
     tags.append(w.b)
-    tags.add(w.a)
+    tags.add(w.a, w.b)
+    tags.add()
     tags.extend([w.b, w.c])
     tags += [w.d]
     assert labels(tags) == "bacd"

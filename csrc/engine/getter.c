@@ -523,6 +523,7 @@ static void
 count_handles(sn_getter *g, sn_row row, void *arg)
 {
     const sn__value *v = sn__value_at(g, row);
+    assert(v != NULL);
     *(size_t *)arg += (v->handle != NULL) + handles_of(v->reads, v->n);
 }
 
@@ -571,6 +572,7 @@ add_value(sn_getter *g, sn_row row, void *arg)
 {
     sums *s = arg;
     const sn__value *v = sn__value_at(g, row);
+    assert(v != NULL);
     s->counts.values++;
     s->counts.bytes += size_of(v);
     s->containers += v->containers;

@@ -149,3 +149,8 @@ __all__ = [
     "updated_at",
     "validates",
 ]
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return list(__all__)

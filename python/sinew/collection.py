@@ -104,9 +104,9 @@ class Collection(_engine.Collection, Queryable):
         """
         self.extend((record,))
 
-    def add(self, record: Any, /) -> None:
-        """The same as `append`."""
-        self.extend((record,))
+    def add(self, /, *records: Any) -> None:
+        """The same as `extend`, the records one by one: `ann.posts.add(hello, world)`."""
+        self.extend(records)
 
     def extend(self, records: Iterable[Any], /) -> None:
         """Puts several records here: all or none."""

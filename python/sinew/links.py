@@ -178,9 +178,9 @@ class Links(Collection):
         """
         self.attach(record)
 
-    def add(self, record: Any, /) -> None:
-        """The same as `append`."""
-        self.attach(record)
+    def add(self, /, *records: Any) -> None:
+        """The same as `extend`, the records one by one: `hello.tags.add(python, rust)`."""
+        self.attach(list(records))
 
     def remove(self, record: Any, /) -> None:
         """Unlinks a record. NotFound if it is not linked."""

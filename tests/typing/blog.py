@@ -383,6 +383,7 @@ assert_type(ann.posts[:2], list[Post])
 for child in ann.posts:
     assert_type(child, Post)
 ann.posts.add(post)
+ann.posts.add(post, post)
 ann.posts.extend([post])
 ann.posts.remove(post)
 ann.posts.discard(post)

@@ -106,6 +106,7 @@ def test_every_name_is_there_at_run_time() -> None:
     names = set(re.findall(r'"(\w+)"', listed[1]))
     assert names == set(sinew.__all__)
     assert all(hasattr(sinew, name) for name in names)
+    assert dir(sinew) == sorted(names)
 
 
 def test_what_is_generic_for_the_checkers_takes_brackets_at_run_time() -> None:
