@@ -393,7 +393,7 @@ def test_groups_of_what_has_no_hash() -> None:
             return [self.id]
 
     Thing()
-    with pytest.raises(FieldError, match="Thing.many cannot be grouped by: unhashable type: 'list'"):
+    with pytest.raises(FieldError, match="Thing.many cannot be grouped by: .*unhashable type: 'list'"):
         Thing.group_by(Thing.many).agg(n=count())
     assert Thing.where(Thing.many == [1]).count() == 1
 

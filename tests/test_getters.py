@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -762,3 +763,28 @@ def test_the_extension_refuses_nonsense(base: Any) -> None:
     free.unbind()
     with pytest.raises(TypeError, match="getter 'free' is read on records of None"):
         free.__get__(thing)
+
+
+def test_annotations_that_nobody_postponed() -> None:
+    """Objects, and, on 3.14, functions, in which a name may be one of later."""
+    later = "Mood" if sys.version_info >= (3, 14) else "'Mood'"
+    source = (
+        "from enum import Enum\n"
+        "class Size(Enum):\n"
+        "    LARGE, SMALL = 1, 2\n"
+        "class Thing(Model, db=db):\n"
+        "    number: Attr[int]\n"
+        "    @getter\n"
+        "    def size(self) -> Size: return Size.LARGE if self.number > 2 else Size.SMALL\n"
+        "    @getter\n"
+        f"    def mood(self) -> {later}: return Mood.GOOD if self.number else Mood.BAD\n"
+        "class Mood(Enum):\n"
+        "    GOOD, BAD = 1, 2\n"
+    )
+    names: dict[str, Any] = {"Model": Model, "Attr": Attr, "getter": getter, "db": Database(), "__name__": "elsewhere"}
+    exec(compile(source, "elsewhere", "exec", dont_inherit=True), names)
+    thing, mood = names["Thing"], names["Mood"]
+    for number in (0, 1, 5):
+        thing(number=number)
+    assert thing.order_by(thing.size, thing.number.desc()).pluck(thing.number) == [5, 1, 0]
+    assert thing.where(thing.mood == mood.GOOD).pluck(thing.number) == [1, 5]

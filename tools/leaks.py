@@ -19,6 +19,7 @@ from __future__ import annotations
 import gc
 import sys
 from array import array
+from collections.abc import Callable
 from itertools import chain, pairwise
 from typing import Any
 
@@ -29,8 +30,7 @@ from sinew import _engine
 
 ROUNDS = 8
 MORE = 9
-
-
+clear_caches: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
 NAMES = ("blocks", "engine blocks", "engine bytes", "classes", "references")
 
 
@@ -61,7 +61,7 @@ class Counts:
         self._used = 0
 
     def add(self) -> None:
-        sys._clear_type_cache()  # which holds names that were looked up, some thousands of them
+        clear_caches()  # which hold names that were looked up, some thousands of them
         gc.collect()
         gc.collect()  # what the first one has finalised
         blocks = engine_bytes = classes = 0

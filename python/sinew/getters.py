@@ -170,13 +170,22 @@ def _function_problems(function: Any) -> Iterator[str]:
 
 def _parameter_problems(function: Any) -> Iterator[str]:
     try:
-        parameters = inspect.signature(function)
+        parameters = _signature(function)
     except (TypeError, ValueError):  # what is not written in Python may not tell
         return
     try:
         parameters.bind(None)
     except TypeError:
         yield f"takes {parameters}, but a getter is called with the record alone: `def name(self)`"
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature, annotations as texts: they may name what is not there yet (since 3.14)."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return inspect.signature(function, annotation_format=annotationlib.Format.STRING)
+    return inspect.signature(function)
 
 
 def _returns(function: Any, names: Mapping[str, Any]) -> Type | None:
@@ -191,8 +200,10 @@ def _returns(function: Any, names: Mapping[str, Any]) -> Type | None:
 
 
 def _return_annotation(function: Callable[..., Any]) -> Any:
-    if sys.version_info >= (3, 14):
+    """The annotation; as a text if it names what is not there yet (since 3.14, where it is evaluated here)."""
+    try:
+        return getattr(function, "__annotations__", {}).get("return")
+    except NameError:
         import annotationlib
 
         return annotationlib.get_annotations(function, format=annotationlib.Format.STRING).get("return")
-    return getattr(function, "__annotations__", {}).get("return")

@@ -441,7 +441,7 @@ def test_a_deep_condition_is_refused_not_a_crash(world: World) -> None:
     where: Any = ("truth", col(world.post.done))
     for _ in range(100_000):
         where = ("not", where)
-    with pytest.raises(RecursionError):
+    with pytest.raises((RecursionError, Raised)):  # since 3.14 the engine's own bound comes first
         world.engine.Plan(world.Post, where=where)
 
 

@@ -41,7 +41,7 @@ def closed_generators() -> str:
     sys.unraisablehook = ignored.append
     for _ in _failures(_first_of_many):
         pass
-    return "; ".join(f"{each.exc_value!r} in {each.object!r}" for each in ignored)
+    return "; ".join(f"{each.exc_value!r} in {each.object!r} {each.err_msg or ''}" for each in ignored)
 
 
 def handlers_for_good() -> str:
@@ -148,7 +148,15 @@ def _refuse() -> None:
 
 
 def _first_of_many() -> object:
-    return any(each for each in (1, 2, 3))
+    return any(_many())
+
+
+def _many() -> Iterator[int]:
+    """Within a `try`: since 3.13 only such a generator has to be told that it is given up."""
+    try:
+        yield from (1, 2, 3)
+    finally:
+        pass
 
 
 def _hold(errors: list[Any], n: int) -> None:

@@ -46,6 +46,7 @@ HANGS = 20  # seconds
 SEVERAL = 12  # allocations that fail one after another; with more, CPython runs out of the MemoryErrors it has prepared
 FOR_GOOD = 100_000
 KNOWN: dict[str, str] = {}  # what interpreter.py has found
+CLOSING = "Exception ignored while closing generator"
 LOST = re.compile("error return without exception set|<function .*> returned NULL without setting an exception")
 
 
@@ -81,13 +82,19 @@ def attempt(operation: Operation, world: World, start: int, stop: int) -> Outcom
     return outcome
 
 
+def is_closing(ignored: Any) -> bool:
+    """Whether what was ignored comes from closing a generator, which is the object, or, since 3.14, in the message; for
+    that there may be no memory."""
+    if ignored.object is not None:
+        return isinstance(ignored.object, GeneratorType)
+    return ignored.err_msg is None or ignored.err_msg.startswith(CLOSING)
+
+
 def interpreters_own(outcome: Outcome, ignored: list[Any]) -> str | None:
     """What CPython itself makes of a lack of memory, as interpreter.py has found: its name there, if that is what came
     out."""
-    for each in list(ignored):
-        closing = isinstance(each.object, GeneratorType) and each.exc_type is MemoryError
-        if closing and "closed_generators" in KNOWN:
-            ignored.remove(each)
+    if "closed_generators" in KNOWN:
+        ignored[:] = [each for each in ignored if not (each.exc_type is MemoryError and is_closing(each))]
     error, shown, name = outcome.error, str(outcome.error), None
     if isinstance(error, RuntimeError) and shown == "can't allocate lock":
         name = "locks"

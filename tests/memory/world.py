@@ -249,10 +249,10 @@ class Shop:
     repeats = False
 
     def __init__(self) -> None:
-        shop.clock.freeze(AWARE)
         self.restore()
 
     def restore(self) -> None:
+        shop.clock.freeze(AWARE)
         while shop.store.depth:
             shop.store.rollback()
         shop.block = None
