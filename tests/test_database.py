@@ -7,7 +7,7 @@ import gc
 import pickle
 import threading
 import weakref
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ from sinew import (
     define,
     field,
     has_many,
+    now,
     transaction,
 )
 from sinew import db as default
@@ -307,6 +308,31 @@ def test_the_clock() -> None:
         clock.freeze("tomorrow")  # type: ignore[arg-type]
     with pytest.raises(FieldError, match=r"timedelta.*3"):
         clock.move(3)  # type: ignore[arg-type]
+
+
+def test_the_clock_stays_within_the_years_of_datetime() -> None:
+    db = Database()
+
+    class Offer(Model, db=db):
+        ends: Attr[datetime] = field(default=datetime(9000, 1, 1))
+
+    Offer()
+    farthest = timedelta(microseconds=2**63 - 1)
+    for frozen in (False, True):
+        if frozen:
+            db.clock.freeze(datetime(2030, 1, 1, tzinfo=UTC))
+        before = db.clock.now()
+        for delta in (timedelta.max, timedelta.min, farthest, -farthest, timedelta(days=-365 * 2100)):
+            with pytest.raises(FieldError, match=r"clock\.move\(.*days.*\) leads beyond the years 1 to 9999"):
+                db.clock.move(delta)
+        assert timedelta() <= db.clock.now() - before < timedelta(minutes=1)
+        assert Offer.where(Offer.ends > now()).count() == 1
+    east = timezone(timedelta(hours=9))
+    with pytest.raises(FieldError, match=r"clock\.freeze\(0001-01-01 .*\) lies beyond the years 1 to 9999 in UTC"):
+        db.clock.freeze(datetime(1, 1, 1, tzinfo=east))
+    assert db.clock.now() == before
+    db.clock.move(timedelta(days=365 * 7900))
+    assert Offer.where(Offer.ends > now()).count() == 0
 
 
 # ---------------------------------------------------------------- records

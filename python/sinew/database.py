@@ -68,17 +68,31 @@ class Clock:
         return self.now().astimezone().replace(tzinfo=None)
 
     def freeze(self, moment: datetime, /) -> None:
-        """Stops the clock at a moment (a naive one means local time). FieldError if it is no datetime."""
+        """Stops the clock at a moment (a naive one means local time). FieldError if it is no datetime, or not of the
+        years 1 to 9999 in UTC."""
         if not isinstance(moment, datetime):
             raise FieldError(f"clock.freeze() takes a datetime, not {show(moment)} ({kind_of(moment)})")
-        self._set(moment.astimezone(UTC), self._shift)
+        try:
+            frozen = moment.astimezone(UTC)
+        except (OverflowError, ValueError):  # the latter where the C library has no local time
+            raise FieldError(
+                f"clock.freeze({moment}) lies beyond the years 1 to 9999 in UTC; the clock stays as it is"
+            ) from None
+        self._set(frozen, self._shift)
 
     def move(self, delta: timedelta, /) -> None:
-        """Puts the clock forward (or back), frozen or not. FieldError if delta is no timedelta."""
+        """Puts the clock forward (or back), frozen or not. FieldError if delta is no timedelta, or leads out of the
+        years 1 to 9999."""
         if not isinstance(delta, timedelta):
             raise FieldError(f"clock.move() takes a timedelta, not {show(delta)} ({kind_of(delta)})")
+        try:
+            moved = self.reading() + delta
+        except OverflowError:
+            raise FieldError(
+                f"clock.move({delta}) leads beyond the years 1 to 9999; the clock stays as it is"
+            ) from None
         if self._frozen is not None:
-            self._set(self._frozen + delta, self._shift)
+            self._set(moved, self._shift)
         else:
             self._set(None, self._shift + delta)
 
