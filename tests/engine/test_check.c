@@ -5,6 +5,7 @@
 #include "fixture.h"
 #include "journal.h"
 #include "many.h"
+#include "moment.h"
 #include "ordered.h"
 #include "unique.h"
 
@@ -425,6 +426,31 @@ test_entries(shop *s)
     PLANT(s, set->handles, set->handles + 1, "entries: handle count is wrong");
 }
 
+/* ---------------------------------------------------------------- moments */
+
+static void
+test_moments(shop *s)
+{
+    sn_db *db = s->db;
+    uint32_t numbers[3];
+    CHECK_OK(sn__moment_join(&numbers[0], db, SN_DATETIME, -5));
+    CHECK_OK(sn__moment_join(&numbers[1], db, SN_DATETIME, 7));
+    CHECK_OK(sn__moment_join(&numbers[2], db, SN_ENTRY, 7));
+    CHECK_OK(sn_db_set_time(db, 1000, 1000));
+    sn__moment *naive = &db->moments[numbers[0]], *aware = &db->moments[numbers[2]];
+    PLANT(s, naive->type, SN_INT, "moment: of a type that is no time");
+    PLANT(s, naive->word, naive->word + 2, "moment: not that of the time");
+    PLANT(s, db->moments[numbers[1]].offset, -5, "moment: two of one distance");
+    PLANT(s, aware->offset, 8, "moment: not the canonical form of the time");
+    PLANT(s, aware->word, *word_at(s->team, 0, TEAM_NAME), "moment: not the canonical form of the time");
+    for (size_t i = 0; i < 3; i++)
+        sn__moment_leave(db, numbers[i]);
+    db->moment_n = 1; /* as if the last had been left behind */
+    db->moments[0].uses = 0;
+    FINDS(s, "moment: the last has no uses");
+    db->moment_n = 0;
+}
+
 /* ---------------------------------------------------------------- all of it */
 
 static void
@@ -447,6 +473,7 @@ main(void)
         test_blocks,         test_handles,       test_many_blocks,     test_unique,     test_both_forms,
         test_two_of_one_key, test_lists_of_rows, test_row_left_out,    test_chains,     test_chain_without_end,
         test_empty_list,     test_ordered,       test_keys_of_entries, test_lost_entry, test_entries,
+        test_moments,
     };
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
         run(tests[i]);
