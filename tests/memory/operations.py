@@ -1066,6 +1066,39 @@ def collections(w: Shop) -> Any:
 
 
 @operation()
+def along_others(w: Shop) -> Any:
+    return [
+        list(w.ann.categories),
+        len(w.ann.categories),
+        list(w.bob.any_posts),
+        len(w.bob.any_posts),
+        w.posts[1] in w.bob.any_posts,
+        list(w.ann.own_hits),
+        w.ann.others.pluck(Post.title),
+        list(w.news.above.pairs()),
+        list(w.root.below.pairs()),
+        w.root.below.order_by(Category.title.desc()).first(),
+    ]
+
+
+@operation()
+def along_others_asked(w: Shop) -> Any:
+    return [
+        Author.where(exists(Author.categories, Category.title == "news")).pluck(Author.name),
+        Author.select(n=count(Author.any_posts), most=max_(Author.others.score)),
+        Category.where(Category.above.title == "root").count(),
+        Author.include(Author.any_posts, limit=2).include(Author.any_posts.labels).to_dicts(),
+        Category.include(Category.below, order_by=Category.title).to_dicts(),
+    ]
+
+
+@operation()
+def tree_of_kin(w: Shop) -> Any:
+    tree = Label.include(Label.kin, order_by=Label.text.desc(), limit=1)
+    return [(label.text, [(kin.text, seen(kin.pivot)) for kin in label.kin]) for label in tree], tree.to_dicts()
+
+
+@operation()
 def links(w: Shop) -> Any:
     labels = w.posts[0].labels
     return [

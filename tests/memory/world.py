@@ -91,6 +91,10 @@ class Author(Base):
     top: HasOne[Post | None] = has_one(inverse=lambda: Post.author, order_by=lambda: Post.score.desc())
     login: HasOne[Login | None] = has_one(inverse=lambda: Login.author)
     flags: HasMany[Flag] = has_many(inverse=lambda: Flag.on)
+    categories: HasMany[Category] = has_many(through=lambda: Author.posts.category)
+    any_posts: HasMany[Post] = has_many(union=lambda: (Author.posts, Author.reviews))
+    own_hits: HasMany[Post] = has_many(intersection=lambda: (Author.posts, Author.hits))
+    others: HasMany[Post] = has_many(difference=lambda: (Author.posts, Author.hits), order_by=lambda: Post.title)
     post_count = count_of(lambda: Author.posts)
     points = sum_of(lambda: Author.posts.score)
     spent = sum_of(lambda: Author.posts.price)
@@ -138,6 +142,8 @@ class Category(Base):
     title: Attr[str]
     parent: BelongsTo[Category | None] = belongs_to(default=None)
     children: HasMany[Category] = has_many(inverse=lambda: Category.parent)
+    above: HasMany[Category] = has_many(recursive=lambda: Category.parent)
+    below: HasMany[Category] = has_many(recursive=lambda: Category.children)
     posts: HasMany[Post] = has_many(inverse=lambda: Post.category)
 
 
