@@ -187,6 +187,36 @@ def test_conditions_speak_of_the_target_and_of_what_lies_on_the_way(world: dict[
     assert titles(bob.by_views) == "alone d e"
 
 
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 128, 129, 200, 500])
+def test_levels_are_gone_through_a_few_rows_at_a_time(n: int) -> None:
+    """Of any length, with rows that lead nowhere, to several and to what has been met, and holes where others were."""
+    db.clear()
+    chance = random.Random(n)
+    ann, bob = Author(name="ann"), Author(name="bob")
+    found = [Category(title=str(i)) for i in range(n // 3 + 1)]
+    posts = [
+        Post(title=str(i), views=i % 7, author=ann, category=chance.choice([None, *found[:40]])) for i in range(n + 5)
+    ]
+    for post in chance.sample(posts, 5):
+        post.author = bob
+    for post in posts:
+        for i in range(chance.choice([0, 0, 1, 2, 5])):
+            Comment(body=str(i), post=post)
+    for comment in chance.sample([*Comment.all()], Comment.count() // 5):
+        comment.delete()
+    cid = Author(name="cid", rival=ann)
+    here = [post for post in posts if post.author is ann]
+    led = [post.category for post in here if post.category is not None]
+    assert len(here) == n
+    assert list(ann.entries) == led and len(ann.entries) == len(led)
+    assert list(ann.categories) == list(dict.fromkeys(led)) and len(ann.categories) == len(set(led))
+    kept = [post.category for post in here if post.category and post.views > 2]
+    assert list(ann.paid) == list(dict.fromkeys(kept)) and len(ann.paid) == len(set(kept))
+    comments = [comment for post in here for comment in post.comments]
+    assert list(cid.rivals_comments) == comments and len(cid.rivals_comments) == len(comments)
+    assert comments == sorted(comments, key=lambda each: (each.post.id, each.id))
+
+
 def test_has_one_through_takes_the_first(world: dict[str, Any]) -> None:
     ann, bob, cid = world["ann"], world["bob"], world["cid"]
     assert ann.best is world["d"]
