@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -166,6 +166,52 @@ def test_getters_of_a_closed_store() -> None:
     with pytest.raises(SinewError, match="closed"):
         later.bind(Thing)
     gc.collect()
+
+
+PLAIN: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+    "int": (lambda: int("1" * 30), lambda: 1),
+    "str": (lambda: "".join(["a", "bc"]), lambda: "ab"),
+    "bytes": (lambda: bytes([1, 2]), lambda: b""),
+    "float": (lambda: float("0.5"), lambda: -0.0),
+    "date": (lambda: date(2030, 1, 1), lambda: date(2030, 1, 2)),
+    "timedelta": (lambda: timedelta(days=3), lambda: timedelta(days=4)),
+    "tuple": (
+        lambda: (date(2030, 1, 1), (timedelta(1), float("0.0"))),
+        lambda: (date(2030, 1, 1), (timedelta(1), -0.0)),
+    ),
+    "shorter": (lambda: (date(2030, 1, 1), timedelta(1)), lambda: (date(2030, 1, 1),)),
+}
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_what_is_computed_again_and_equal_stops_there(kind: str) -> None:
+    same, other = PLAIN[kind]
+    runs = 0
+
+    class Thing(Model, db=Database()):
+        number: Attr[int] = field(default=0)
+
+        @getter
+        def value(self) -> Any:
+            return same() if self.number < 3 else other()
+
+        @getter
+        def shown(self) -> str:
+            nonlocal runs
+            runs += 1
+            return repr(self.value)
+
+    thing = Thing()
+    assert thing.shown == repr(same()) and runs == 1
+    thing.number = 1
+    assert thing.shown == repr(same()) and runs == 1
+    thing.number = 3
+    assert thing.shown == repr(other()) and runs == 2
+
+
+def test_the_time_outside_of_a_getter_is_nobodys() -> None:
+    assert _engine.track_time(None, None) is None
+    assert _engine.track_time(0, 1) is None
 
 
 def test_a_clock_that_the_python_layer_would_refuse() -> None:
