@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -31,8 +32,23 @@ class Queryable:
     def __getattr__(self, name: str, /) -> NoReturn:
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__} has no attribute {name}")
-        verbs = [each for each in dir(type(self)) if not each.startswith("_")]
-        raise UnknownName(f"a {type(self).__name__} has no `{name}`{suggest(name, verbs)}")
+        raise UnknownName(f"a {type(self).__name__} has no `{name}`{self._instead_of(name)}")
+
+    def _instead_of(self, name: str) -> str:
+        """What to write for an attribute that there is not: for what the model or each record has, or the nearest
+        verb."""
+        try:
+            definition = self._query()._definition
+        except SinewError:  # a collection whose owner has been deleted
+            return ""
+        spelled = f"{definition.name}.{name}"
+        if definition.attribute(name) is not None:
+            return f"; each record has one: write pluck({spelled}), or go through the records"
+        if name in definition.relations:
+            return f"; each record has its own: write include({spelled}), or where(exists({spelled}))"
+        if isinstance(inspect.getattr_static(definition.cls, name, None), classmethod):
+            return f"; if it is a scope, write where({spelled}())"
+        return suggest(name, [each for each in dir(type(self)) if not each.startswith("_")])
 
     # ------------------------------------------------------------ narrowing and sorting
 
