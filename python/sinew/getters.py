@@ -204,6 +204,8 @@ def _return_annotation(function: Callable[..., Any]) -> Any:
     try:
         return getattr(function, "__annotations__", {}).get("return")
     except NameError:
-        import annotationlib
+        if sys.version_info >= (3, 14):
+            import annotationlib
 
-        return annotationlib.get_annotations(function, format=annotationlib.Format.STRING).get("return")
+            return annotationlib.get_annotations(function, format=annotationlib.Format.STRING).get("return")
+        raise
