@@ -45,6 +45,16 @@ is_plain(const PyTypeObject *type, const snpy_state *st)
            || snpy_is_date_or_delta(st, type);
 }
 
+/* Of a float: 0.0 and -0.0 differ, and a NaN is like itself. */
+static uint64_t
+bits_of(PyObject *number)
+{
+    double value = PyFloat_AS_DOUBLE(number);
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static bool
 same_value(PyObject *a, PyObject *b, same_state *s)
 {
@@ -55,8 +65,7 @@ same_value(PyObject *a, PyObject *b, same_state *s)
         return false;
     }
     if (PyFloat_CheckExact(a)) {
-        double x = PyFloat_AS_DOUBLE(a), y = PyFloat_AS_DOUBLE(b);
-        return memcmp(&x, &y, sizeof x) == 0;
+        return bits_of(a) == bits_of(b);
     }
     if (PyTuple_CheckExact(a)) {
         return same_tuple(a, b, s);

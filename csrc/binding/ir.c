@@ -215,7 +215,10 @@ static sn_node
 value_moment(snpy_ir *ir, PyObject *node, snpy_field **like)
 {
     *like = parse_like(ir, ITEM(node, 1));
-    int64_t offset = *like ? PyLong_AsLongLong(ITEM(node, 2)) : -1;
+    if (!*like) {
+        return SN_NO_NODE;
+    }
+    int64_t offset = PyLong_AsLongLong(ITEM(node, 2));
     if (offset == -1 && PyErr_Occurred()) {
         return SN_NO_NODE;
     }

@@ -18,7 +18,7 @@
 #else
 #define FEW_READS 8
 #endif
-#define SPARE_READS (16 * FEW_READS) /* so many at most does the spare frame hold room for */
+#define SPARE_READS ((size_t)16 * FEW_READS) /* so many at most does the spare frame hold room for */
 #define SPARE_SLOTS (4 * SPARE_READS)
 
 /* ---------------------------------------------------------------- beginning and ending */
@@ -138,6 +138,7 @@ sn_frame_overtaken(const sn_frame *f)
 static bool
 fill(sn__value *v, sn__value *previous, void *handle, bool same, bool container)
 {
+    assert(previous || !same);
     v->expired = previous ? previous->expired : 0;
     v->flags |= v->low != INT64_MIN || v->high != INT64_MAX ? SN__VALUE_TIMED : 0;
     if (v->flags & SN__VALUE_ONCE)
@@ -237,7 +238,7 @@ is_asked(const sn_frame *f, const sn__read *r)
 static bool
 grow_slots(sn_frame *f)
 {
-    size_t cap = f->slot_cap ? f->slot_cap : 2 * FEW_READS;
+    size_t cap = f->slot_cap ? f->slot_cap : (size_t)2 * FEW_READS;
     while (cap < 2 * ((size_t)f->value->n + 1))
         cap *= 2;
     if (cap > f->slot_cap) {

@@ -251,6 +251,7 @@ reads_follow(sn_getter *g, sn_row row, void *arg)
 {
     const follow *f = arg;
     sn__value *v = sn__value_at(g, row);
+    assert(v != NULL);
     for (size_t i = 0; i < v->n; i++) {
         sn__read_follow(&v->reads[i], f->table, f->map, f->positions);
         v->signature.cells |= sn__read_signature(&v->reads[i]).cells;

@@ -359,9 +359,8 @@ sn__read_follow(sn__read *r, const sn_table *t, const sn_row *map, sn_row old_po
 {
     if (table_of(r) == t)
         r->row = moved(r->row, map, old_positions);
-    if (r->kind == SN_READ_TARGET && r->on.reference->to->table == t)
-        r->was.target = moved(r->was.target, map, old_positions);
-    else if (r->kind == SN_READ_FIRST && sn_path_to(r->on.path) == t)
+    if ((r->kind == SN_READ_TARGET && r->on.reference->to->table == t)
+        || (r->kind == SN_READ_FIRST && sn_path_to(r->on.path) == t))
         r->was.target = moved(r->was.target, map, old_positions);
     else if (r->kind == SN_READ_CONTAINS && sn_path_to(r->on.path) == t)
         r->was.member.target = moved(r->was.member.target, map, old_positions);

@@ -206,7 +206,7 @@ sn_verify_next(sn_verify *v)
             settle(v, value);
         else if (found == LOOK_COMPARE)
             v->compared = true;
-        else if (found == LOOK_CHANGED || !push(v, r->on.getter, r->row))
+        else if (!r || !push(v, r->on.getter, r->row))
             return want(v);
         if (found == LOOK_COMPARE)
             return SN_STEP_COMPARE;
