@@ -176,6 +176,13 @@ def test_the_owner_is_gone() -> None:
             use()
 
 
+def test_a_wrong_verb_of_a_collection_whose_owner_has_gone() -> None:
+    author = Author(name="gone")
+    posts = author.posts
+    author.delete()
+    refused(lambda: posts.wher, UnknownName, "a Collection has no `wher`", "did you mean `where`")
+
+
 # ---------------------------------------------------------------- joining and leaving
 
 
