@@ -37,11 +37,7 @@ class Queryable:
     def _instead_of(self, name: str) -> str:
         """What to write for an attribute that there is not: for what the model or each record has, or the nearest
         verb."""
-        nearest = suggest(name, [each for each in dir(type(self)) if not each.startswith("_")])
-        try:
-            definition = self._query()._definition
-        except SinewError:  # a collection whose owner has been deleted
-            return nearest
+        definition = self._query()._definition
         spelled = f"{definition.name}.{name}"
         if definition.attribute(name) is not None:
             return f"; each record has one: write pluck({spelled}), or go through the records"
@@ -49,7 +45,7 @@ class Queryable:
             return f"; each record has its own: write include({spelled}), or where(exists({spelled}))"
         if isinstance(inspect.getattr_static(definition.cls, name, None), classmethod):
             return f"; if it is a scope, write where({spelled}())"
-        return nearest
+        return suggest(name, [each for each in dir(type(self)) if not each.startswith("_")])
 
     # ------------------------------------------------------------ narrowing and sorting
 
